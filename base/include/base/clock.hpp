@@ -1,0 +1,28 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace sg {
+
+/// Time as a dependency, so that tests can hold it still. Thread-safe.
+class Clock {
+  public:
+    using Monotonic = std::chrono::steady_clock::time_point;
+    using Wall = std::chrono::system_clock::time_point;
+
+    virtual ~Clock() = default;
+    [[nodiscard]] virtual Monotonic now() const = 0;
+    [[nodiscard]] virtual Wall wall() const = 0;
+};
+
+class SystemClock final : public Clock {
+  public:
+    [[nodiscard]] Monotonic now() const override { return std::chrono::steady_clock::now(); }
+    [[nodiscard]] Wall wall() const override { return std::chrono::system_clock::now(); }
+};
+
+/// RFC 3339 in UTC with milliseconds: 2026-01-31T12:00:00.000Z
+[[nodiscard]] std::string rfc3339(Clock::Wall time);
+
+}  // namespace sg

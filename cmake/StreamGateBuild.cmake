@@ -1,0 +1,29 @@
+# How everything is compiled: warnings, sanitizers, ccache, linker, job pools.
+
+find_program(SG_CCACHE ccache)
+if(SG_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${SG_CCACHE})
+    set(CMAKE_C_COMPILER_LAUNCHER ${SG_CCACHE})
+endif()
+
+find_program(SG_MOLD mold)
+if(SG_MOLD)
+    add_link_options(-fuse-ld=mold)
+endif()
+
+add_library(sg_warnings INTERFACE)
+target_compile_options(sg_warnings INTERFACE
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
+    -Wnon-virtual-dtor -Woverloaded-virtual -Wformat=2 -Wimplicit-fallthrough -Werror
+    $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond -Wlogical-op -Wuseless-cast>
+    # gcc 12 reports false positives of these two from inside std::string and std::vector at -O2.
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-error=restrict -Wno-error=stringop-overflow -Wno-error=array-bounds>)
+
+if(SG_SANITIZE)
+    add_compile_options(-fsanitize=${SG_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    add_link_options(-fsanitize=${SG_SANITIZE})
+    add_compile_definitions(_GLIBCXX_ASSERTIONS)
+    if(SG_SANITIZE MATCHES "thread")
+        add_compile_options(-Wno-tsan)
+    endif()
+endif()

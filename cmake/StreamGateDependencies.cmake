@@ -1,0 +1,13 @@
+# Third parties, all from Debian. Each is linked PRIVATE by the one module that owns it (layers.txt).
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+pkg_check_modules(pugixml REQUIRED IMPORTED_TARGET pugixml)
+pkg_check_modules(libav REQUIRED IMPORTED_TARGET
+    libavformat libavcodec libavfilter libavutil libswresample libswscale)
