@@ -1,0 +1,62 @@
+#pragma once
+
+#include <base/result.hpp>
+#include <pipeline/inbox.hpp>
+#include <pipeline/stage.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sg::pipeline {
+
+class Graph;
+
+/// Describes who feeds whom; build() checks it before anything runs.
+/// Nodes joined directly form a lane and call each other on one thread; an edge with options crosses into another lane.
+class GraphBuilder {
+  public:
+    struct Node {
+        int id = -1;
+    };
+
+    GraphBuilder();
+    ~GraphBuilder();
+    GraphBuilder(GraphBuilder&&) noexcept;
+    GraphBuilder& operator=(GraphBuilder&&) noexcept;
+
+    /// Port counts are the node's promise; every port must be connected exactly once (an output may feed several inputs).
+    Node add_source(std::string name, std::unique_ptr<Source> source, int outputs);
+    Node add_stage(std::string name, std::unique_ptr<Stage> stage, int inputs, int outputs);
+
+    /// Same lane: a direct call.
+    void connect(Node from, int out_port, Node to, int in_port);
+    /// Into another lane, through a bounded edge.
+    void connect(Node from, int out_port, Node to, int in_port, EdgeOptions edge);
+
+    /// kInvalidArgument with the node's name: a port left open or joined twice, a cycle, an edge inside one lane, a stage called
+    /// directly from two lanes, no source.
+    [[nodiscard]] Result<Graph> build() &&;
+
+  private:
+    friend class Graph;
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+/// A checked graph, ready for one run.
+class Graph {
+  public:
+    ~Graph();
+    Graph(Graph&&) noexcept;
+    Graph& operator=(Graph&&) noexcept;
+
+  private:
+    friend class GraphBuilder;
+    friend class Runner;
+    explicit Graph(std::unique_ptr<GraphBuilder::State> state);
+    std::unique_ptr<GraphBuilder::State> state_;
+};
+
+}  // namespace sg::pipeline
