@@ -11,6 +11,10 @@ if(SG_MOLD)
     add_link_options(-fuse-ld=mold)
 endif()
 
+# Linking takes the most memory.
+set_property(GLOBAL PROPERTY JOB_POOLS link=2)
+set(CMAKE_JOB_POOL_LINK link)
+
 add_library(sg_warnings INTERFACE)
 target_compile_options(sg_warnings INTERFACE
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
