@@ -1,6 +1,7 @@
 #pragma once
 
 #include <base/result.hpp>
+#include <engine/repair.hpp>
 #include <media/rational.hpp>
 #include <media/timestamp.hpp>
 #include <pipeline/plan.hpp>
@@ -54,6 +55,8 @@ struct VideoIndex {
     bool constant_rate = false;
     /// Constant: the exact rate, snapped to a standard one. Variable: the average, reduced. {0, 1} with fewer than two frames.
     media::Rational frame_rate{0, 1};
+    /// All pictures lie on this standard rate's grid, though some of its places are empty; {0, 1} when there is none.
+    media::Rational grid_rate{0, 1};
     std::int64_t min_delta_ns = 0;  ///< between pictures in presentation order
     std::int64_t max_delta_ns = 0;
     std::vector<DeltaCount> deltas;  ///< most frequent first, at most 8, rounded to 0.1 ms
@@ -96,13 +99,6 @@ struct Jump {
     std::int64_t at_ns = 0;     ///< repaired time
     std::int64_t from_ns = 0;   ///< source clock before
     std::int64_t to_ns = 0;     ///< and after
-};
-
-/// Something that was put right, counted: {"pts_missing", 12, "12 pictures had no timestamp ..."}.
-struct Repair {
-    std::string code;
-    std::int64_t count = 0;
-    std::string text;
 };
 
 /// What one pass over a whole source tells. Cached by the source's identity.

@@ -4,6 +4,7 @@
 #include <base/result.hpp>
 #include <engine/event.hpp>
 #include <engine/job.hpp>
+#include <engine/repair.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -40,12 +41,6 @@ struct RenditionSummary {
     double psnr = 0;            ///< dB, luma; 0 when not measured
     double ssim = 0;
     bool copied = false;
-};
-
-struct Repair {
-    std::string code;  ///< "audio_gap_filled"
-    std::int64_t count = 0;
-    std::string text;  ///< in plain words
 };
 
 struct InputSummary {
