@@ -5,7 +5,7 @@
 
 namespace sg::engine {
 
-/// Something in a source that was put right, counted: {"audio_gap_filled", 3, "3 gaps in the sound were ..."}.
+/// Something that was put right, counted: {"pts_missing", 12, "12 pictures had no timestamp ..."}.
 struct Repair {
     std::string code;
     std::int64_t count = 0;
