@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,17 @@ struct TrackDescription {
     std::string label;     ///< what a player's menu shows: "English"
     bool is_default = false;
     bool describes_video = false;  ///< audio description for people who cannot see the picture
+    /// Which of the source's audio tracks this carries. Renditions of one source track are alternatives to each other
+    /// (other codec, channels or bitrate); renditions of different ones are choices in a player's menu.
+    int source_track = 0;
+};
+
+/// Where things lie when a rendition is one file instead of segment files: init segment, sidx, then all segments in order.
+struct SingleFile {
+    std::string name;  ///< "media.mp4", beside the rendition's playlist
+    std::uint64_t index_offset = 0;
+    std::uint64_t index_bytes = 0;
+    std::uint64_t media_offset = 0;  ///< of the first segment
 };
 
 /// A finished rendition: what the presentations (HLS, DASH) are written from.
@@ -68,6 +80,7 @@ struct TrackIndex {
     std::vector<SegmentIndex> segments;
     /// Longest segment that the plan allows, in milliseconds: the same for all renditions of a presentation.
     std::int64_t target_ms = 0;
+    std::optional<SingleFile> single_file;
 };
 
 }  // namespace sg::packagers

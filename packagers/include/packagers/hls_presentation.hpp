@@ -1,0 +1,47 @@
+#pragma once
+
+#include <formats/m3u8.hpp>
+#include <packagers/bandwidth.hpp>
+#include <packagers/segment.hpp>
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+
+namespace sg::packagers {
+
+/// EXT-X-TARGETDURATION for playlists that will not grow: the longest segment there is, the same for all renditions.
+[[nodiscard]] std::int64_t final_target_seconds(std::span<const TrackIndex> tracks);
+
+/// The same for playlists that grow while the rest is encoded, where it must never change: from the plan.
+[[nodiscard]] std::int64_t planned_target_seconds(std::span<const TrackIndex> tracks);
+
+struct MultivariantOptions {
+    /// Of the media playlists: the peak bit rate is measured over runs of about this length.
+    std::int64_t target_seconds = 0;
+    /// Bit rates to declare by rendition name, in place of measured ones: while the rest is still being encoded.
+    std::map<std::string, Bitrate> declared;
+};
+
+/// <out>/index.m3u8 over <out>/<rendition>/index.m3u8. Each video codec and range is paired with each audio group; BANDWIDTH
+/// is the sum of the peaks of the video and of its group's largest audio (RFC 8216 §4.3.4.2). The first variant is the one
+/// to start with: H.264, SDR, stereo AAC, a middle bit rate. Without video the audio groups are the variants.
+[[nodiscard]] std::string multivariant_playlist(std::span<const TrackIndex> tracks,
+                                                const MultivariantOptions& options);
+
+struct MediaPlaylistOptions {
+    formats::m3u8::PlaylistType type = formats::m3u8::PlaylistType::kVod;
+    bool ended = true;
+    std::int64_t target_seconds = 0;
+};
+
+/// <out>/<rendition>/index.m3u8. EXTINF values are differences of rounded border times, so their sum never drifts.
+[[nodiscard]] std::string media_playlist(const TrackIndex& track,
+                                         const MediaPlaylistOptions& options);
+
+/// <out>/<rendition>/iframes.m3u8: byte ranges from each fragment's start to the end of its key frame.
+[[nodiscard]] std::string iframe_playlist(const TrackIndex& track,
+                                          const MediaPlaylistOptions& options);
+
+}  // namespace sg::packagers

@@ -1,0 +1,120 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <formats/m3u8.hpp>
+#include <packagers/hls_presentation.hpp>
+
+#include "uri_path.hpp"
+
+namespace sg::packagers {
+namespace {
+
+using namespace formats;
+
+/// Ticks to microseconds, half up; `ticks` of a day at the highest timescale in use fit.
+std::int64_t micros(std::int64_t ticks, std::uint32_t timescale) {
+    const std::int64_t scale = timescale;
+    const std::int64_t whole = ticks / scale;
+    return whole * 1'000'000 + ((ticks % scale) * 1'000'000 + scale / 2) / scale;
+}
+
+/// Durations that add up: each is the difference of two rounded points on the track's own clock.
+class DurationClock {
+  public:
+    explicit DurationClock(std::uint32_t timescale) : timescale_(timescale) {}
+
+    std::int64_t next_us(std::int64_t duration) {
+        const std::int64_t before = micros(now_, timescale_);
+        now_ += duration;
+        return micros(now_, timescale_) - before;
+    }
+
+  private:
+    std::uint32_t timescale_;
+    std::int64_t now_ = 0;
+};
+
+m3u8::Media start_playlist(const TrackIndex& track, const MediaPlaylistOptions& options) {
+    m3u8::Media list;
+    list.target_seconds = options.target_seconds;
+    list.type = options.type;
+    list.ended = options.ended;
+    list.media_sequence =
+        track.segments.empty() ? 1 : static_cast<std::uint64_t>(track.segments.front().number);
+    if (track.single_file)
+        list.maps.push_back({uri_segment(track.single_file->name),
+                             m3u8::ByteRange{0, track.description.init_bytes}});
+    else
+        list.maps.push_back({uri_segment(track.description.init_file), std::nullopt});
+    return list;
+}
+
+std::string segment_uri(const TrackIndex& track, const SegmentIndex& segment) {
+    return track.single_file ? uri_segment(track.single_file->name)
+                             : fmt::format("seg-{}.m4s", segment.number);
+}
+
+std::int64_t longest_us(const TrackIndex& track) {
+    DurationClock clock(track.description.timescale);
+    std::int64_t longest = 0;
+    for (const SegmentIndex& s : track.segments)
+        longest = std::max(longest, clock.next_us(s.duration));
+    return longest;
+}
+
+}  // namespace
+
+std::int64_t final_target_seconds(std::span<const TrackIndex> tracks) {
+    std::int64_t longest = 0;
+    for (const TrackIndex& t : tracks) longest = std::max(longest, longest_us(t));
+    return m3u8::target_seconds(longest);
+}
+
+std::int64_t planned_target_seconds(std::span<const TrackIndex> tracks) {
+    std::int64_t seconds = final_target_seconds(tracks);
+    for (const TrackIndex& t : tracks)
+        seconds = std::max(seconds, m3u8::target_seconds(t.target_ms * 1000));
+    return seconds;
+}
+
+std::string media_playlist(const TrackIndex& track, const MediaPlaylistOptions& options) {
+    m3u8::Media list = start_playlist(track, options);
+    list.independent_segments = std::all_of(track.segments.begin(),
+                                            track.segments.end(),
+                                            [](const SegmentIndex& s) { return s.independent; });
+    DurationClock clock(track.description.timescale);
+    std::uint64_t offset = track.single_file ? track.single_file->media_offset : 0;
+    for (const SegmentIndex& s : track.segments) {
+        m3u8::Segment entry;
+        entry.uri = segment_uri(track, s);
+        entry.duration_us = clock.next_us(s.duration);
+        entry.map = 0;
+        if (track.single_file) entry.range = m3u8::ByteRange{offset, s.bytes};
+        offset += s.bytes;
+        list.segments.push_back(std::move(entry));
+    }
+    return m3u8::write(list);
+}
+
+std::string iframe_playlist(const TrackIndex& track, const MediaPlaylistOptions& options) {
+    m3u8::Media list = start_playlist(track, options);
+    list.iframes_only = true;
+    list.media_sequence = 1;
+    DurationClock clock(track.description.timescale);
+    std::uint64_t offset = track.single_file ? track.single_file->media_offset : 0;
+    for (const SegmentIndex& s : track.segments) {
+        for (const FragmentIndex& f : s.fragments) {
+            m3u8::Segment entry;
+            entry.uri = segment_uri(track, s);
+            entry.duration_us = clock.next_us(f.duration);
+            entry.map = 0;
+            entry.range = m3u8::ByteRange{offset + f.offset, f.key_bytes};
+            list.segments.push_back(std::move(entry));
+        }
+        if (track.single_file) offset += s.bytes;
+    }
+    return m3u8::write(list);
+}
+
+}  // namespace sg::packagers

@@ -1,0 +1,300 @@
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include <formats/m3u8.hpp>
+#include <packagers/hls_presentation.hpp>
+
+#include "audio_groups.hpp"
+#include "uri_path.hpp"
+
+namespace sg::packagers {
+namespace {
+
+using namespace formats;
+
+/// What most connections carry at once: a player begins with the first variant before it has
+/// measured anything.
+constexpr std::uint64_t kFirstChoiceBandwidth = 3'000'000;
+
+const char* range_name(VideoRange range) {
+    switch (range) {
+        case VideoRange::kSdr:
+            return "SDR";
+        case VideoRange::kPq:
+            return "PQ";
+        case VideoRange::kHlg:
+            return "HLG";
+    }
+    return "SDR";
+}
+
+int video_codec_rank(std::string_view codecs) {
+    const std::string_view fourcc = codecs.substr(0, 4);
+    if (fourcc == "avc1" || fourcc == "avc3") return 0;
+    if (fourcc == "hvc1" || fourcc == "hev1") return 1;
+    if (fourcc == "vp09") return 2;
+    if (fourcc == "av01") return 3;
+    return 4;
+}
+
+struct VideoGroup {
+    std::tuple<VideoRange, int> key;
+    std::vector<const TrackIndex*> tracks;  ///< best first
+};
+
+class Multivariant {
+  public:
+    Multivariant(std::span<const TrackIndex> tracks, const MultivariantOptions& options)
+        : tracks_(tracks), options_(options), audio_(audio_groups(tracks)) {}
+
+    m3u8::Multivariant build();
+
+  private:
+    [[nodiscard]] Bitrate bitrate(const TrackIndex& track) const;
+    [[nodiscard]] Bitrate group_bitrate(const AudioGroup& group) const;
+    [[nodiscard]] std::vector<VideoGroup> video_groups() const;
+    void add_renditions();
+    void add_variants(const VideoGroup& video, const AudioGroup* audio);
+    void add_video(const std::vector<VideoGroup>& groups);
+    void add_audio_only();
+    void put_first_choice_first(std::size_t count);
+
+    std::span<const TrackIndex> tracks_;
+    const MultivariantOptions& options_;
+    AudioGroups audio_;
+    m3u8::Multivariant list_;
+};
+
+std::string playlist_uri(const TrackIndex& track, std::string_view name) {
+    return fmt::format("{}/{}", uri_segment(track.description.rendition), name);
+}
+
+std::size_t default_member(const AudioGroups& audio) {
+    for (std::size_t i = 0; i < audio.members.size(); ++i)
+        if (audio.members[i].is_default) return i;
+    return 0;
+}
+
+std::string group_codecs(const AudioGroup& group) {
+    std::string out;
+    std::set<std::string_view> seen;
+    for (const TrackIndex* t : group.tracks)
+        if (seen.insert(t->description.codecs).second)
+            out += (out.empty() ? "" : ",") + t->description.codecs;
+    return out;
+}
+
+/// RESOLUTION is the size to display at: square pixels.
+m3u8::Resolution display_size(const TrackDescription& d) {
+    const double sar = d.sar_den != 0 && d.sar_num != 0
+                           ? static_cast<double>(d.sar_num) / static_cast<double>(d.sar_den)
+                           : 1.0;
+    return {static_cast<std::uint32_t>(std::lround(d.width * sar)), d.height};
+}
+
+std::uint32_t frame_rate_milli(const TrackIndex& track) {
+    const TrackDescription& d = track.description;
+    if (d.frame_rate_num != 0 && d.frame_rate_den != 0)
+        return static_cast<std::uint32_t>(
+            std::lround(1000.0 * d.frame_rate_num / d.frame_rate_den));
+    double frames = 0;
+    double ticks = 0;
+    for (const SegmentIndex& s : track.segments) {
+        frames += s.samples;
+        ticks += static_cast<double>(s.duration);
+    }
+    return ticks > 0
+               ? static_cast<std::uint32_t>(std::lround(1000.0 * frames * d.timescale / ticks))
+               : 0;
+}
+
+m3u8::Variant video_variant(const TrackIndex& track) {
+    const TrackDescription& d = track.description;
+    m3u8::Variant v;
+    v.codecs = d.codecs;
+    v.resolution = display_size(d);
+    v.video_range = range_name(d.range);
+    return v;
+}
+
+Bitrate Multivariant::bitrate(const TrackIndex& track) const {
+    const auto declared = options_.declared.find(track.description.rendition);
+    if (declared != options_.declared.end()) return declared->second;
+    return measured_bitrate(track, options_.target_seconds);
+}
+
+Bitrate Multivariant::group_bitrate(const AudioGroup& group) const {
+    Bitrate out;
+    for (const TrackIndex* t : group.tracks) {
+        const Bitrate b = bitrate(*t);
+        out.peak = std::max(out.peak, b.peak);
+        out.average = std::max(out.average, b.average);
+    }
+    return out;
+}
+
+std::vector<VideoGroup> Multivariant::video_groups() const {
+    std::vector<VideoGroup> groups;
+    for (const TrackIndex& t : tracks_) {
+        if (t.description.type != TrackType::kVideo) continue;
+        const std::tuple key{t.description.range, video_codec_rank(t.description.codecs)};
+        const auto found = std::find_if(
+            groups.begin(), groups.end(), [&](const VideoGroup& g) { return g.key == key; });
+        if (found == groups.end())
+            groups.push_back({key, {&t}});
+        else
+            found->tracks.push_back(&t);
+    }
+    std::stable_sort(groups.begin(), groups.end(), [](const VideoGroup& a, const VideoGroup& b) {
+        return a.key < b.key;
+    });
+    for (VideoGroup& g : groups)
+        std::stable_sort(g.tracks.begin(), g.tracks.end(), [&](const auto* a, const auto* b) {
+            return bitrate(*a).average > bitrate(*b).average;
+        });
+    return groups;
+}
+
+void Multivariant::add_renditions() {
+    std::set<std::string_view> used;
+    for (const m3u8::Variant& v : list_.variants) used.insert(v.audio);
+    for (const AudioGroup& group : audio_.groups) {
+        if (!used.contains(group.id)) continue;
+        for (std::size_t i = 0; i < audio_.members.size(); ++i) {
+            const AudioMember& member = audio_.members[i];
+            m3u8::Rendition r;
+            r.group_id = group.id;
+            r.name = member.name;
+            r.language = member.language;
+            r.is_default = member.is_default;
+            r.autoselect = member.autoselect;
+            if (member.describes_video) r.characteristics = "public.accessibility.describes-video";
+            r.channels = fmt::format("{}", group.tracks[i]->description.channels);
+            r.uri = playlist_uri(*group.tracks[i], "index.m3u8");
+            list_.renditions.push_back(std::move(r));
+        }
+    }
+}
+
+void Multivariant::add_variants(const VideoGroup& video, const AudioGroup* audio) {
+    const Bitrate sound = audio != nullptr ? group_bitrate(*audio) : Bitrate{};
+    for (std::size_t i = 0; i < video.tracks.size(); ++i) {
+        const TrackIndex& track = *video.tracks[i];
+        // Several bit rates of one audio format go with the rungs they fit: the best audio with the
+        // best video.
+        if (audio != nullptr && audio->qualities > 1 &&
+            i * audio->qualities / video.tracks.size() != audio->quality)
+            continue;
+        m3u8::Variant v = video_variant(track);
+        const Bitrate picture = bitrate(track);
+        v.bandwidth = picture.peak + sound.peak;
+        v.average_bandwidth = picture.average + sound.average;
+        v.frame_rate_milli = frame_rate_milli(track);
+        v.uri = playlist_uri(track, "index.m3u8");
+        if (audio != nullptr) {
+            v.codecs += "," + group_codecs(*audio);
+            v.audio = audio->id;
+        }
+        list_.variants.push_back(std::move(v));
+    }
+}
+
+void Multivariant::put_first_choice_first(std::size_t count) {
+    const auto begin = list_.variants.begin();
+    const auto end = begin + static_cast<std::ptrdiff_t>(count);
+    auto best = begin;
+    for (auto v = begin; v != end; ++v) {
+        const bool fits = v->bandwidth <= kFirstChoiceBandwidth;
+        const bool best_fits = best->bandwidth <= kFirstChoiceBandwidth;
+        if (fits != best_fits
+                ? fits
+                : (fits ? v->bandwidth > best->bandwidth : v->bandwidth < best->bandwidth))
+            best = v;
+    }
+    std::rotate(begin, best, best + 1);
+}
+
+void Multivariant::add_video(const std::vector<VideoGroup>& groups) {
+    std::size_t first = 0;
+    for (const VideoGroup& video : groups) {
+        if (audio_.groups.empty()) add_variants(video, nullptr);
+        for (const AudioGroup& audio : audio_.groups) {
+            add_variants(video, &audio);
+            // The qualities of one format follow each other: together they are one ladder.
+            if (first == 0 && audio.quality + 1 == audio.qualities) first = list_.variants.size();
+        }
+        if (first == 0) first = list_.variants.size();
+    }
+    put_first_choice_first(first);
+    for (const VideoGroup& video : groups) {
+        for (const TrackIndex* t : video.tracks) {
+            const Bitrate b = measured_iframe_bitrate(*t, options_.target_seconds);
+            if (b.peak == 0) continue;
+            m3u8::Variant v = video_variant(*t);
+            v.bandwidth = b.peak;
+            v.average_bandwidth = b.average;
+            v.uri = playlist_uri(*t, "iframes.m3u8");
+            list_.iframe_variants.push_back(std::move(v));
+        }
+    }
+}
+
+void Multivariant::add_audio_only() {
+    const std::size_t main = default_member(audio_);
+    for (const AudioGroup& group : audio_.groups) {
+        m3u8::Variant v;
+        const Bitrate own = bitrate(*group.tracks[main]);
+        v.bandwidth = own.peak;
+        v.average_bandwidth = own.average;
+        v.codecs = group_codecs(group);
+        v.uri = playlist_uri(*group.tracks[main], "index.m3u8");
+        if (audio_.members.size() > 1) {
+            // A client may load the variant's own audio beside another rendition of the group.
+            AudioGroup others = group;
+            others.tracks.erase(others.tracks.begin() + static_cast<std::ptrdiff_t>(main));
+            const Bitrate other = group_bitrate(others);
+            v.bandwidth += other.peak;
+            v.average_bandwidth += other.average;
+            v.audio = group.id;
+        }
+        list_.variants.push_back(std::move(v));
+    }
+    if (audio_.members.size() > 1) {
+        add_renditions();
+        // The default is the variant's own media: a rendition without URI says so (RFC 8216
+        // §4.3.4.2.1).
+        for (m3u8::Rendition& r : list_.renditions)
+            if (r.is_default) r.uri.clear();
+    }
+}
+
+m3u8::Multivariant Multivariant::build() {
+    list_.version = 6;
+    list_.independent_segments =
+        std::all_of(tracks_.begin(), tracks_.end(), [](const TrackIndex& t) {
+            return std::all_of(t.segments.begin(), t.segments.end(), [](const SegmentIndex& s) {
+                return s.independent;
+            });
+        });
+    const std::vector<VideoGroup> groups = video_groups();
+    if (groups.empty()) {
+        add_audio_only();
+    } else {
+        add_video(groups);
+        add_renditions();
+    }
+    return std::move(list_);
+}
+
+}  // namespace
+
+std::string multivariant_playlist(std::span<const TrackIndex> tracks,
+                                  const MultivariantOptions& options) {
+    return m3u8::write(Multivariant(tracks, options).build());
+}
+
+}  // namespace sg::packagers
