@@ -37,7 +37,9 @@ struct EdgeCounters {
 };
 
 /// The one queue in front of a lane. All edges into a lane share it, in order of arrival, so a reader never waits on one edge while
-/// another is full; each edge is bounded by its own options. Thread-safe: any number of writers, one reader.
+/// another is full; each edge is bounded by its own options: a media item waits (or is dropped, or fails) while its edge holds
+/// max_items others, or would go past max_bytes or max_duration; an item that alone is too large passes when the edge is empty.
+/// Items that steer are never dropped and do not count, up to 4 x max_items of them. Thread-safe: any number of writers, one reader.
 class Inbox {
   public:
     Inbox() = default;
@@ -47,18 +49,22 @@ class Inbox {
     /// Before any thread runs. Returns the edge's number.
     int add_edge(EdgeOptions options);
 
-    /// Waits as the edge's policy says. kDone after close(), kCancelled on stop, kLimit for a full kFail edge.
+    /// Waits as the edge's policy says. kDone after close() or close_edge(), kCancelled on stop, kLimit for a full kFail edge and for
+    /// steering items past their bound on an edge that does not block.
     [[nodiscard]] Result<Flow> push(int edge, Item item, std::stop_token stop);
 
     struct Entry {
         int edge = 0;
         Item item;
     };
-    /// Waits for an item; kCancelled on stop.
+    /// Waits for an item; kCancelled on stop and after close().
     [[nodiscard]] Result<Entry> pop(std::stop_token stop);
 
     /// The reader is gone: writers get kDone, what is queued is dropped.
     void close();
+
+    /// The reader needs nothing more from one edge: its writer gets kDone, what is queued of it is dropped.
+    void close_edge(int edge);
 
     [[nodiscard]] std::vector<EdgeCounters> counters() const;
 
@@ -66,22 +72,24 @@ class Inbox {
     struct Edge {
         EdgeOptions options;
         media::Timebase timebase{0, 1};
-        std::size_t items = 0;
+        std::size_t items = 0;             ///< media only
+        std::size_t steering = 0;          ///< the other items
         std::size_t bytes = 0;
-        std::int64_t newest = media::kNoTime;
-        std::int64_t oldest = media::kNoTime;
+        std::deque<std::int64_t> times;    ///< of queued media in nanoseconds; media::kNoTime where unknown
         bool dropping = false;
+        bool closed = false;
         EdgeCounters counters;
     };
 
-    [[nodiscard]] bool full(const Edge& edge) const;
-    [[nodiscard]] bool drop(Edge& edge, const Item& item) const;
+    [[nodiscard]] static bool full(const Edge& edge, const Item& item);
+    void enqueue(Edge& edge, int number, Item item);
 
     mutable std::mutex mutex_;
     std::condition_variable_any readable_;
     std::condition_variable_any writable_;
     std::deque<Entry> queue_;
     std::vector<Edge> edges_;
+    int waiting_writers_ = 0;
     bool closed_ = false;
 };
 
