@@ -27,6 +27,8 @@ if(SG_SANITIZE)
     add_compile_options(-fsanitize=${SG_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     add_link_options(-fsanitize=${SG_SANITIZE})
     add_compile_definitions(_GLIBCXX_ASSERTIONS)
+    # gcc 12 reports false positives of it from inside std::function when it instruments.
+    add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
     if(SG_SANITIZE MATCHES "thread")
         add_compile_options(-Wno-tsan)
     endif()

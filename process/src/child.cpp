@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <base/file.hpp>
@@ -111,6 +111,11 @@ std::optional<LaunchFailure> read_failure(int fd) {
     return std::nullopt;
 }
 
+/// By number: the C library of Debian 12 declares pidfd_open without C linkage.
+UniqueFd open_pid_fd(pid_t pid) {
+    return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
 std::chrono::microseconds duration_of(const timeval& time) {
     return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
 }
@@ -201,7 +206,7 @@ Result<Child> Child::spawn(SpawnOptions options) {
 
     report.write.reset();
     copies.clear();
-    Child child(pid, UniqueFd(::pidfd_open(pid, 0)), std::move(output.read));
+    Child child(pid, open_pid_fd(pid), std::move(output.read));
     if (const auto failure = read_failure(report.read.get())) {
         return errno_error(failure->error,
                            fmt::format("{}: {}", attempted, launch_step_name(failure->step)));
