@@ -1,0 +1,28 @@
+#pragma once
+
+#include <presets/preset.hpp>
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sg::presets {
+
+/// The written names of an enum's values, in the order of its enumerators.
+template <class E>
+[[nodiscard]] std::span<const char* const> names_of();
+
+template <class E>
+[[nodiscard]] std::vector<std::string> accepted_of() {
+    const auto names = names_of<E>();
+    return {names.begin(), names.end()};
+}
+
+/// The candidate closest to `word` by edit distance; empty when none is near enough to be a slip of the hand.
+[[nodiscard]] std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+/// Source codec names an audio rendition may name in copy_only.
+[[nodiscard]] const std::vector<std::string>& copyable_audio_codecs();
+
+}  // namespace sg::presets
