@@ -52,6 +52,13 @@ struct StreamInfo {
     std::string codec_detail;           ///< the library's own name ("mpeg2video"), for codecs that are kOther
     Timebase timebase{1, 1};
     std::vector<std::byte> extradata;
+    // What some decoders cannot do without (ADPCM, WMA, raw video); 0 when not known.
+    std::uint32_t codec_tag = 0;
+    int block_align = 0;
+    int bits_per_coded_sample = 0;
+    std::int64_t bitrate = 0;  ///< bits per second as declared
+    int profile = -99;         ///< libav's number; -99: unknown
+    int level = -99;
 
     // Video.
     int width = 0;

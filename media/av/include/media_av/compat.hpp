@@ -45,6 +45,34 @@ inline void set_frame_duration(AVFrame* frame, std::int64_t duration) {
 #endif
 }
 
+/// What buffersrc must know of a frame's colour before the first one (from FFmpeg 7 on; before, frames carry it).
+inline void set_source_colour(AVBufferSrcParameters* parameters, const AVFrame* frame) {
+#if LIBAVFILTER_VERSION_MAJOR >= 10
+    parameters->color_space = frame->colorspace;
+    parameters->color_range = frame->color_range;
+#else
+    static_cast<void>(parameters);
+    static_cast<void>(frame);
+#endif
+}
+
+inline void set_frame_progressive(AVFrame* frame) {
+#if LIBAVUTIL_VERSION_MAJOR >= 59
+    frame->flags &= ~(AV_FRAME_FLAG_INTERLACED | AV_FRAME_FLAG_TOP_FIELD_FIRST);
+#else
+    frame->interlaced_frame = 0;
+    frame->top_field_first = 0;
+#endif
+}
+
+inline void clear_frame_key(AVFrame* frame) {
+#if LIBAVUTIL_VERSION_MAJOR >= 59
+    frame->flags &= ~AV_FRAME_FLAG_KEY;
+#else
+    frame->key_frame = 0;
+#endif
+}
+
 /// Stream side data (display matrix, mastering display, ...), null when absent.
 [[nodiscard]] inline const std::uint8_t* stream_side_data(const AVStream* stream,
                                                           AVPacketSideDataType type,
