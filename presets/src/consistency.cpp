@@ -1,13 +1,13 @@
-#include "decode.hpp"
-#include "encoder_rules.hpp"
-#include "names.hpp"
-
 #include <algorithm>
 #include <set>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "decode.hpp"
+#include "encoder_rules.hpp"
+#include "names.hpp"
 
 namespace sg::presets {
 
@@ -66,10 +66,10 @@ class Consistency {
                    fmt::format("{} ms is not a whole number of GOPs of {} ms", segment, gop));
         }
         if (encodes && preset_.video.chunk_ms < segment) {
-            report("video.chunk",
-                   fmt::format("{} ms is shorter than a segment of {} ms",
-                               preset_.video.chunk_ms,
-                               segment));
+            report(
+                "video.chunk",
+                fmt::format(
+                    "{} ms is shorter than a segment of {} ms", preset_.video.chunk_ms, segment));
         }
     }
 
@@ -129,7 +129,8 @@ class Consistency {
                                 const std::vector<std::string>& accepted) {
             if (!value) return;
             if (std::find(accepted.begin(), accepted.end(), *value) != accepted.end()) return;
-            std::string message = fmt::format("\"{}\" is not a {} of {}", *value, key, to_string(codec));
+            std::string message =
+                fmt::format("\"{}\" is not a {} of {}", *value, key, to_string(codec));
             if (const std::string near = nearest(*value, accepted); !near.empty()) {
                 message += "; did you mean " + near + "?";
             }
@@ -252,11 +253,11 @@ class Consistency {
             if (copied) {
                 report(at + "sample_rate", "has no use with copy");
             } else if (std::find(rates.begin(), rates.end(), *rung.sample_rate) == rates.end()) {
-                report(at + "sample_rate",
-                       fmt::format("{} is not a sample rate of {}",
-                                   *rung.sample_rate,
-                                   to_string(rung.codec)),
-                       texts(rates));
+                report(
+                    at + "sample_rate",
+                    fmt::format(
+                        "{} is not a sample rate of {}", *rung.sample_rate, to_string(rung.codec)),
+                    texts(rates));
             }
         }
     }
@@ -280,10 +281,10 @@ class Consistency {
             report("packaging.formats", "is empty: nothing to write", accepted_of<Format>());
         }
         if (!packaging.has(Format::kHlsTs)) return;
-        // RFC 8216 section 3.2 with the HLS authoring rules: TS carries H.264 and AAC, AC-3, E-AC-3 or MP3.
+        // RFC 8216 section 3.2 with the HLS authoring rules: TS carries H.264 and AAC, AC-3, E-AC-3
+        // or MP3.
         for (std::size_t i = 0; i < preset_.video.ladder.size(); ++i) {
-            const VideoCodec codec =
-                preset_.video.ladder[i].codec.value_or(preset_.video.codec);
+            const VideoCodec codec = preset_.video.ladder[i].codec.value_or(preset_.video.codec);
             if (codec != VideoCodec::kH264 && codec != VideoCodec::kCopy) {
                 report(fmt::format("video.ladder[{}].codec", i),
                        fmt::format("players do not take {} in TS; remove hls-ts from "
@@ -311,9 +312,7 @@ class Consistency {
 
 }  // namespace
 
-void check_consistency(const Preset& preset,
-                       const Places& places,
-                       std::vector<Problem>& problems) {
+void check_consistency(const Preset& preset, const Places& places, std::vector<Problem>& problems) {
     Consistency(preset, places, problems).run();
 }
 

@@ -1,12 +1,12 @@
 #include "decode.hpp"
 
-#include "fields.hpp"
-
 #include <algorithm>
 #include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "fields.hpp"
 
 namespace sg::presets {
 
@@ -23,7 +23,8 @@ struct Unwrapped<std::optional<T>> {
 
 class Decoder {
   public:
-    Decoder(std::vector<Problem>& problems, Places& places) : problems_(problems), places_(places) {}
+    Decoder(std::vector<Problem>& problems, Places& places)
+        : problems_(problems), places_(places) {}
 
     template <class S>
     void group(const Node& node, const std::string& path, S& into) {
@@ -64,7 +65,8 @@ class Decoder {
     }
 
     template <class T, class K>
-    void list(const char* key, std::vector<T>& member, const K& kind, std::size_t most, const char*) {
+    void list(
+        const char* key, std::vector<T>& member, const K& kind, std::size_t most, const char*) {
         const Node* const value = take(key);
         if (value == nullptr || !is_list(*value, key, most)) return;
         member.clear();
@@ -113,7 +115,8 @@ class Decoder {
             return false;
         }
         if (value.items.size() > most) {
-            report(value.place, join(key), Fault{fmt::format("has more than {} entries", most), {}});
+            report(
+                value.place, join(key), Fault{fmt::format("has more than {} entries", most), {}});
             return false;
         }
         return true;
@@ -148,8 +151,8 @@ class Decoder {
 Preset decode(const Node& root, std::vector<Problem>& problems, Places& places) {
     Preset preset;
     if (root.kind != Node::Kind::kMap) {
-        problems.push_back(
-            problem_at(root.place, "", "a preset is a group of keys; start with a line name: NAME"));
+        problems.push_back(problem_at(
+            root.place, "", "a preset is a group of keys; start with a line name: NAME"));
         return preset;
     }
     Decoder(problems, places).group(root, "", preset);

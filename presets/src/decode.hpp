@@ -1,19 +1,20 @@
 #pragma once
 
-#include "node.hpp"
-
-#include <presets/preset.hpp>
-
 #include <map>
 #include <string>
 #include <vector>
+
+#include <presets/preset.hpp>
+
+#include "node.hpp"
 
 namespace sg::presets {
 
 /// Where each field stood, by dotted path.
 using Places = std::map<std::string, Place>;
 
-/// Types every field of a tree whose `extends` is already resolved. Appends all faults; the preset is usable only without any.
+/// Types every field of a tree whose `extends` is already resolved. Appends all faults; the preset
+/// is usable only without any.
 [[nodiscard]] Preset decode(const Node& root, std::vector<Problem>& problems, Places& places);
 
 /// What must hold between fields: borders, codec limits, containers, options. Appends all faults.

@@ -1,15 +1,17 @@
-#include <presets/loader.hpp>
-#include <presets/preset.hpp>
-
 #include <string>
 
 #include <fmt/format.h>
+
+#include <presets/loader.hpp>
+#include <presets/preset.hpp>
 
 namespace sg::presets {
 
 namespace {
 
-std::string kbit(std::int64_t bits) { return fmt::format("{}k", bits / 1000); }
+std::string kbit(std::int64_t bits) {
+    return fmt::format("{}k", bits / 1000);
+}
 
 std::string seconds(std::int64_t ms) {
     return ms % 1000 == 0 ? fmt::format("{} s", ms / 1000) : fmt::format("{} ms", ms);

@@ -1,6 +1,6 @@
-#include <presets/preset.hpp>
-
 #include <algorithm>
+
+#include <presets/preset.hpp>
 
 namespace sg::presets {
 
@@ -52,14 +52,13 @@ std::optional<T> pick(const std::optional<T>& own, const std::optional<T>& share
 }
 
 std::int64_t default_audio_bitrate(AudioCodec codec, int channels) {
-    const auto by_layout = [channels](std::int64_t mono,
-                                      std::int64_t stereo,
-                                      std::int64_t surround,
-                                      std::int64_t most) {
-        if (channels <= 1) return mono;
-        if (channels == 2) return stereo;
-        return channels <= 6 ? surround : most;
-    };
+    const auto by_layout =
+        [channels](
+            std::int64_t mono, std::int64_t stereo, std::int64_t surround, std::int64_t most) {
+            if (channels <= 1) return mono;
+            if (channels == 2) return stereo;
+            return channels <= 6 ? surround : most;
+        };
     switch (codec) {
         case AudioCodec::kAac:
             return by_layout(64'000, 128'000, 384'000, 512'000);
@@ -105,8 +104,8 @@ EffectiveRung effective_rung(const Preset& preset, const Rung& rung) {
     out.buffer_bits = rung.buffer_bits.value_or(out.max_bitrate_bps * 3 / 2);
     out.range = rung.range.value_or(video.range);
     out.depth = pick(rung.depth, video.depth, inherits).value_or(8);
-    out.profile = pick(rung.profile, video.profile, inherits)
-                      .value_or(default_profile(out.codec, out.depth));
+    out.profile =
+        pick(rung.profile, video.profile, inherits).value_or(default_profile(out.codec, out.depth));
     out.level = pick(rung.level, video.level, inherits).value_or("");
     out.speed = pick(rung.speed, video.speed, inherits).value_or(defaults.speed);
     out.tune = pick(rung.tune, video.tune, inherits).value_or("");

@@ -1,13 +1,12 @@
-#include "fields.hpp"
-
-#include <presets/loader.hpp>
-#include <presets/preset.hpp>
-
-#include <base/digest.hpp>
-
 #include <initializer_list>
 #include <type_traits>
 #include <utility>
+
+#include <base/digest.hpp>
+#include <presets/loader.hpp>
+#include <presets/preset.hpp>
+
+#include "fields.hpp"
 
 namespace sg::presets {
 
@@ -120,7 +119,9 @@ std::string canonical_json(const Preset& preset) {
     return to_json(preset).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string digest(const Preset& preset) { return sha256_hex(canonical_json(preset)); }
+std::string digest(const Preset& preset) {
+    return sha256_hex(canonical_json(preset));
+}
 
 std::string describe_json(const Preset& preset) {
     Json out{{"digest", digest(preset)}, {"preset", to_json(preset)}};
@@ -131,10 +132,10 @@ std::string describe_json(const Preset& preset) {
 std::string json_schema() {
     Preset preset;
     Json schema = SchemaWriter::group(preset, {"name"});
-    schema["properties"]["extends"] = Json{
-        {"type", "string"},
-        {"maxLength", 1000},
-        {"description", "The preset this one starts from: NAME, NAME@VERSION or a file path"}};
+    schema["properties"]["extends"] =
+        Json{{"type", "string"},
+             {"maxLength", 1000},
+             {"description", "The preset this one starts from: NAME, NAME@VERSION or a file path"}};
     schema["title"] = "StreamGate preset";
     schema["$comment"] = "Written from the loader's field table; valid under drafts 7 and 2020-12.";
     return schema.dump(2) + "\n";

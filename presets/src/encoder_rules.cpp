@@ -1,11 +1,11 @@
 #include "encoder_rules.hpp"
 
-#include "names.hpp"
-
 #include <algorithm>
 #include <cctype>
 
 #include <fmt/format.h>
+
+#include "names.hpp"
 
 namespace sg::presets {
 
@@ -32,19 +32,22 @@ std::vector<std::string> numbers(int first, int last) {
 EncoderRules h264_rules() {
     EncoderRules r;
     r.profiles = {"baseline", "main", "high"};
-    r.levels = {"1",   "1.1", "1.2", "1.3", "2",   "2.1", "2.2", "3",   "3.1", "3.2",
-                "4",   "4.0", "4.1", "4.2", "5",   "5.0", "5.1", "5.2", "3.0", "6.0",
-                "6.1", "6.2"};
+    r.levels = {"1",   "1.1", "1.2", "1.3", "2",   "2.1", "2.2", "3",   "3.1", "3.2", "4",
+                "4.0", "4.1", "4.2", "5",   "5.0", "5.1", "5.2", "3.0", "6.0", "6.1", "6.2"};
     r.speeds = x26x_speeds();
     r.tunes = {"film", "animation", "grain", "stillimage", "fastdecode", "psnr", "ssim"};
-    r.options = {"8x8dct",    "aq-mode",  "aq-strength", "b-adapt",       "b-bias",
-                 "b-pyramid", "cabac",    "chroma-me",   "chroma-qp-offset",
-                 "deadzone-inter",        "deadzone-intra",               "deblock",
-                 "dct-decimate",          "direct",      "fast-pskip",    "ipratio",
-                 "mbtree",    "me",       "merange",     "mixed-refs",    "nr",
-                 "partitions", "pbratio", "psy",         "psy-rd",        "qcomp",
-                 "qpmax",     "qpmin",    "qpstep",      "ref",           "subme",
-                 "trellis",   "weightb",  "weightp"};
+    r.options = {"8x8dct",         "aq-mode",        "aq-strength",
+                 "b-adapt",        "b-bias",         "b-pyramid",
+                 "cabac",          "chroma-me",      "chroma-qp-offset",
+                 "deadzone-inter", "deadzone-intra", "deblock",
+                 "dct-decimate",   "direct",         "fast-pskip",
+                 "ipratio",        "mbtree",         "me",
+                 "merange",        "mixed-refs",     "nr",
+                 "partitions",     "pbratio",        "psy",
+                 "psy-rd",         "qcomp",          "qpmax",
+                 "qpmin",          "qpstep",         "ref",
+                 "subme",          "trellis",        "weightb",
+                 "weightp"};
     return r;
 }
 
@@ -52,22 +55,70 @@ EncoderRules hevc_rules() {
     EncoderRules r;
     r.ten_bit = true;
     r.profiles = {"main", "main10"};
-    r.levels = {"2", "2.0", "2.1", "3", "3.0", "3.1", "4", "4.0", "4.1",
-                "5", "5.0", "5.1", "5.2", "6", "6.0", "6.1", "6.2"};
+    r.levels = {"2",
+                "2.0",
+                "2.1",
+                "3",
+                "3.0",
+                "3.1",
+                "4",
+                "4.0",
+                "4.1",
+                "5",
+                "5.0",
+                "5.1",
+                "5.2",
+                "6",
+                "6.0",
+                "6.1",
+                "6.2"};
     r.speeds = x26x_speeds();
     r.tunes = {"grain", "animation", "fastdecode", "psnr", "ssim"};
-    r.options = {"amp",           "aq-mode",        "aq-strength",   "b-adapt",
-                 "b-intra",       "bframe-bias",    "cbqpoffs",      "crqpoffs",
-                 "ctu",           "cutree",         "deblock",       "early-skip",
-                 "ipratio",        "limit-modes",   "limit-refs",
-                 "limit-sao",     "limit-tu",       "max-merge",     "max-tu-size",
-                 "me",            "merange",        "min-cu-size",   "nr-inter",
-                 "nr-intra",      "pbratio",        "psy-rd",        "psy-rdoq",
-                 "qcomp",         "qpmax",          "qpmin",         "rd",
-                 "rdoq-level",    "rect",           "ref",           "rskip",
-                 "sao",           "selective-sao",  "signhide",      "strong-intra-smoothing",
-                 "subme",         "tskip",          "tu-inter-depth", "tu-intra-depth",
-                 "weightb",       "weightp"};
+    r.options = {"amp",
+                 "aq-mode",
+                 "aq-strength",
+                 "b-adapt",
+                 "b-intra",
+                 "bframe-bias",
+                 "cbqpoffs",
+                 "crqpoffs",
+                 "ctu",
+                 "cutree",
+                 "deblock",
+                 "early-skip",
+                 "ipratio",
+                 "limit-modes",
+                 "limit-refs",
+                 "limit-sao",
+                 "limit-tu",
+                 "max-merge",
+                 "max-tu-size",
+                 "me",
+                 "merange",
+                 "min-cu-size",
+                 "nr-inter",
+                 "nr-intra",
+                 "pbratio",
+                 "psy-rd",
+                 "psy-rdoq",
+                 "qcomp",
+                 "qpmax",
+                 "qpmin",
+                 "rd",
+                 "rdoq-level",
+                 "rect",
+                 "ref",
+                 "rskip",
+                 "sao",
+                 "selective-sao",
+                 "signhide",
+                 "strong-intra-smoothing",
+                 "subme",
+                 "tskip",
+                 "tu-inter-depth",
+                 "tu-intra-depth",
+                 "weightb",
+                 "weightp"};
     return r;
 }
 
@@ -78,8 +129,20 @@ EncoderRules av1_rules() {
     r.whole_crf = true;
     r.ten_bit = true;
     r.profiles = {"main"};
-    r.levels = {"2.0", "2.1", "3.0", "3.1", "4.0", "4.1", "5.0", "5.1", "5.2", "5.3",
-                "6.0", "6.1", "6.2", "6.3"};
+    r.levels = {"2.0",
+                "2.1",
+                "3.0",
+                "3.1",
+                "4.0",
+                "4.1",
+                "5.0",
+                "5.1",
+                "5.2",
+                "5.3",
+                "6.0",
+                "6.1",
+                "6.2",
+                "6.3"};
     r.speeds = numbers(0, 13);
     r.tunes = {"0", "1"};
     r.options = {"aq-mode",
@@ -128,11 +191,13 @@ EncoderRules vp9_rules() {
 /// No filter here reads a file, changes the number of frames or the size of the picture.
 const std::vector<std::string>& allowed_filters() {
     static const std::vector<std::string> names{
-        "atadenoise", "bilateral",  "chromashift",  "cas",       "colorbalance", "colorlevels",
-        "colorspace", "colortemperature",           "deband",    "deblock",      "dedot",
-        "deflicker",  "drawbox",    "drawgrid",     "eq",        "gblur",        "gradfun",
-        "hflip",      "hqdn3d",     "hue",          "nlmeans",   "smartblur",    "tmix",
-        "unsharp",    "vflip",      "vibrance",     "vignette"};
+        "atadenoise",   "bilateral",   "chromashift", "cas",
+        "colorbalance", "colorlevels", "colorspace",  "colortemperature",
+        "deband",       "deblock",     "dedot",       "deflicker",
+        "drawbox",      "drawgrid",    "eq",          "gblur",
+        "gradfun",      "hflip",       "hqdn3d",      "hue",
+        "nlmeans",      "smartblur",   "tmix",        "unsharp",
+        "vflip",        "vibrance",    "vignette"};
     return names;
 }
 
@@ -168,8 +233,8 @@ const std::vector<int>& sample_rates(AudioCodec codec) {
         8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000};
     static const std::vector<int> opus{48000};
     static const std::vector<int> broadcast{32000, 44100, 48000};
-    static const std::vector<int> flac{8000,  11025, 12000, 16000, 22050,  24000, 32000,
-                                       44100, 48000, 88200, 96000, 176400, 192000};
+    static const std::vector<int> flac{
+        8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000, 176400, 192000};
     switch (codec) {
         case AudioCodec::kOpus:
             return opus;

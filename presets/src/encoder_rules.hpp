@@ -1,11 +1,11 @@
 #pragma once
 
-#include <presets/preset.hpp>
-
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <presets/preset.hpp>
 
 namespace sg::presets {
 
@@ -19,7 +19,8 @@ struct EncoderRules {
     std::vector<std::string> levels;
     std::vector<std::string> speeds;
     std::vector<std::string> tunes;
-    /// Options that change quality only. Those that move key frames, threads, rate control or touch files stay ours.
+    /// Options that change quality only. Those that move key frames, threads, rate control or touch
+    /// files stay ours.
     std::vector<std::string> options;
 };
 
@@ -34,8 +35,8 @@ struct ChainFault {
     std::vector<std::string> accepted;
 };
 
-/// Checks a libavfilter chain: allowed filters only, no graph syntax, no way to name a file. `temporal` is set when a filter
-/// looks at neighbouring frames.
+/// Checks a libavfilter chain: allowed filters only, no graph syntax, no way to name a file.
+/// `temporal` is set when a filter looks at neighbouring frames.
 [[nodiscard]] std::optional<ChainFault> check_filter_chain(std::string_view chain, bool& temporal);
 
 }  // namespace sg::presets

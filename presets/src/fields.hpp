@@ -1,11 +1,11 @@
 #pragma once
 
-#include "kinds.hpp"
-
 #include <presets/preset.hpp>
 
-// The one table of a preset's fields. The decoder, the canonical encoder and the schema writer all walk it, so they cannot
-// disagree about a key. A visitor has
+#include "kinds.hpp"
+
+// The one table of a preset's fields. The decoder, the canonical encoder and the schema writer all
+// walk it, so they cannot disagree about a key. A visitor has
 //   field(key, member, kind, description)      one value; std::optional members may be left out
 //   list(key, vector, kind, most, description) values of one kind
 //   section(key, struct, description)          a group of keys
@@ -57,7 +57,8 @@ void visit(V& v, Video& m) {
     v.field("depth", m.depth, Integer{8, 10}, "Bits per sample: 8 or 10");
     v.field("range", m.range, Choice<DynamicRange>{}, "Dynamic range: SDR or the source's");
     v.field("gop", m.gop_ms, milliseconds(200, 10'000), "Key frame interval, target");
-    v.field("chunk", m.chunk_ms, milliseconds(1'000, 600'000), "Length encoded as one task, target");
+    v.field(
+        "chunk", m.chunk_ms, milliseconds(1'000, 600'000), "Length encoded as one task, target");
     v.field("frame_rate", m.frame_rate, RatePolicy{}, "Frame rate: source, max RATE or RATE");
     v.field("b_frames", m.b_frames, Integer{0, 16}, "Most consecutive B-frames");
     v.field("lookahead", m.lookahead, Integer{0, 250}, "Rate control look-ahead, frames");

@@ -11,8 +11,12 @@ namespace sg::presets {
 
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 /// Values that YAML readers turn into something else than text when they are not quoted.
 bool looks_untyped(std::string_view text) {
@@ -161,7 +165,9 @@ std::optional<Fraction> parse_rate(std::string_view text) {
     return Fraction{rate.num / divisor, rate.den / divisor};
 }
 
-std::string rate_text(const Fraction& rate) { return fmt::format("{}/{}", rate.num, rate.den); }
+std::string rate_text(const Fraction& rate) {
+    return fmt::format("{}/{}", rate.num, rate.den);
+}
 
 bool is_identifier(std::string_view text) {
     const auto allowed = [](char c) {
@@ -216,7 +222,9 @@ MaybeFault Flag::parse(const Node& node, Wire& out) const {
                  {"true", "false"}};
 }
 
-Json Flag::schema() const { return Json{{"type", "boolean"}}; }
+Json Flag::schema() const {
+    return Json{{"type", "boolean"}};
+}
 
 MaybeFault Integer::parse(const Node& node, Wire& out) const {
     if (auto fault = scalar_fault(node)) return fault;
@@ -279,12 +287,12 @@ Json Quantity::encode(Wire value) const {
 }
 
 Json Quantity::schema() const {
-    const Json text{{"type", "string"},
-                    {"pattern",
-                     unit == Unit::kMilliseconds ? "^[0-9]+(\\.[0-9]{1,3})?(ms|s|min|h)$"
-                     : unit == Unit::kBits
-                         ? "^[0-9]+(\\.[0-9]{1,3})?[kM]?$"
-                         : "^[0-9]+(\\.[0-9]{1,3})?(kB|MB|GB|KiB|MiB|GiB|TiB)?$"}};
+    const Json text{
+        {"type", "string"},
+        {"pattern",
+         unit == Unit::kMilliseconds ? "^[0-9]+(\\.[0-9]{1,3})?(ms|s|min|h)$"
+         : unit == Unit::kBits       ? "^[0-9]+(\\.[0-9]{1,3})?[kM]?$"
+                                     : "^[0-9]+(\\.[0-9]{1,3})?(kB|MB|GB|KiB|MiB|GiB|TiB)?$"}};
     if (unit == Unit::kMilliseconds) return text;
     return Json{{"anyOf", {{{"type", "integer"}, {"minimum", min}, {"maximum", max}}, text}}};
 }
@@ -304,7 +312,9 @@ MaybeFault Hundredths::parse(const Node& node, Wire& out) const {
     return std::nullopt;
 }
 
-Json Hundredths::encode(Wire value) const { return hundredths_text(value); }
+Json Hundredths::encode(Wire value) const {
+    return hundredths_text(value);
+}
 
 Json Hundredths::schema() const {
     return Json{{"anyOf",
@@ -324,7 +334,9 @@ MaybeFault Rate::parse(const Node& node, Wire& out) const {
     return std::nullopt;
 }
 
-Json Rate::encode(const Wire& value) const { return rate_text(value); }
+Json Rate::encode(const Wire& value) const {
+    return rate_text(value);
+}
 
 Json Rate::schema() const {
     return Json{{"anyOf",
@@ -443,7 +455,9 @@ MaybeFault Languages::parse(const Node& node, Wire& out) const {
     return std::nullopt;
 }
 
-Json Languages::encode(const Wire& value) const { return value.empty() ? Json("all") : Json(value); }
+Json Languages::encode(const Wire& value) const {
+    return value.empty() ? Json("all") : Json(value);
+}
 
 Json Languages::schema() const {
     const Json list{{"type", "array"},
@@ -461,11 +475,11 @@ MaybeFault Options::parse(const Node& node, Wire& out) const {
             return Fault{member.key + " " + fault->message, {}};
         }
         const std::string& text = member.value.text;
-        const bool clean = !text.empty() && text.size() <= 64 &&
-                           std::all_of(text.begin(), text.end(), [](char c) {
-                               return is_digit(c) || is_letter(c) || c == '.' || c == ',' ||
-                                      c == '+' || c == '-' || c == '_';
-                           });
+        const bool clean =
+            !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+                return is_digit(c) || is_letter(c) || c == '.' || c == ',' || c == '+' ||
+                       c == '-' || c == '_';
+            });
         if (!clean) {
             return Fault{fmt::format("{}: {} is not an option value; use letters, digits and "
                                      "the marks . , + - _",
@@ -480,8 +494,7 @@ MaybeFault Options::parse(const Node& node, Wire& out) const {
 }
 
 Json Options::schema() const {
-    return Json{{"type", "object"},
-                {"additionalProperties", {{"type", {"string", "number"}}}}};
+    return Json{{"type", "object"}, {"additionalProperties", {{"type", {"string", "number"}}}}};
 }
 
 }  // namespace sg::presets

@@ -1,8 +1,5 @@
 #pragma once
 
-#include "names.hpp"
-#include "node.hpp"
-
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -11,6 +8,9 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include "names.hpp"
+#include "node.hpp"
 
 namespace sg::presets {
 
@@ -23,8 +23,9 @@ struct Fault {
 };
 using MaybeFault = std::optional<Fault>;
 
-// A kind says how one sort of value is written: parse() from YAML, encode() to canonical JSON, schema() as JSON Schema.
-// Wire is what parse() fills; a field may be of a narrower integer type, the limits see to it that it fits.
+// A kind says how one sort of value is written: parse() from YAML, encode() to canonical JSON,
+// schema() as JSON Schema. Wire is what parse() fills; a field may be of a narrower integer type,
+// the limits see to it that it fits.
 
 struct Flag {
     using Wire = bool;

@@ -1,11 +1,11 @@
-#include "library_data.hpp"
-#include "node.hpp"
-
-#include <presets/loader.hpp>
-
 #include <algorithm>
 #include <charconv>
 #include <string>
+
+#include <presets/loader.hpp>
+
+#include "library_data.hpp"
+#include "node.hpp"
 
 namespace sg::presets {
 
@@ -30,7 +30,8 @@ Shelf read_shelf() {
         if (const Node* const node = root->find("name")) entry.name = node->text;
         if (const Node* const node = root->find("description")) entry.description = node->text;
         if (const Node* const node = root->find("version")) {
-            std::from_chars(node->text.data(), node->text.data() + node->text.size(), entry.version);
+            std::from_chars(
+                node->text.data(), node->text.data() + node->text.size(), entry.version);
         }
         books.push_back({std::move(entry), text});
     }
@@ -53,7 +54,9 @@ const Shelf& shelf() {
 
 }  // namespace
 
-const std::vector<LibraryEntry>& Library::embedded() { return shelf().entries; }
+const std::vector<LibraryEntry>& Library::embedded() {
+    return shelf().entries;
+}
 
 std::optional<std::string_view> Library::text(std::string_view name_at_version) {
     const std::size_t at = name_at_version.find('@');

@@ -1,18 +1,17 @@
-#include "decode.hpp"
-#include "names.hpp"
-#include "node.hpp"
-#include "overrides.hpp"
-
-#include <presets/loader.hpp>
-
-#include <base/file.hpp>
-
 #include <algorithm>
 #include <exception>
 #include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <base/file.hpp>
+#include <presets/loader.hpp>
+
+#include "decode.hpp"
+#include "names.hpp"
+#include "node.hpp"
+#include "overrides.hpp"
 
 namespace sg::presets {
 
@@ -31,7 +30,8 @@ std::vector<std::string> library_names() {
     return names;
 }
 
-/// Reads presets and follows `extends`. Files may extend files only when the first one came from a file itself.
+/// Reads presets and follows `extends`. Files may extend files only when the first one came from a
+/// file itself.
 class Reader {
   public:
     Reader(bool files_allowed, std::vector<Problem>& problems)
@@ -69,7 +69,8 @@ class Reader {
         const std::vector<std::string> names = library_names();
         const auto found = std::find(names.begin(), names.end(), plain);
         if (found != names.end()) {
-            return fmt::format("there is no version \"{}\" of preset {} in the library", name, plain);
+            return fmt::format(
+                "there is no version \"{}\" of preset {} in the library", name, plain);
         }
         std::string message = fmt::format("there is no preset \"{}\" in the library", name);
         if (const std::string near = nearest(plain, names); !near.empty()) {
@@ -189,7 +190,8 @@ std::optional<Preset> finish(std::optional<Node> root,
     return preset;
 }
 
-/// The last line of defence of the promise that nothing is thrown: std::bad_alloc and what third parties add.
+/// The last line of defence of the promise that nothing is thrown: std::bad_alloc and what third
+/// parties add.
 template <class F>
 auto guarded(std::vector<Problem>& problems, const std::string& label, F&& work)
     -> decltype(work()) {

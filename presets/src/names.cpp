@@ -39,13 +39,13 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-#define SG_PRESET_NAMES(Enum, table)                     \
-    template <>                                          \
-    std::span<const char* const> names_of<Enum>() {      \
-        return table;                                    \
-    }                                                    \
-    const char* to_string(Enum value) noexcept {         \
-        return table[static_cast<std::size_t>(value)];   \
+#define SG_PRESET_NAMES(Enum, table)                   \
+    template <>                                        \
+    std::span<const char* const> names_of<Enum>() {    \
+        return table;                                  \
+    }                                                  \
+    const char* to_string(Enum value) noexcept {       \
+        return table[static_cast<std::size_t>(value)]; \
     }
 
 SG_PRESET_NAMES(VideoCodec, kVideoCodecs)

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <presets/preset.hpp>
-
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <presets/preset.hpp>
 
 namespace sg::presets {
 
@@ -19,8 +19,10 @@ template <class E>
     return {names.begin(), names.end()};
 }
 
-/// The candidate closest to `word` by edit distance; empty when none is near enough to be a slip of the hand.
-[[nodiscard]] std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+/// The candidate closest to `word` by edit distance; empty when none is near enough to be a slip of
+/// the hand.
+[[nodiscard]] std::string nearest(std::string_view word,
+                                  const std::vector<std::string>& candidates);
 
 /// Source codec names an audio rendition may name in copy_only.
 [[nodiscard]] const std::vector<std::string>& copyable_audio_codecs();

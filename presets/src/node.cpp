@@ -160,8 +160,7 @@ class TreeBuilder final : public YAML::EventHandler {
         } else if (!top.key) {
             accept_key(top, std::move(node));
         } else {
-            top.node.members.push_back(
-                {std::move(top.key->text), top.key->place, std::move(node)});
+            top.node.members.push_back({std::move(top.key->text), top.key->place, std::move(node)});
             top.key.reset();
         }
     }
@@ -226,14 +225,14 @@ bool acceptable_text(std::string_view text, const Place& file, std::vector<Probl
         return false;
     }
     if (!is_clean_utf8(text)) {
-        problems.push_back(
-            problem_at(file, "", "the preset is not UTF-8 text; save it as UTF-8"));
+        problems.push_back(problem_at(file, "", "the preset is not UTF-8 text; save it as UTF-8"));
         return false;
     }
     return true;
 }
 
-/// yaml-cpp's scanner works on each bracket again for every one inside it, so deep flow nesting is stopped before it.
+/// yaml-cpp's scanner works on each bracket again for every one inside it, so deep flow nesting is
+/// stopped before it.
 bool too_many_open_brackets(std::string_view text) {
     constexpr int kMaxOpen = 200;
     int open = 0;

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <presets/loader.hpp>
-
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <presets/loader.hpp>
 
 namespace sg::presets {
 
@@ -17,7 +17,8 @@ struct Place {
     int column = 0;
 };
 
-/// A YAML value that still knows where it stood and whether it was quoted; typing happens against the schema, never by guess.
+/// A YAML value that still knows where it stood and whether it was quoted; typing happens against
+/// the schema, never by guess.
 struct Node {
     enum class Kind { kNull, kScalar, kSequence, kMap };
     struct Member;
@@ -42,7 +43,8 @@ struct Node::Member {
 
 inline constexpr std::size_t kMaxPresetBytes = 1 << 20;
 
-/// Reads one YAML document. Bounded in bytes, depth and nodes (aliases count as what they expand to). Null and a Problem on failure.
+/// Reads one YAML document. Bounded in bytes, depth and nodes (aliases count as what they expand
+/// to). Null and a Problem on failure.
 [[nodiscard]] std::optional<Node> parse_yaml(std::string_view text,
                                              const std::string& label,
                                              std::vector<Problem>& problems);
@@ -52,7 +54,8 @@ inline constexpr std::size_t kMaxPresetBytes = 1 << 20;
                                              const std::string& label,
                                              std::vector<Problem>& problems);
 
-/// `over` on `base`: maps merge key by key, everything else is replaced; a null removes what was inherited.
+/// `over` on `base`: maps merge key by key, everything else is replaced; a null removes what was
+/// inherited.
 [[nodiscard]] Node merge(Node base, Node over);
 
 [[nodiscard]] Problem problem_at(const Place& place, std::string field, std::string message);

@@ -10,7 +10,8 @@ namespace sg::presets {
 
 namespace {
 
-/// "a.b[2].c" into a, b, 2, c. Names with dots in them ("720p.hq") are not reachable; their index is.
+/// "a.b[2].c" into a, b, 2, c. Names with dots in them ("720p.hq") are not reachable; their index
+/// is.
 std::vector<std::string> split(const std::string& key) {
     std::vector<std::string> parts(1);
     for (const char c : key) {

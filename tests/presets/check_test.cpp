@@ -1,11 +1,11 @@
-#include <presets/loader.hpp>
-#include <support/catch.hpp>
-#include <support/temp_folder.hpp>
-
 #include <algorithm>
 #include <fstream>
 #include <random>
 #include <string>
+
+#include <presets/loader.hpp>
+#include <support/catch.hpp>
+#include <support/temp_folder.hpp>
 
 using namespace sg;
 using namespace sg::presets;
@@ -21,7 +21,9 @@ const std::string kGood =
     "  renditions:\n"
     "    - {name: audio, channels: 2}\n";
 
-std::vector<Problem> faults(const std::string& yaml) { return check_text(yaml, "mine.yaml"); }
+std::vector<Problem> faults(const std::string& yaml) {
+    return check_text(yaml, "mine.yaml");
+}
 
 /// The only fault of the good preset with one more line at its end.
 Problem only_fault(const std::string& extra) {
@@ -39,7 +41,9 @@ bool has(const std::string& text, const std::string& part) {
 
 }  // namespace
 
-TEST_CASE("a small good preset has no fault") { CHECK(faults(kGood).empty()); }
+TEST_CASE("a small good preset has no fault") {
+    CHECK(faults(kGood).empty());
+}
 
 TEST_CASE("a fault names file, line, column, field and the accepted values") {
     const auto found = faults(
@@ -184,8 +188,8 @@ TEST_CASE("pairs that players lack are refused") {
 
 TEST_CASE("audio settings that the codec lacks are refused") {
     const auto one = [](const std::string& rung) {
-        const auto found =
-            faults("name: m\nvideo: {codec: none}\naudio: {renditions: [{name: a, " + rung + "}]}\n");
+        const auto found = faults("name: m\nvideo: {codec: none}\naudio: {renditions: [{name: a, " +
+                                  rung + "}]}\n");
         INFO(rung);
         REQUIRE(found.size() == 1);
         return found.front().field;

@@ -1,13 +1,12 @@
-#include <presets/loader.hpp>
-#include <support/catch.hpp>
-
-#include <base/file.hpp>
-
 #include <algorithm>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
+
+#include <base/file.hpp>
+#include <presets/loader.hpp>
+#include <support/catch.hpp>
 
 using namespace sg;
 using namespace sg::presets;

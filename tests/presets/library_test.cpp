@@ -1,9 +1,9 @@
-#include <presets/loader.hpp>
-#include <support/catch.hpp>
-
 #include <algorithm>
 #include <set>
 #include <string>
+
+#include <presets/loader.hpp>
+#include <support/catch.hpp>
 
 using namespace sg;
 using namespace sg::presets;

@@ -1,9 +1,9 @@
+#include <fstream>
+#include <string>
+
 #include <presets/loader.hpp>
 #include <support/catch.hpp>
 #include <support/temp_folder.hpp>
-
-#include <fstream>
-#include <string>
 
 using namespace sg;
 using namespace sg::presets;
@@ -40,9 +40,10 @@ TEST_CASE("a child preset changes keys and keeps the rest of its parent") {
 }
 
 TEST_CASE("a list replaces the inherited one and null removes an inherited key") {
-    const Preset child = must(preset_from_text(
-        "name: mine\nextends: web-hd\nvideo:\n  speed: null\n  ladder:\n    - {name: 360p, height: 360}\n",
-        "m"));
+    const Preset child =
+        must(preset_from_text("name: mine\nextends: web-hd\nvideo:\n  speed: null\n  ladder:\n    "
+                              "- {name: 360p, height: 360}\n",
+                              "m"));
     CHECK(child.video.ladder.size() == 1);
     CHECK_FALSE(child.video.speed.has_value());
 }

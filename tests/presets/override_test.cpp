@@ -1,7 +1,7 @@
+#include <string>
+
 #include <presets/loader.hpp>
 #include <support/catch.hpp>
-
-#include <string>
 
 using namespace sg;
 using namespace sg::presets;

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <base/result.hpp>
-#include <presets/preset.hpp>
-
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -10,22 +7,27 @@
 #include <string_view>
 #include <vector>
 
+#include <base/result.hpp>
+#include <presets/preset.hpp>
+
 namespace sg::presets {
 
-/// Dotted key to value in YAML syntax: {"video.crf", "21"}, {"video.ladder.720p.max_bitrate", "3M"}, {"packaging.formats", "[dash]"}.
+/// Dotted key to value in YAML syntax: {"video.crf", "21"}, {"video.ladder.720p.max_bitrate",
+/// "3M"}, {"packaging.formats", "[dash]"}.
 using Overrides = std::map<std::string, std::string>;
 
 /// One fault of a preset file.
 struct Problem {
     std::string file;
-    int line = 0;    ///< from 1; 0 when the fault has no place
-    int column = 0;  ///< from 1
+    int line = 0;       ///< from 1; 0 when the fault has no place
+    int column = 0;     ///< from 1
     std::string field;  ///< dotted path: video.ladder[2].crf
     std::string message;
     std::vector<std::string> accepted;  ///< accepted values, where they can be listed
 };
 
-/// "web.yaml:12:5: video.codec: \"h265\" is not accepted; did you mean hevc? (accepted: h264, hevc, ...)"
+/// "web.yaml:12:5: video.codec: \"h265\" is not accepted; did you mean hevc? (accepted: h264, hevc,
+/// ...)"
 [[nodiscard]] std::string to_string(const Problem& problem);
 
 struct LibraryEntry {
@@ -38,16 +40,22 @@ struct LibraryEntry {
 class Library {
   public:
     [[nodiscard]] static const std::vector<LibraryEntry>& embedded();
-    /// The YAML text of "name" (highest version) or "name@version"; none when there is no such preset.
+    /// The YAML text of "name" (highest version) or "name@version"; none when there is no such
+    /// preset.
     [[nodiscard]] static std::optional<std::string_view> text(std::string_view name_at_version);
 };
 
-/// A library preset ("web-hd", "web-hd@1") or a file (anything with a slash or ending in .yaml, .yml or .json).
-/// Resolves `extends`, applies the overrides, checks. The error names the first fault and says how many more there are.
-[[nodiscard]] Result<Preset> load_preset(const std::string& name_or_path, const Overrides& overrides = {});
+/// A library preset ("web-hd", "web-hd@1") or a file (anything with a slash or ending in .yaml,
+/// .yml or .json). Resolves `extends`, applies the overrides, checks. The error names the first
+/// fault and says how many more there are.
+[[nodiscard]] Result<Preset> load_preset(const std::string& name_or_path,
+                                         const Overrides& overrides = {});
 
-/// The same from text that came over a network: `extends` may name library presets only. `label` stands for the file in errors.
-[[nodiscard]] Result<Preset> preset_from_text(std::string_view yaml, const std::string& label, const Overrides& overrides = {});
+/// The same from text that came over a network: `extends` may name library presets only. `label`
+/// stands for the file in errors.
+[[nodiscard]] Result<Preset> preset_from_text(std::string_view yaml,
+                                              const std::string& label,
+                                              const Overrides& overrides = {});
 
 /// Reads what canonical_json() wrote (a preset inside a plan).
 [[nodiscard]] Result<Preset> preset_from_json(std::string_view json);
@@ -64,7 +72,8 @@ class Library {
 /// For programs: canonical JSON, indented, with "digest" beside "preset".
 [[nodiscard]] std::string describe_json(const Preset& preset);
 
-/// The JSON Schema of preset files (the subset that drafts 7 and 2020-12 share), made from the loader's own field table.
+/// The JSON Schema of preset files (the subset that drafts 7 and 2020-12 share), made from the
+/// loader's own field table.
 [[nodiscard]] std::string json_schema();
 
 }  // namespace sg::presets

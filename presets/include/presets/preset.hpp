@@ -37,11 +37,12 @@ struct FrameRatePolicy {
     bool operator==(const FrameRatePolicy&) const = default;
 };
 
-/// One video rendition as written in the preset. What is left out comes from the video section; read it through
-/// effective_rung(), which applies that rule.
+/// One video rendition as written in the preset. What is left out comes from the video section;
+/// read it through effective_rung(), which applies that rule.
 struct Rung {
     std::string name;
-    /// A box the picture is fitted into, never enlarged; turned for portrait sources. One side alone: the other follows.
+    /// A box the picture is fitted into, never enlarged; turned for portrait sources. One side
+    /// alone: the other follows.
     std::optional<int> width;
     std::optional<int> height;
     std::optional<Fraction> max_frame_rate;
@@ -77,7 +78,8 @@ struct Video {
     FrameRatePolicy frame_rate;
     std::optional<int> b_frames;
     std::optional<int> lookahead;  ///< frames
-    std::optional<int> threads;    ///< per encoder, a constant of the plan; none: the planner's choice for the codec
+    std::optional<int>
+        threads;  ///< per encoder, a constant of the plan; none: the planner's choice for the codec
     Scaler scaler = Scaler::kZimg;
     std::map<std::string, std::string> encoder_options;
     bool operator==(const Video&) const = default;
@@ -91,15 +93,17 @@ struct Hdr {
 
 struct DeinterlacePolicy {
     Deinterlace mode = Deinterlace::kAuto;
-    FieldOutput output = FieldOutput::kFrame;  ///< one picture per frame, or one per field (double rate)
+    FieldOutput output =
+        FieldOutput::kFrame;  ///< one picture per frame, or one per field (double rate)
     bool operator==(const DeinterlacePolicy&) const = default;
 };
 
 struct Filters {
     Crop crop = Crop::kOff;
     Denoise denoise = Denoise::kOff;
-    std::string custom;     ///< a libavfilter chain of allowed filters, before scaling; empty: none
-    int frames_before = 0;  ///< frames the custom chain needs before the first one it must get right
+    std::string custom;  ///< a libavfilter chain of allowed filters, before scaling; empty: none
+    int frames_before =
+        0;  ///< frames the custom chain needs before the first one it must get right
     int frames_after = 0;
     bool operator==(const Filters&) const = default;
 };
@@ -107,13 +111,16 @@ struct Filters {
 struct AudioRung {
     std::string name;
     AudioCodec codec = AudioCodec::kAac;
-    /// Upper bound; nothing is mixed up to more channels than the track has. None: as many as the track has.
+    /// Upper bound; nothing is mixed up to more channels than the track has. None: as many as the
+    /// track has.
     std::optional<int> channels;
     std::optional<std::int64_t> bitrate_bps;
     std::optional<int> sample_rate;
-    /// For kCopy: source codecs (libavcodec names) that are copied; the rendition is skipped for others. Empty: any.
+    /// For kCopy: source codecs (libavcodec names) that are copied; the rendition is skipped for
+    /// others. Empty: any.
     std::vector<std::string> copy_only;
-    /// Skip the rendition for tracks with fewer channels than `channels` instead of making it with fewer.
+    /// Skip the rendition for tracks with fewer channels than `channels` instead of making it with
+    /// fewer.
     bool skip_if_fewer = false;
     bool operator==(const AudioRung&) const = default;
 };
@@ -121,7 +128,8 @@ struct AudioRung {
 struct Audio {
     std::vector<AudioRung> renditions;   ///< empty: no audio
     std::vector<std::string> languages;  ///< BCP 47 or ISO 639; empty: all
-    AudioTracks tracks = AudioTracks::kDefault;  ///< the default track of each language, or all of them
+    AudioTracks tracks =
+        AudioTracks::kDefault;  ///< the default track of each language, or all of them
     bool operator==(const Audio&) const = default;
 };
 
@@ -166,12 +174,12 @@ struct EffectiveRung {
     std::optional<Fraction> max_frame_rate;
     VideoCodec codec = VideoCodec::kH264;
     RateControl rate_control = RateControl::kCappedCrf;
-    int crf_x100 = 0;                                    ///< kCappedCrf
-    std::int64_t bitrate_bps = 0;                        ///< kBitrate
-    std::int64_t max_bitrate_bps = 0;                    ///< 0: uncapped
-    std::int64_t buffer_bits = 0;                        ///< 0: uncapped
-    std::string profile;                                 ///< empty: the encoder's choice
-    std::string level;                                   ///< empty: the lowest that fits
+    int crf_x100 = 0;                  ///< kCappedCrf
+    std::int64_t bitrate_bps = 0;      ///< kBitrate
+    std::int64_t max_bitrate_bps = 0;  ///< 0: uncapped
+    std::int64_t buffer_bits = 0;      ///< 0: uncapped
+    std::string profile;               ///< empty: the encoder's choice
+    std::string level;                 ///< empty: the lowest that fits
     std::string speed;
     std::string tune;  ///< empty: none
     DynamicRange range = DynamicRange::kSdr;
@@ -182,8 +190,9 @@ struct EffectiveRung {
     std::map<std::string, std::string> encoder_options;
 };
 
-/// Codec settings of the video section (crf, speed, tune, profile, level, depth, b_frames, lookahead, threads, encoder options) reach
-/// only rungs of its codec; a rung of another codec starts from that codec's defaults.
+/// Codec settings of the video section (crf, speed, tune, profile, level, depth, b_frames,
+/// lookahead, threads, encoder options) reach only rungs of its codec; a rung of another codec
+/// starts from that codec's defaults.
 [[nodiscard]] EffectiveRung effective_rung(const Preset& preset, const Rung& rung);
 
 /// The rendition's bitrate for a track of `channels`, in bit/s; 0 for copy and FLAC.
@@ -203,8 +212,9 @@ struct EffectiveRung {
 [[nodiscard]] const char* to_string(Format format) noexcept;
 [[nodiscard]] const char* to_string(VerifyLevel level) noexcept;
 
-/// The whole preset as JSON with sorted keys and no floats: rates as "num/den", durations as "6000ms", CRF as decimal text.
-/// preset_from_json() reads it back to an equal value. `extends` is left out.
+/// The whole preset as JSON with sorted keys and no floats: rates as "num/den", durations as
+/// "6000ms", CRF as decimal text. preset_from_json() reads it back to an equal value. `extends` is
+/// left out.
 [[nodiscard]] std::string canonical_json(const Preset& preset);
 
 /// SHA-256 of canonical_json(), 64 hex digits.
