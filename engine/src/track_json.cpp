@@ -50,6 +50,7 @@ json description_json(const TrackDescription& d) {
         j["label"] = d.label;
         j["default"] = d.is_default;
         j["describes_video"] = d.describes_video;
+        j["source_track"] = d.source_track;
     }
     return j;
 }
@@ -82,6 +83,7 @@ TrackDescription description_from(const json& j) {
         j.at("label").get_to(d.label);
         j.at("default").get_to(d.is_default);
         j.at("describes_video").get_to(d.describes_video);
+        j.at("source_track").get_to(d.source_track);
     }
     return d;
 }

@@ -1,0 +1,94 @@
+#include "task.hpp"
+
+#include <engine/transcode.hpp>
+
+#include <array>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace sg::engine {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array<std::pair<TaskKind, const char*>, 7> kKinds{{{TaskKind::kPlan, "plan"},
+                                                                  {TaskKind::kVideo, "video"},
+                                                                  {TaskKind::kAudio, "audio"},
+                                                                  {TaskKind::kCopy, "copy"},
+                                                                  {TaskKind::kPackage, "package"},
+                                                                  {TaskKind::kVerify, "verify"},
+                                                                  {TaskKind::kQuality, "quality"}}};
+
+}  // namespace
+
+const char* task_kind_name(TaskKind kind) {
+    for (const auto& [known, name] : kKinds) {
+        if (known == kind) return name;
+    }
+    return "task";
+}
+
+std::string TaskRequest::to_json() const {
+    return json{{"kind", task_kind_name(kind)},
+                {"source_name", source_name},
+                {"plan", plan},
+                {"preset", preset},
+                {"chunk", chunk},
+                {"folder", folder.string()},
+                {"cache", cache.string()},
+                {"verify", static_cast<int>(verify)},
+                {"tracks", tracks}}
+        .dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<TaskRequest> TaskRequest::from_json(std::string_view text) {
+    try {
+        const auto j = json::parse(text);
+        TaskRequest r;
+        const auto kind = j.at("kind").get<std::string>();
+        bool known = false;
+        for (const auto& [value, name] : kKinds) {
+            if (kind == name) {
+                r.kind = value;
+                known = true;
+            }
+        }
+        if (!known) return Error{Errc::kUnsupported, "task request: unknown kind " + kind};
+        j.at("source_name").get_to(r.source_name);
+        j.at("plan").get_to(r.plan);
+        j.at("preset").get_to(r.preset);
+        j.at("chunk").get_to(r.chunk);
+        r.folder = j.at("folder").get<std::string>();
+        r.cache = j.at("cache").get<std::string>();
+        r.verify = static_cast<VerifyMode>(j.at("verify").get<int>());
+        j.at("tracks").get_to(r.tracks);
+        return r;
+    } catch (const json::exception& e) {
+        return Error{Errc::kBadData, std::string("read a task request: ") + e.what()};
+    }
+}
+
+Result<std::string> run_task(std::string_view text, TaskContext& context) {
+    SG_TRY_ASSIGN(const auto request, TaskRequest::from_json(text));
+    switch (request.kind) {
+        case TaskKind::kPlan: return run_plan_task(request, context);
+        case TaskKind::kVideo: return run_video_task(request, context);
+        case TaskKind::kAudio: return run_audio_task(request, context);
+        case TaskKind::kCopy: return run_copy_task(request, context);
+        case TaskKind::kPackage: return run_package_task(request, context);
+        case TaskKind::kVerify: return run_verify_task(request, context);
+        case TaskKind::kQuality: return run_quality_task(request, context);
+    }
+    return Error{Errc::kInternal, "task request of no kind"};
+}
+
+int serve_task(int socket_fd) {
+    return process::serve_task(socket_fd,
+                               [](std::string_view request, std::vector<UniqueFd> fds, const process::ProgressSender& progress, std::stop_token stop) {
+                                   TaskContext context{progress, std::move(stop), std::move(fds)};
+                                   return run_task(request, context);
+                               });
+}
+
+}  // namespace sg::engine

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <base/result.hpp>
+#include <base/unique_fd.hpp>
+#include <engine/job.hpp>
+#include <process/task_server.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sg::engine {
+
+enum class TaskKind {
+    kPlan,     ///< probe, index and plan a source
+    kVideo,    ///< one chunk, all encoded video renditions
+    kAudio,    ///< all encoded audio renditions, from start to end
+    kCopy,     ///< all copied renditions
+    kPackage,  ///< TS segments and single files from the CMAF segments
+    kVerify,
+    kQuality,  ///< PSNR and SSIM of the finished renditions
+};
+
+[[nodiscard]] const char* task_kind_name(TaskKind kind);
+
+/// What a child is asked to do. The source comes as the request's first descriptor where a task reads it.
+struct TaskRequest {
+    TaskKind kind = TaskKind::kPlan;
+    std::string source_name;       ///< for messages
+    std::string plan;              ///< canonical JSON; all but kPlan
+    std::string preset;            ///< canonical JSON; kPlan
+    std::int64_t chunk = -1;       ///< kVideo
+    std::filesystem::path folder;  ///< the only place it writes to; kVerify, kQuality: what it reads
+    std::filesystem::path cache;   ///< kPlan: where the index is kept
+    VerifyMode verify = VerifyMode::kQuick;
+    std::string tracks;  ///< kPackage: the finished tracks (JSON)
+
+    [[nodiscard]] std::string to_json() const;
+    [[nodiscard]] static Result<TaskRequest> from_json(std::string_view text);
+};
+
+/// What a running task has at hand.
+struct TaskContext {
+    const process::ProgressSender& progress;
+    std::stop_token stop;
+    std::vector<UniqueFd> fds;
+};
+
+// One function a kind; each gives its result as JSON. A failed write of progress means the parent is gone.
+[[nodiscard]] Result<std::string> run_plan_task(const TaskRequest& request, TaskContext& context);
+[[nodiscard]] Result<std::string> run_video_task(const TaskRequest& request, TaskContext& context);
+[[nodiscard]] Result<std::string> run_audio_task(const TaskRequest& request, TaskContext& context);
+[[nodiscard]] Result<std::string> run_copy_task(const TaskRequest& request, TaskContext& context);
+[[nodiscard]] Result<std::string> run_package_task(const TaskRequest& request, TaskContext& context);
+[[nodiscard]] Result<std::string> run_verify_task(const TaskRequest& request, TaskContext& context);
+[[nodiscard]] Result<std::string> run_quality_task(const TaskRequest& request, TaskContext& context);
+
+[[nodiscard]] Result<std::string> run_task(std::string_view request, TaskContext& context);
+
+}  // namespace sg::engine

@@ -1,0 +1,115 @@
+#include "work_folder.hpp"
+
+#include <base/file.hpp>
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+namespace sg::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A result names every segment of a task; a ten-hour track has some thousands.
+constexpr std::size_t kMaxRecordBytes = std::size_t{256} << 20;
+
+Status remove_tree(const fs::path& folder) {
+    std::error_code ec;
+    fs::remove_all(folder, ec);
+    if (ec) return errno_error(ec.value(), "remove " + folder.string());
+    return {};
+}
+
+}  // namespace
+
+WorkFolder::WorkFolder(fs::path output, UniqueFd lock, bool made_output)
+    : output_(std::move(output)), lock_(std::move(lock)), made_output_(made_output) {}
+
+Result<WorkFolder> WorkFolder::open(const fs::path& output) {
+    std::error_code ec;
+    const bool existed = fs::exists(output, ec);
+    SG_TRY(make_folders(output / kName));
+    SG_TRY_ASSIGN(auto lock, open_file(output / kName / "lock", O_RDWR | O_CREAT));
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK) {
+            return Error{Errc::kInvalidArgument, fmt::format("{}: another streamgate is writing there; wait for it or choose another folder", output.string())};
+        }
+        return errno_error(errno, "lock " + (output / kName).string());
+    }
+    return WorkFolder(output, std::move(lock), !existed);
+}
+
+Status WorkFolder::reset() {
+    for (const char* name : {"attempts", "stage", "results", "journal"}) SG_TRY(remove_tree(path() / name));
+    std::error_code ec;
+    fs::remove(plan_file(), ec);
+    return {};
+}
+
+Status WorkFolder::clear_attempts() { return remove_tree(path() / "attempts"); }
+
+Result<fs::path> WorkFolder::make_attempt(const std::string& task, int attempt) {
+    auto folder = path() / "attempts" / fmt::format("{}-{}", task, attempt);
+    SG_TRY(remove_tree(folder));
+    SG_TRY(make_folders(folder));
+    return folder;
+}
+
+void WorkFolder::remove_attempt(const fs::path& attempt) {
+    std::error_code ignored;
+    fs::remove_all(attempt, ignored);
+}
+
+Status WorkFolder::move_to_stage(const fs::path& attempt) {
+    std::error_code ec;
+    for (const auto& rendition : fs::directory_iterator(attempt, ec)) {
+        const auto target = stage() / rendition.path().filename();
+        SG_TRY(make_folders(target));
+        for (const auto& file : fs::directory_iterator(rendition.path(), ec)) {
+            const auto to = target / file.path().filename();
+            if (::rename(file.path().c_str(), to.c_str()) != 0) return errno_error(errno, "move " + to.string());
+        }
+        if (ec) break;
+    }
+    if (ec) return errno_error(ec.value(), "read folder " + attempt.string());
+    remove_attempt(attempt);
+    return {};
+}
+
+Status WorkFolder::record_result(const std::string& task, std::string_view json) {
+    SG_TRY(make_folders(path() / "results"));
+    return write_file_atomic(path() / "results" / (task + ".json"), json, Durability::kFsync);
+}
+
+Result<std::optional<std::string>> WorkFolder::recorded_result(const std::string& task) const {
+    auto text = read_file(path() / "results" / (task + ".json"), kMaxRecordBytes);
+    if (text) return std::optional(std::move(text).value());
+    if (text.error().code == Errc::kNotFound) return std::optional<std::string>();
+    return std::move(text).error();
+}
+
+Status WorkFolder::append_journal(const std::string& track, std::string_view line) {
+    SG_TRY(make_folders(path() / "journal"));
+    const auto name = path() / "journal" / (track + ".ndjson");
+    SG_TRY_ASSIGN(auto fd, open_file(name, O_WRONLY | O_CREAT | O_APPEND));
+    const std::string text = std::string(line) + "\n";
+    return write_all(fd.get(), std::as_bytes(std::span(text)), name.string());
+}
+
+Result<std::string> WorkFolder::journal(const std::string& track) const {
+    auto text = read_file(path() / "journal" / (track + ".ndjson"), kMaxRecordBytes);
+    if (!text && text.error().code == Errc::kNotFound) return std::string();
+    return text;
+}
+
+void WorkFolder::remove() {
+    std::error_code ignored;
+    fs::remove_all(path(), ignored);
+    if (made_output_) fs::remove(output_, ignored);  // only when empty
+}
+
+}  // namespace sg::engine

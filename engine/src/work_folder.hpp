@@ -1,0 +1,62 @@
+#pragma once
+
+#include <base/result.hpp>
+#include <base/unique_fd.hpp>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sg::engine {
+
+/// `<output>/.streamgate`: everything an unfinished run has. What makes resuming safe is the order of writes: a task writes below its own
+/// attempt folder; its files are moved to `stage`; only then its result is recorded, atomically and durably. A task without a result
+/// record is run again, and makes the same bytes.
+///
+///     plan.json              the plan that all results belong to
+///     index-*.json           the source's index
+///     attempts/<task>-<n>/   what a running task writes
+///     stage/                 the presentation as it will be published
+///     results/<task>.json    finished tasks
+///     journal/<track>.ndjson audio segments as they were made
+class WorkFolder {
+  public:
+    /// Makes the folder and takes its lock. kInvalidArgument when another run holds it.
+    [[nodiscard]] static Result<WorkFolder> open(const std::filesystem::path& output);
+
+    [[nodiscard]] const std::filesystem::path& output() const { return output_; }
+    [[nodiscard]] std::filesystem::path path() const { return output_ / kName; }
+    [[nodiscard]] std::filesystem::path stage() const { return path() / "stage"; }
+    [[nodiscard]] std::filesystem::path plan_file() const { return path() / "plan.json"; }
+
+    /// Forgets everything but the index.
+    [[nodiscard]] Status reset();
+    /// Removes what tasks of an earlier run left half-done.
+    [[nodiscard]] Status clear_attempts();
+
+    [[nodiscard]] Result<std::filesystem::path> make_attempt(const std::string& task, int attempt);
+    void remove_attempt(const std::filesystem::path& attempt);
+    /// Moves the attempt's files into the stage (`<rendition>/<file>`), replacing equals.
+    [[nodiscard]] Status move_to_stage(const std::filesystem::path& attempt);
+
+    [[nodiscard]] Status record_result(const std::string& task, std::string_view json);
+    [[nodiscard]] Result<std::optional<std::string>> recorded_result(const std::string& task) const;
+
+    [[nodiscard]] Status append_journal(const std::string& track, std::string_view line);
+    [[nodiscard]] Result<std::string> journal(const std::string& track) const;
+
+    /// Removes the folder, and the output folder too when that leaves it empty and we made it.
+    void remove();
+
+    static constexpr const char* kName = ".streamgate";
+
+  private:
+    WorkFolder(std::filesystem::path output, UniqueFd lock, bool made_output);
+
+    std::filesystem::path output_;
+    UniqueFd lock_;
+    bool made_output_ = false;
+};
+
+}  // namespace sg::engine

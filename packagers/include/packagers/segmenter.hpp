@@ -1,0 +1,69 @@
+#pragma once
+
+#include <base/result.hpp>
+#include <packagers/cmaf_track_writer.hpp>
+#include <packagers/segment.hpp>
+#include <pipeline/stage.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace sg::packagers {
+
+/// Takes what a segmenter makes. Called on the segmenter's lane; must not block on a network.
+class SegmentSink {
+  public:
+    virtual ~SegmentSink() = default;
+    /// Once, before the first segment.
+    [[nodiscard]] virtual Status on_track(const TrackDescription& track, std::span<const std::byte> init) = 0;
+    [[nodiscard]] virtual Status on_segment(const CmafSegment& segment) = 0;
+};
+
+struct SegmenterConfig {
+    /// Rendition, language, label, defaults: what the bitstream cannot say. The rest is filled in from it.
+    TrackDescription track;
+    std::int64_t timescale = 0;
+    std::int64_t offset = 0;  ///< K, ticks
+    /// Presentation ticks where the segments of this run start, then its end.
+    std::vector<std::int64_t> borders;
+    std::int64_t first_number = 1;
+    /// Ticks of every sample; 0: as the packets say.
+    std::int64_t sample_duration = 0;
+    media::Rational frame_rate{0, 1};  ///< video at a constant rate
+};
+
+/// Cuts the packets of one encoded track into CMAF segments at planned borders (DESIGN 1). A video segment must start with a key frame
+/// that is shown exactly at its border, an audio segment with the first frame at or after it; every planned segment must come.
+/// kMismatch otherwise. One input, no output.
+class Segmenter final : public pipeline::Stage {
+  public:
+    /// `sink` outlives the stage.
+    [[nodiscard]] static Result<std::unique_ptr<Segmenter>> create(SegmenterConfig config, SegmentSink& sink);
+
+    [[nodiscard]] Result<pipeline::Flow> process(int port, pipeline::Item item, pipeline::Emit& out) override;
+
+  private:
+    Segmenter(SegmenterConfig config, SegmentSink& sink);
+
+    [[nodiscard]] Status start_track(std::span<const std::byte> first_sample);
+    [[nodiscard]] Status add(const media::Packet& packet);
+    [[nodiscard]] Status close_segment();
+    [[nodiscard]] Status finish();
+
+    SegmenterConfig config_;
+    SegmentSink& sink_;
+    media::StreamInfoPtr info_;
+    std::optional<CmafTrackWriter> writer_;
+    std::size_t current_ = 0;  ///< index of the open segment
+    bool finished_ = false;
+};
+
+/// The codec configuration of a stream from its extradata, or from its first sample where the codec keeps it there.
+[[nodiscard]] Result<formats::CodecConfig> codec_config(const media::StreamInfo& info, std::span<const std::byte> first_sample);
+
+}  // namespace sg::packagers

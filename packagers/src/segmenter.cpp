@@ -1,0 +1,178 @@
+#include <packagers/segmenter.hpp>
+
+#include <packagers/cmaf_init.hpp>
+
+#include <fmt/format.h>
+
+namespace sg::packagers {
+namespace {
+
+using media::CodecId;
+using pipeline::Flow;
+using pipeline::Item;
+
+Result<formats::Codec> packaged_codec(CodecId id) {
+    switch (id) {
+        case CodecId::kH264: return formats::Codec::kH264;
+        case CodecId::kHevc: return formats::Codec::kHevc;
+        case CodecId::kAv1: return formats::Codec::kAv1;
+        case CodecId::kVp9: return formats::Codec::kVp9;
+        case CodecId::kAac: return formats::Codec::kAac;
+        case CodecId::kOpus: return formats::Codec::kOpus;
+        case CodecId::kAc3: return formats::Codec::kAc3;
+        case CodecId::kEac3: return formats::Codec::kEac3;
+        case CodecId::kFlac: return formats::Codec::kFlac;
+        case CodecId::kMp3: return formats::Codec::kMp3;
+        default: break;
+    }
+    return Error{Errc::kUnsupported, fmt::format("package {}: it has no place in CMAF", media::codec_name(id))};
+}
+
+/// AC-3, E-AC-3 and MP3 describe themselves in every frame, VP9 in every key frame.
+bool described_by_first_sample(CodecId id) {
+    return id == CodecId::kAc3 || id == CodecId::kEac3 || id == CodecId::kMp3 || id == CodecId::kVp9;
+}
+
+void take_known_video(const media::StreamInfo& info, formats::VideoFacts& v) {
+    if (info.width > 0) v.width = static_cast<std::uint32_t>(info.width);
+    if (info.height > 0) v.height = static_cast<std::uint32_t>(info.height);
+    if (info.sar.positive()) {
+        v.sar_num = static_cast<std::uint32_t>(info.sar.num);
+        v.sar_den = static_cast<std::uint32_t>(info.sar.den);
+    }
+    const auto take = [](std::uint32_t& known, int given) {
+        if (known == 2 && given != 2) known = static_cast<std::uint32_t>(given);
+    };
+    take(v.colour_primaries, info.colour.primaries);
+    take(v.transfer, info.colour.transfer);
+    take(v.matrix, info.colour.matrix);
+}
+
+formats::InitTrack init_track(const SegmenterConfig& config, const media::StreamInfo& info, formats::CodecConfig codec) {
+    formats::InitTrack track;
+    track.timescale = static_cast<std::uint32_t>(config.timescale);
+    track.config = std::move(codec);
+    if (formats::is_video(track.config.codec)) {
+        take_known_video(info, track.config.video);
+        if (config.frame_rate.positive()) {
+            track.config.video.frame_rate_num = static_cast<std::uint32_t>(config.frame_rate.num);
+            track.config.video.frame_rate_den = static_cast<std::uint32_t>(config.frame_rate.den);
+        }
+    }
+    if (!config.track.language.empty()) track.language = config.track.language;
+    if (info.has_mastering_display) {
+        const auto& m = info.mastering_display;
+        formats::MasteringDisplay display;
+        for (std::size_t i = 0; i < 3; ++i) display.primaries[i] = {m.primaries_x[i], m.primaries_y[i]};
+        display.white = {m.white_x, m.white_y};
+        display.max_luminance = m.max_luminance;
+        display.min_luminance = m.min_luminance;
+        track.mastering = display;
+    }
+    if (info.has_content_light) track.content_light = formats::ContentLight{info.content_light.max_cll, info.content_light.max_fall};
+    return track;
+}
+
+}  // namespace
+
+Result<formats::CodecConfig> codec_config(const media::StreamInfo& info, std::span<const std::byte> first_sample) {
+    SG_TRY_ASSIGN(const auto codec, packaged_codec(info.codec));
+    const auto from = described_by_first_sample(info.codec) ? first_sample : std::span<const std::byte>(info.extradata);
+    return formats::make_codec_config(codec, from);
+}
+
+Segmenter::Segmenter(SegmenterConfig config, SegmentSink& sink) : config_(std::move(config)), sink_(sink) {}
+
+Result<std::unique_ptr<Segmenter>> Segmenter::create(SegmenterConfig config, SegmentSink& sink) {
+    if (config.borders.size() < 2 || config.timescale <= 0) {
+        return Error{Errc::kInternal, fmt::format("segmenter of {}: no borders or no timescale", config.track.rendition)};
+    }
+    return std::unique_ptr<Segmenter>(new Segmenter(std::move(config), sink));
+}
+
+Result<Flow> Segmenter::process(int /*port*/, Item item, pipeline::Emit& /*out*/) {
+    if (const auto* start = std::get_if<pipeline::StreamStart>(&item)) {
+        if (info_ != nullptr) {
+            return Error{Errc::kMismatch, fmt::format("rendition {}: the encoder changed its parameters in mid-stream", config_.track.rendition)};
+        }
+        info_ = start->info;
+    } else if (const auto* packet = std::get_if<media::Packet>(&item)) {
+        SG_TRY(add(*packet));
+    } else if (std::holds_alternative<pipeline::EndOfStream>(item)) {
+        SG_TRY(finish());
+    }
+    return Flow::kContinue;
+}
+
+Status Segmenter::start_track(std::span<const std::byte> first_sample) {
+    if (info_ == nullptr) return Error{Errc::kInternal, "segmenter: a packet before its stream's start"};
+    auto config = codec_config(*info_, first_sample);
+    if (!config) return config.error().within("rendition " + config_.track.rendition);
+    CmafTrackConfig writer;
+    writer.annex_b = config->from_annex_b;
+    writer.layout.offset = config_.offset;
+    auto track = init_track(config_, *info_, *config);
+    writer.codec = track.config;
+    SG_TRY_ASSIGN(auto init, make_cmaf_init(track, config_.offset));
+    auto& made = init.description;
+    made.rendition = config_.track.rendition;
+    made.language = config_.track.language;
+    made.label = config_.track.label;
+    made.is_default = config_.track.is_default;
+    made.describes_video = config_.track.describes_video;
+    made.source_track = config_.track.source_track;
+    SG_TRY_ASSIGN(writer_, CmafTrackWriter::create(std::move(writer)));
+    return sink_.on_track(made, init.bytes);
+}
+
+Status Segmenter::add(const media::Packet& packet) {
+    if (!writer_) SG_TRY(start_track(packet.data()));
+    const auto ticks = [&](std::int64_t t) { return media::rescale(t, info_->timebase, {1, config_.timescale}, media::Rounding::kNearest); };
+    SampleView sample;
+    sample.data = packet.data();
+    sample.pts = ticks(packet.pts());
+    sample.duration = static_cast<std::uint32_t>(config_.sample_duration > 0 ? config_.sample_duration : ticks(packet.duration()));
+    const bool video = media::is_video(info_->codec);
+    sample.key = !video || packet.key();
+
+    const auto last = config_.borders.size() - 2;
+    if (sample.key && current_ < last && sample.pts >= config_.borders[current_ + 1]) {
+        SG_TRY(close_segment());
+    }
+    if (!writer_->has_samples()) {
+        const auto border = config_.borders[current_];
+        if (video && sample.pts != border) {
+            return Error{Errc::kMismatch,
+                         fmt::format("rendition {}: segment {} should start at tick {} with a key frame, but the encoder gave one at {}",
+                                     config_.track.rendition, config_.first_number + static_cast<std::int64_t>(current_), border, sample.pts)};
+        }
+    }
+    return writer_->add_sample(sample);
+}
+
+Status Segmenter::close_segment() {
+    const bool video = media::is_video(info_->codec);
+    const auto number = config_.first_number + static_cast<std::int64_t>(current_);
+    SG_TRY_ASSIGN(const auto segment, writer_->end_segment(number));
+    const auto planned = config_.borders[current_ + 1] - config_.borders[current_];
+    if (video && segment.index.duration != planned) {
+        return Error{Errc::kMismatch,
+                     fmt::format("rendition {}: segment {} has {} ticks of pictures where the plan has {}", config_.track.rendition, number, segment.index.duration, planned)};
+    }
+    SG_TRY(sink_.on_segment(segment));
+    ++current_;
+    return {};
+}
+
+Status Segmenter::finish() {
+    if (finished_) return {};
+    finished_ = true;
+    if (writer_ && writer_->has_samples()) SG_TRY(close_segment());
+    if (current_ + 1 != config_.borders.size()) {
+        return Error{Errc::kMismatch,
+                     fmt::format("rendition {}: {} of {} planned segments were made", config_.track.rendition, current_, config_.borders.size() - 1)};
+    }
+    return {};
+}
+
+}  // namespace sg::packagers
