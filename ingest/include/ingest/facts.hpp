@@ -98,6 +98,7 @@ struct EditFacts {
 struct StreamFacts {
     int index = -1;
     std::int64_t id = 0;  ///< the container's own number: track id, PID
+    int program = 0;      ///< of a transport stream; 0: none
     media::MediaType type = media::MediaType::kUnknown;
     media::CodecId codec = media::CodecId::kUnknown;
     std::string codec_detail;  ///< libav's codec name
