@@ -43,4 +43,9 @@ enum class DeinterlaceWhich {
                                                              std::int64_t x,
                                                              std::int64_t y);
 
+/// The planar YUV format that pictures of any source format are worked on in
+/// (VideoPlan.source_pixel_format): the same one where scaling knows it, else the nearest without
+/// loss of depth or chroma. Empty for a name libav does not have.
+[[nodiscard]] std::string working_pixel_format(const std::string& source_format);
+
 }  // namespace sg::transcoders
