@@ -4,6 +4,7 @@
 #include <media/codec.hpp>
 #include <media/rational.hpp>
 #include <media_av/libav.hpp>
+#include <media_av/load.hpp>
 
 #include <string>
 
@@ -27,8 +28,5 @@ namespace sg::av {
 
 /// Sends libav's messages to our log: errors and warnings as debug, since an input's damage is reported by us.
 void route_log();
-
-/// "libavcodec 59.37.100, ..." as linked at run time, for --version and the engine fingerprint.
-[[nodiscard]] std::string library_versions();
 
 }  // namespace sg::av

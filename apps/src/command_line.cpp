@@ -1,0 +1,428 @@
+#include "command_line.hpp"
+
+#include "help_text.hpp"
+#include "nearest.hpp"
+#include "quantities.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <presets/loader.hpp>
+
+namespace sg::apps {
+namespace {
+
+constexpr const char* kFileType = "FILE";
+
+/// The CLI11 tree and the values it fills.
+struct Parser {
+    CLI::App app{"StreamGate turns files into adaptive streams."};
+    TranscodeOptions transcode;
+    ProbeOptions probe;
+    PlanOptions plan;
+    PresetsOptions presets;
+    VerifyOptions verify;
+    CompletionOptions completion;
+    bool version = false;
+    bool no_verify = false;
+    bool full_verify = false;
+    std::string verify_mode;
+    std::string publish_mode;
+    std::string memory_limit;
+    std::string stall_timeout;
+    std::string open_timeout;
+    std::string log_level = "warn";
+    std::vector<std::string> transcode_set;
+    std::vector<std::string> plan_set;
+    std::vector<std::string> presets_set;
+
+    Parser();
+    Parser(const Parser&) = delete;
+    Parser& operator=(const Parser&) = delete;
+
+    void add_transcode();
+    void add_probe();
+    void add_plan();
+    void add_presets();
+    void add_verify();
+    void add_completion();
+    CLI::App* add_command(const std::string& group,
+                          const std::string& name,
+                          const std::string& description);
+};
+
+std::vector<std::string> preset_names() {
+    std::vector<std::string> names;
+    for (const auto& entry : presets::Library::embedded()) names.push_back(entry.name);
+    return names;
+}
+
+void add_set(CLI::App* command, std::vector<std::string>& into) {
+    command->add_option("--set", into, "Change one preset value; may be repeated")
+        ->type_name("KEY=VALUE")
+        ->allow_extra_args(false)
+        ->group("What to make");
+}
+
+Parser::Parser() {
+    app.name("streamgate");
+    app.set_help_flag("-h,--help", "Show this and exit");
+    app.get_formatter()->column_width(32);
+    app.add_flag("--version", version, "Show the version, and those of the media libraries");
+    app.add_option("--log-level", log_level, "What is logged on standard error")
+        ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
+        ->type_name("LEVEL")
+        ->capture_default_str();
+    app.require_subcommand(0, 1);
+    app.fallthrough(false);
+    app.footer(std::string(help_footer("")));
+    add_transcode();
+    add_probe();
+    add_plan();
+    add_verify();
+    add_presets();
+    add_completion();
+}
+
+CLI::App* Parser::add_command(const std::string& group,
+                              const std::string& name,
+                              const std::string& description) {
+    auto* command = app.add_subcommand(name, description);
+    command->group(group);
+    command->set_help_flag("-h,--help", "Show this and exit");
+    command->footer(std::string(help_footer(name)));
+    if (name != "completion") {
+        command->add_option("--log-level", log_level, "What is logged on standard error")
+            ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
+            ->type_name("LEVEL")
+            ->group("Diagnosis");
+    }
+    return command;
+}
+
+void Parser::add_transcode() {
+    auto& o = transcode;
+    auto* c = add_command("Streams", "transcode", "Make adaptive streams (HLS and DASH) of files");
+    c->add_option("inputs", o.inputs, "Files, globs, image patterns (f/%04d.png), pipes, or -")
+        ->type_name("INPUT");
+
+    c->add_option("-o,--output", o.output, "Folder of what is made (default: out)")
+        ->type_name("DIR")
+        ->group("What to make");
+    c->add_option("-p,--preset", o.preset, "Preset by name, or a file (default: web-hd)")
+        ->type_name("NAME|FILE")
+        ->group("What to make");
+    add_set(c, transcode_set);
+    c->add_option("--manifest", o.manifest, "Inputs from a .csv or .ndjson list")
+        ->type_name(kFileType)
+        ->group("What to make");
+    c->add_option("--job", o.job_file, "A job document (YAML or JSON) instead of flags")
+        ->type_name(kFileType)
+        ->group("What to make");
+    c->add_flag("--print-job", o.print_job, "Print the job document these flags build; run nothing")
+        ->group("What to make");
+    c->add_option("--publish", publish_mode, "When players see it: while it grows, or at the end")
+        ->check(CLI::IsMember({"early", "end"}))
+        ->type_name("early|end")
+        ->group("What to make");
+
+    auto* checked = c->add_option("--verify", verify_mode, "How much is checked before publishing")
+                        ->check(CLI::IsMember({"quick", "full", "off"}))
+                        ->type_name("quick|full|off")
+                        ->group("Quality");
+    c->add_flag("--no-verify", no_verify, "The same as --verify off")
+        ->excludes(checked)
+        ->group("Quality");
+    c->add_flag("--quality", o.quality, "Measure PSNR and SSIM of each rendition")->group("Quality");
+    c->add_option("--strict", o.strict_percent, "Percentage of a track's frames that may be damaged")
+        ->check(CLI::Range(0.0, 100.0))
+        ->type_name("PERCENT")
+        ->group("Quality");
+
+    c->add_option("-j,--jobs", o.jobs, "Tasks at once (default: by the processors)")
+        ->check(CLI::Range(1, 1024))
+        ->type_name("N")
+        ->group("How to run");
+    c->add_flag("--resume", o.resume, "Go on with what an interrupted run left")
+        ->group("How to run");
+    c->add_flag("--overwrite", o.overwrite, "Replace what the folder already publishes")
+        ->group("How to run");
+    c->add_option("--memory-limit", memory_limit, "Of one task: 2G, 1500M")
+        ->type_name("SIZE")
+        ->group("How to run");
+    c->add_option("--stall-timeout", stall_timeout, "End a task that is silent for so long: 120s")
+        ->type_name("TIME")
+        ->group("How to run");
+    c->add_option("--open-timeout", open_timeout, "How long a pipe may stay silent at first: 10s")
+        ->type_name("TIME")
+        ->group("How to run");
+
+    auto* json = c->add_flag("--json", o.json, "Events as NDJSON on standard output")
+                     ->group("What is shown");
+    c->add_flag("-q,--quiet", o.quiet, "No progress, only the summary")
+        ->excludes(json)
+        ->group("What is shown");
+
+    c->add_flag("--in-process", o.in_process, "No child processes")->group("Diagnosis");
+    c->add_flag("--keep-work", o.keep_work, "Leave the work folder")->group("Diagnosis");
+}
+
+void Parser::add_probe() {
+    auto* c = add_command("Streams", "probe", "Show what is in a file, and what is odd about it");
+    c->add_option("input", probe.input, "A file")->type_name("INPUT")->required();
+    c->add_flag("--full", probe.full, "Read all of it: frame times, gaps, jumps");
+    c->add_flag("--json", probe.json, "JSON on standard output");
+}
+
+void Parser::add_plan() {
+    auto* c = add_command("Streams", "plan", "Show what transcode would make of a file, and why");
+    c->add_option("input", plan.input, "A file")->type_name("INPUT")->required();
+    c->add_option("-p,--preset", plan.preset, "Preset by name, or a file")
+        ->type_name("NAME|FILE")
+        ->capture_default_str()
+        ->group("What to make");
+    add_set(c, plan_set);
+    c->add_option("-j,--jobs", plan.jobs, "Tasks at once, for the estimate")
+        ->check(CLI::Range(1, 1024))
+        ->type_name("N");
+    c->add_flag("--json", plan.json, "JSON: the plan, and apart from it the estimate");
+}
+
+void Parser::add_verify() {
+    auto* c = add_command("Streams", "verify", "Check a folder or URL that holds streams");
+    c->add_option("location", verify.location, "A folder, a manifest or an http(s) URL")
+        ->type_name("DIR|URL")
+        ->required();
+    c->add_flag("--full", full_verify, "Decode every picture, not only each segment's first");
+    c->add_flag("--json", verify.json, "JSON on standard output");
+}
+
+void Parser::add_presets() {
+    auto& o = presets;
+    auto* c = add_command("Settings", "presets", "List, show and check presets");
+    c->require_subcommand(1);
+    auto* list = c->add_subcommand("list", "Presets that are built in");
+    list->add_flag("--json", o.json, "JSON on standard output");
+    auto* show = c->add_subcommand("show", "A preset with all its values");
+    show->add_option("name", o.name, "Name or file")->type_name("NAME|FILE")->required();
+    add_set(show, presets_set);
+    show->add_flag("--json", o.json, "JSON on standard output");
+    auto* check = c->add_subcommand("check", "Find the faults of a preset file");
+    check->add_option("file", o.name, "A preset file")->type_name(kFileType)->required();
+    check->add_flag("--json", o.json, "JSON on standard output");
+    auto* schema = c->add_subcommand("schema", "JSON Schema of preset files, for editors");
+    for (auto* action : {list, show, check, schema}) {
+        action->set_help_flag("-h,--help", "Show this and exit");
+    }
+}
+
+void Parser::add_completion() {
+    auto* c = add_command("Settings", "completion", "Print a completion script for a shell");
+    c->add_option("shell", completion.shell, "Which shell")
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+        ->type_name("bash|zsh|fish")
+        ->required();
+}
+
+Leave usage_error(const std::string& text, const CLI::App* command) {
+    const auto name = command == nullptr ? std::string() : command->get_name() + " ";
+    return {ExitCode::kUsage,
+            fmt::format("streamgate: {}\nTry 'streamgate {}--help'.\n", text, name),
+            false};
+}
+
+CommandSpec spec_of(const CLI::App& app) {
+    CommandSpec spec{app.get_name(), app.get_description(), {}, {}, {}};
+    for (const auto* option : app.get_options()) {
+        if (option->get_positional()) {
+            if (app.get_name() == "completion") spec.argument_choices = {"bash", "zsh", "fish"};
+            continue;
+        }
+        FlagSpec flag;
+        for (const auto& name : option->get_lnames()) flag.names.push_back("--" + name);
+        for (const auto& name : option->get_snames()) flag.names.push_back("-" + name);
+        flag.description = option->get_description();
+        flag.takes_value = option->get_items_expected_max() > 0;
+        const auto type = option->get_type_name();
+        flag.takes_file = type.starts_with(kFileType) || type.starts_with("DIR");
+        if (flag.names.front() == "--preset") flag.choices = preset_names();
+        if (flag.names.front() == "--log-level") {
+            flag.choices = {"trace", "debug", "info", "warn", "error", "off"};
+        }
+        if (flag.names.front() == "--verify") flag.choices = {"quick", "full", "off"};
+        if (flag.names.front() == "--publish") flag.choices = {"early", "end"};
+        spec.flags.push_back(std::move(flag));
+    }
+    for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+        spec.commands.push_back(spec_of(*command));
+    }
+    if (app.get_name() == "show") spec.argument_choices = preset_names();
+    return spec;
+}
+
+const CLI::App* deepest_command(const CLI::App& app) {
+    const auto chosen = app.get_subcommands();
+    return chosen.empty() ? &app : deepest_command(*chosen.front());
+}
+
+const CommandSpec* spec_named(const CommandSpec& root, const std::string& name) {
+    for (const auto& command : root.commands) {
+        if (command.name == name) return &command;
+    }
+    return nullptr;
+}
+
+/// "unknown flag '--presset'; did you mean --preset?" for the first word that nobody knows, else empty.
+std::string explain_unknown_word(const CommandSpec& root, int argc, const char* const* argv) {
+    const CommandSpec* command = &root;
+    for (int i = 1; i < argc; ++i) {
+        std::string word = argv[i];
+        if (word == "--") break;
+        if (word.size() < 2 || word[0] != '-') {
+            if (command->commands.empty()) continue;
+            const auto* next = spec_named(*command, word);
+            if (next != nullptr) {
+                command = next;
+                continue;
+            }
+            std::vector<std::string> names;
+            for (const auto& known : command->commands) names.push_back(known.name);
+            const auto meant = nearest(word, names);
+            const auto hint = meant.empty() ? fmt::format("there are: {}", fmt::join(names, ", "))
+                                            : fmt::format("did you mean {}?", meant);
+            return fmt::format("unknown command '{}'; {}", word, hint);
+        }
+        const auto flag = word.substr(0, word.find('='));
+        std::vector<std::string> names;
+        const FlagSpec* found = nullptr;
+        for (const auto& known : command->flags) {
+            names.insert(names.end(), known.names.begin(), known.names.end());
+            const bool is_short = flag[1] != '-';
+            for (const auto& name : known.names) {
+                if (name == flag || (is_short && name == flag.substr(0, 2))) found = &known;
+            }
+        }
+        if (found == nullptr) {
+            const auto meant = nearest(flag, names);
+            return fmt::format("unknown flag '{}'{}",
+                               flag,
+                               meant.empty() ? std::string()
+                                             : fmt::format("; did you mean {}?", meant));
+        }
+        if (found->takes_value && word.find('=') == std::string::npos &&
+            (word[1] == '-' || word.size() == 2)) {
+            ++i;
+        }
+    }
+    return {};
+}
+
+Result<std::map<std::string, std::string>> read_overrides(const std::vector<std::string>& pairs) {
+    std::map<std::string, std::string> overrides;
+    for (const auto& pair : pairs) {
+        const auto equals = pair.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            return Error{
+                Errc::kInvalidArgument,
+                fmt::format("--set takes KEY=VALUE, for example --set video.crf=21, not '{}'",
+                            pair)};
+        }
+        overrides[pair.substr(0, equals)] = pair.substr(equals + 1);
+    }
+    return overrides;
+}
+
+log::Level level_from(const std::string& name) {
+    if (name == "trace") return log::Level::kTrace;
+    if (name == "debug") return log::Level::kDebug;
+    if (name == "info") return log::Level::kInfo;
+    if (name == "error") return log::Level::kError;
+    if (name == "off") return log::Level::kOff;
+    return log::Level::kWarn;
+}
+
+Result<CommandOptions> take_transcode(Parser& parser) {
+    auto& o = parser.transcode;
+    SG_TRY_ASSIGN(o.overrides, read_overrides(parser.transcode_set));
+    if (parser.verify_mode == "quick") o.verify = engine::VerifyMode::kQuick;
+    if (parser.verify_mode == "full") o.verify = engine::VerifyMode::kFull;
+    if (parser.verify_mode == "off" || parser.no_verify) o.verify = engine::VerifyMode::kOff;
+    if (parser.publish_mode == "early") o.publish = engine::PublishMode::kEarly;
+    if (parser.publish_mode == "end") o.publish = engine::PublishMode::kEnd;
+    if (!parser.memory_limit.empty()) {
+        SG_TRY_ASSIGN(o.memory_limit_bytes, parse_byte_count(parser.memory_limit));
+    }
+    if (!parser.stall_timeout.empty()) {
+        SG_TRY_ASSIGN(o.stall_seconds, parse_seconds(parser.stall_timeout));
+    }
+    if (!parser.open_timeout.empty()) {
+        SG_TRY_ASSIGN(o.open_seconds, parse_seconds(parser.open_timeout));
+    }
+    if (!o.job_file.empty() && (!o.inputs.empty() || !o.manifest.empty())) {
+        return Error{Errc::kInvalidArgument, "--job names its own inputs; give it or inputs"};
+    }
+    if (o.job_file.empty() && o.manifest.empty() && o.inputs.empty()) {
+        return Error{Errc::kInvalidArgument, "no input; name files, or use --manifest or --job"};
+    }
+    return CommandOptions(std::move(o));
+}
+
+PresetsOptions::Action presets_action(const std::string& name) {
+    if (name == "show") return PresetsOptions::Action::kShow;
+    if (name == "check") return PresetsOptions::Action::kCheck;
+    if (name == "schema") return PresetsOptions::Action::kSchema;
+    return PresetsOptions::Action::kList;
+}
+
+Result<CommandOptions> take_command(Parser& parser, const CLI::App& command) {
+    const auto& name = command.get_name();
+    if (name == "transcode") return take_transcode(parser);
+    if (name == "probe") return CommandOptions(parser.probe);
+    if (name == "plan") {
+        SG_TRY_ASSIGN(parser.plan.overrides, read_overrides(parser.plan_set));
+        return CommandOptions(parser.plan);
+    }
+    if (name == "verify") {
+        if (parser.full_verify) parser.verify.mode = engine::VerifyMode::kFull;
+        return CommandOptions(parser.verify);
+    }
+    if (name == "completion") return CommandOptions(parser.completion);
+    SG_TRY_ASSIGN(parser.presets.overrides, read_overrides(parser.presets_set));
+    parser.presets.action = presets_action(command.get_subcommands().front()->get_name());
+    return CommandOptions(parser.presets);
+}
+
+}  // namespace
+
+std::variant<Invocation, Leave> parse_command_line(int argc, const char* const* argv) {
+    Parser parser;
+    try {
+        parser.app.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+        return Leave{ExitCode::kSuccess, deepest_command(parser.app)->help(), false};
+    } catch (const CLI::ParseError& error) {
+        const auto* command = deepest_command(parser.app);
+        const auto unknown = explain_unknown_word(spec_of(parser.app), argc, argv);
+        std::string text = unknown.empty() ? std::string(error.what()) : unknown;
+        std::replace(text.begin(), text.end(), '\n', ' ');
+        return usage_error(text, command == &parser.app ? nullptr : command);
+    }
+    if (parser.version) return Leave{ExitCode::kSuccess, {}, true};
+    const auto chosen = parser.app.get_subcommands();
+    if (chosen.empty()) return Leave{ExitCode::kUsage, parser.app.help(), false};
+    auto taken = take_command(parser, *chosen.front());
+    if (!taken) return usage_error(taken.error().message, chosen.front());
+    return Invocation{std::move(taken).value(), level_from(parser.log_level)};
+}
+
+CommandSpec command_line_spec() {
+    const Parser parser;
+    return spec_of(parser.app);
+}
+
+}  // namespace sg::apps

@@ -1,0 +1,14 @@
+#pragma once
+
+namespace sg::apps {
+
+/// What the process tells its shell. Part of the interface: scripts depend on it.
+enum class ExitCode : int {
+    kSuccess = 0,
+    kSomeFailed = 1,
+    kUsage = 2,
+    kNothingRead = 3,
+    kInterrupted = 130,
+};
+
+}  // namespace sg::apps

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <base/log.hpp>
+#include <engine/job.hpp>
+
+namespace sg::apps {
+
+/// What was typed, checked for form only. An empty string or optional was not given.
+struct TranscodeOptions {
+    std::vector<std::string> inputs;
+    std::string manifest;
+    std::string job_file;
+    std::string output;
+    std::string preset;
+    std::map<std::string, std::string> overrides;
+    std::optional<engine::VerifyMode> verify;
+    std::optional<engine::PublishMode> publish;
+    std::optional<double> strict_percent;
+    bool quality = false;
+    bool print_job = false;
+
+    int jobs = 0;
+    bool resume = false;
+    bool overwrite = false;
+    bool json = false;
+    bool quiet = false;
+    bool in_process = false;
+    bool keep_work = false;
+    std::int64_t memory_limit_bytes = 0;
+    std::optional<int> stall_seconds;
+    std::optional<int> open_seconds;
+};
+
+struct ProbeOptions {
+    std::string input;
+    bool json = false;
+    bool full = false;
+};
+
+struct PlanOptions {
+    std::string input;
+    std::string preset = "web-hd";
+    std::map<std::string, std::string> overrides;
+    int jobs = 0;
+    bool json = false;
+};
+
+struct PresetsOptions {
+    enum class Action { kList, kShow, kCheck, kSchema };
+    Action action = Action::kList;
+    std::string name;  ///< of a preset, or a file to check
+    std::map<std::string, std::string> overrides;
+    bool json = false;
+};
+
+struct VerifyOptions {
+    std::string location;
+    engine::VerifyMode mode = engine::VerifyMode::kQuick;
+    bool json = false;
+};
+
+struct CompletionOptions {
+    std::string shell;
+};
+
+using CommandOptions = std::
+    variant<TranscodeOptions, ProbeOptions, PlanOptions, PresetsOptions, VerifyOptions, CompletionOptions>;
+
+struct Invocation {
+    CommandOptions command;
+    log::Level log_level = log::Level::kWarn;
+};
+
+}  // namespace sg::apps

@@ -1,0 +1,70 @@
+#include "commands.hpp"
+
+#include "terminal.hpp"
+#include "text_width.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <engine/verify.hpp>
+#include <process/signals.hpp>
+
+namespace sg::apps {
+namespace {
+
+std::string report_text(const std::string& location, const engine::VerifyReport& report) {
+    std::string text;
+    std::size_t failed = 0;
+    std::size_t warned = 0;
+    for (const auto& check : report.checks) {
+        if (check.ok) continue;
+        ++(check.warning ? warned : failed);
+        text += fmt::format("{} {}{}{}: {}\n",
+                            check.warning ? "warning" : "FAILED ",
+                            check.name,
+                            check.subject.empty() ? "" : " ",
+                            printable(check.subject),
+                            printable(check.detail));
+    }
+    text += fmt::format("{}: {}: {} checks, {} failed, {} warnings; {} segments, {} pictures decoded\n",
+                        printable(location),
+                        report.ok() ? "good" : "NOT good",
+                        report.checks.size(),
+                        failed,
+                        warned,
+                        report.segments,
+                        report.pictures_decoded);
+    return text;
+}
+
+}  // namespace
+
+ExitCode run_verify(const VerifyOptions& options) {
+    auto signals = process::StopSignals::install(process::StopSignals::Second::kExit);
+    if (!signals) return complain(ExitCode::kSomeFailed, signals.error().message);
+
+    const bool live = !options.json && is_terminal(STDERR_FILENO);
+    auto shown_at = std::chrono::steady_clock::time_point();
+    const auto report = engine::verify(
+        options.location, options.mode, (*signals)->token(), [&](double fraction) {
+            const auto now = std::chrono::steady_clock::now();
+            if (!live || now - shown_at < std::chrono::milliseconds(100)) return;
+            shown_at = now;
+            (void)write_text(STDERR_FILENO, fmt::format("\r\x1b[Kchecking {:3.0f} %", fraction * 100));
+        });
+    if (live) (void)write_text(STDERR_FILENO, "\r\x1b[K");
+    if (!report) {
+        if (report.error().code == Errc::kCancelled) return ExitCode::kInterrupted;
+        return complain(ExitCode::kNothingRead, report.error().message);
+    }
+    const auto text = options.json ? report->to_json() + "\n" : report_text(options.location, *report);
+    if (!write_text(STDOUT_FILENO, text)) return ExitCode::kSomeFailed;
+    return report->ok() ? ExitCode::kSuccess : ExitCode::kSomeFailed;
+}
+
+}  // namespace sg::apps
