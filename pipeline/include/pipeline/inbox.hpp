@@ -21,7 +21,7 @@ enum class OverflowPolicy {
 
 /// An edge is never unbounded. Zero duration means "no bound on media time".
 struct EdgeOptions {
-    std::string name;
+    std::string name{};
     std::size_t max_items = 8;
     std::size_t max_bytes = std::size_t{256} << 20;
     std::chrono::nanoseconds max_duration{0};
