@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
-#include <tuple>
 
 #include <fmt/format.h>
 
@@ -10,6 +9,7 @@
 
 #include "audio_groups.hpp"
 #include "uri_path.hpp"
+#include "video_groups.hpp"
 
 namespace sg::packagers {
 namespace {
@@ -32,20 +32,6 @@ const char* range_name(VideoRange range) {
     return "SDR";
 }
 
-int video_codec_rank(std::string_view codecs) {
-    const std::string_view fourcc = codecs.substr(0, 4);
-    if (fourcc == "avc1" || fourcc == "avc3") return 0;
-    if (fourcc == "hvc1" || fourcc == "hev1") return 1;
-    if (fourcc == "vp09") return 2;
-    if (fourcc == "av01") return 3;
-    return 4;
-}
-
-struct VideoGroup {
-    std::tuple<VideoRange, int> key;
-    std::vector<const TrackIndex*> tracks;  ///< best first
-};
-
 class Multivariant {
   public:
     Multivariant(std::span<const TrackIndex> tracks, const MultivariantOptions& options)
@@ -56,7 +42,6 @@ class Multivariant {
   private:
     [[nodiscard]] Bitrate bitrate(const TrackIndex& track) const;
     [[nodiscard]] Bitrate group_bitrate(const AudioGroup& group) const;
-    [[nodiscard]] std::vector<VideoGroup> video_groups() const;
     void add_renditions();
     void add_variants(const VideoGroup& video, const AudioGroup* audio);
     void add_video(const std::vector<VideoGroup>& groups);
@@ -101,15 +86,7 @@ std::uint32_t frame_rate_milli(const TrackIndex& track) {
     if (d.frame_rate_num != 0 && d.frame_rate_den != 0)
         return static_cast<std::uint32_t>(
             std::lround(1000.0 * d.frame_rate_num / d.frame_rate_den));
-    double frames = 0;
-    double ticks = 0;
-    for (const SegmentIndex& s : track.segments) {
-        frames += s.samples;
-        ticks += static_cast<double>(s.duration);
-    }
-    return ticks > 0
-               ? static_cast<std::uint32_t>(std::lround(1000.0 * frames * d.timescale / ticks))
-               : 0;
+    return mean_frame_rate_milli(track);
 }
 
 m3u8::Variant video_variant(const TrackIndex& track) {
@@ -135,28 +112,6 @@ Bitrate Multivariant::group_bitrate(const AudioGroup& group) const {
         out.average = std::max(out.average, b.average);
     }
     return out;
-}
-
-std::vector<VideoGroup> Multivariant::video_groups() const {
-    std::vector<VideoGroup> groups;
-    for (const TrackIndex& t : tracks_) {
-        if (t.description.type != TrackType::kVideo) continue;
-        const std::tuple key{t.description.range, video_codec_rank(t.description.codecs)};
-        const auto found = std::find_if(
-            groups.begin(), groups.end(), [&](const VideoGroup& g) { return g.key == key; });
-        if (found == groups.end())
-            groups.push_back({key, {&t}});
-        else
-            found->tracks.push_back(&t);
-    }
-    std::stable_sort(groups.begin(), groups.end(), [](const VideoGroup& a, const VideoGroup& b) {
-        return a.key < b.key;
-    });
-    for (VideoGroup& g : groups)
-        std::stable_sort(g.tracks.begin(), g.tracks.end(), [&](const auto* a, const auto* b) {
-            return bitrate(*a).average > bitrate(*b).average;
-        });
-    return groups;
 }
 
 void Multivariant::add_renditions() {
@@ -280,7 +235,7 @@ m3u8::Multivariant Multivariant::build() {
                 return s.independent;
             });
         });
-    const std::vector<VideoGroup> groups = video_groups();
+    const std::vector<VideoGroup> groups = video_groups(tracks_);
     if (groups.empty()) {
         add_audio_only();
     } else {
