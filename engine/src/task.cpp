@@ -37,6 +37,7 @@ std::string TaskRequest::to_json() const {
                 {"chunk", chunk},
                 {"folder", folder.string()},
                 {"cache", cache.string()},
+                {"stage", stage.string()},
                 {"verify", static_cast<int>(verify)},
                 {"tracks", tracks}}
         .dump(-1, ' ', false, json::error_handler_t::replace);
@@ -61,6 +62,7 @@ Result<TaskRequest> TaskRequest::from_json(std::string_view text) {
         j.at("chunk").get_to(r.chunk);
         r.folder = j.at("folder").get<std::string>();
         r.cache = j.at("cache").get<std::string>();
+        r.stage = j.at("stage").get<std::string>();
         r.verify = static_cast<VerifyMode>(j.at("verify").get<int>());
         j.at("tracks").get_to(r.tracks);
         return r;

@@ -35,6 +35,7 @@ struct TaskRequest {
     std::int64_t chunk = -1;       ///< kVideo
     std::filesystem::path folder;  ///< the only place it writes to; kVerify, kQuality: what it reads
     std::filesystem::path cache;   ///< kPlan: where the index is kept
+    std::filesystem::path stage;   ///< kPackage: the CMAF segments
     VerifyMode verify = VerifyMode::kQuick;
     std::string tracks;  ///< kPackage: the finished tracks (JSON)
 

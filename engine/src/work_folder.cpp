@@ -44,7 +44,7 @@ Result<WorkFolder> WorkFolder::open(const fs::path& output) {
 }
 
 Status WorkFolder::reset() {
-    for (const char* name : {"attempts", "stage", "results", "journal"}) SG_TRY(remove_tree(path() / name));
+    for (const char* name : {"attempts", "stage", "final", "results", "journal"}) SG_TRY(remove_tree(path() / name));
     std::error_code ec;
     fs::remove(plan_file(), ec);
     return {};

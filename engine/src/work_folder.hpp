@@ -17,7 +17,8 @@ namespace sg::engine {
 ///     plan.json              the plan that all results belong to
 ///     index-*.json           the source's index
 ///     attempts/<task>-<n>/   what a running task writes
-///     stage/                 the presentation as it will be published
+///     stage/                 the CMAF segments of finished tasks
+///     final/                 the presentation as it will be published, when it is not the stage itself (TS, single files)
 ///     results/<task>.json    finished tasks
 ///     journal/<track>.ndjson audio segments as they were made
 class WorkFolder {
@@ -28,6 +29,7 @@ class WorkFolder {
     [[nodiscard]] const std::filesystem::path& output() const { return output_; }
     [[nodiscard]] std::filesystem::path path() const { return output_ / kName; }
     [[nodiscard]] std::filesystem::path stage() const { return path() / "stage"; }
+    [[nodiscard]] std::filesystem::path final() const { return path() / "final"; }
     [[nodiscard]] std::filesystem::path plan_file() const { return path() / "plan.json"; }
 
     /// Forgets everything but the index.

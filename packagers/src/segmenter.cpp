@@ -151,13 +151,16 @@ Status Segmenter::add(const media::Packet& packet) {
 }
 
 Status Segmenter::close_segment() {
-    const bool video = media::is_video(info_->codec);
     const auto number = config_.first_number + static_cast<std::int64_t>(current_);
-    SG_TRY_ASSIGN(const auto segment, writer_->end_segment(number));
-    const auto planned = config_.borders[current_ + 1] - config_.borders[current_];
-    if (video && segment.index.duration != planned) {
-        return Error{Errc::kMismatch,
-                     fmt::format("rendition {}: segment {} has {} ticks of pictures where the plan has {}", config_.track.rendition, number, segment.index.duration, planned)};
+    std::optional<std::int64_t> end;  // pictures last to the border; audio frames have their own length
+    if (media::is_video(info_->codec)) end = config_.borders[current_ + 1];
+    SG_TRY_ASSIGN(const auto segment, writer_->end_segment(number, end));
+    if (config_.every_sample_planned) {
+        const auto planned = (config_.borders[current_ + 1] - config_.borders[current_]) / config_.sample_duration;
+        if (segment.index.samples != planned) {
+            return Error{Errc::kMismatch,
+                         fmt::format("rendition {}: segment {} has {} pictures where the plan has {}", config_.track.rendition, number, segment.index.samples, planned)};
+        }
     }
     SG_TRY(sink_.on_segment(segment));
     ++current_;

@@ -35,6 +35,8 @@ struct SegmenterConfig {
     /// Ticks of every sample; 0: as the packets say.
     std::int64_t sample_duration = 0;
     media::Rational frame_rate{0, 1};  ///< video at a constant rate
+    /// Encoded video: a segment must hold exactly the pictures that its borders span. A copy holds what the source has.
+    bool every_sample_planned = false;
 };
 
 /// Cuts the packets of one encoded track into CMAF segments at planned borders (DESIGN 1). A video segment must start with a key frame

@@ -1,0 +1,293 @@
+#include "input_run.hpp"
+
+#include <base/file.hpp>
+#include <base/log.hpp>
+
+#include <algorithm>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+namespace sg::engine {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using pipeline::RenditionMode;
+
+/// A crash may be the machine's fault once; twice it is the input's or ours.
+constexpr int kAttempts = 2;
+
+bool needs_packaging(const pipeline::Plan& plan) { return plan.packaging.hls_ts || plan.packaging.single_file; }
+
+/// Running again can go on from what is there: nothing is wrong with the input or the wish.
+bool may_resume(Errc code) {
+    switch (code) {
+        case Errc::kNoSpace:
+        case Errc::kCancelled:
+        case Errc::kCrashed:
+        case Errc::kTimeout:
+        case Errc::kIo:
+        case Errc::kLimit: return true;
+        default: return false;
+    }
+}
+
+bool writes_attempt(TaskKind kind) { return kind == TaskKind::kVideo || kind == TaskKind::kAudio || kind == TaskKind::kCopy; }
+
+}  // namespace
+
+InputRun::InputRun(Setup setup, Reporter& reporter, std::stop_token stop) : setup_(std::move(setup)), reporter_(reporter), stop_(std::move(stop)) {
+    summary_.uri = setup_.input.uri;
+    summary_.name = setup_.name;
+    summary_.folder = setup_.folder;
+}
+
+void InputRun::enter(Phase phase, const char* stage) {
+    phase_ = phase;
+    stage_ = stage;
+    reporter_.emit("stage", setup_.name, {{"stage", stage}});
+}
+
+void InputRun::start() {
+    started_at_ = std::chrono::steady_clock::now();
+    reporter_.emit("input.started", setup_.name, {{"uri", setup_.input.uri}, {"folder", setup_.folder.string()}});
+    enter(Phase::kPlanning, "open");
+    auto status = take_output_folder();
+    if (status && phase_ != Phase::kDone) status = open_source();
+    if (!status) {
+        fail(status.error());
+        return;
+    }
+    if (phase_ == Phase::kDone) return;
+    enter(Phase::kPlanning, "index");
+    progress_.start_stage("index", 0);
+    Work work;
+    work.name = "plan";
+    waiting_.push_back(work);
+}
+
+Status InputRun::take_output_folder() {
+    if (auto ledger = read_ledger(setup_.folder); ledger) {
+        if (setup_.options.resume && !fs::exists(setup_.folder / WorkFolder::kName)) {
+            reporter_.emit("warning", setup_.name, {{"code", "already_complete"}, {"text", "the output is already complete; nothing to resume"}});
+            summary_.ok = summary_.read = true;
+            for (const auto& m : ledger->files) summary_.manifests.push_back(setup_.folder / m);
+            finish();
+            return {};
+        }
+        if (!setup_.options.overwrite && !setup_.options.resume) {
+            return Error{Errc::kInvalidArgument,
+                         fmt::format("{} already holds a presentation (made with {}); give --overwrite to replace it, or another folder with -o", setup_.folder.string(), ledger->preset)};
+        }
+    } else if (!setup_.options.overwrite && !setup_.options.resume && (fs::exists(setup_.folder / "index.m3u8") || fs::exists(setup_.folder / "manifest.mpd"))) {
+        return Error{Errc::kInvalidArgument, fmt::format("{} already holds a presentation that is not ours; choose another folder with -o", setup_.folder.string())};
+    }
+    return {};
+}
+
+Status InputRun::open_source() {
+    ingest::SpoolOptions spool;
+    spool.max_bytes = setup_.preset.limits.spool_bytes;
+    spool.first_byte_timeout = std::chrono::seconds(setup_.options.open_seconds);
+    spool.stop = stop_;
+    // Looked at before the output folder is made, so that a wrong name leaves nothing behind.
+    std::error_code ec;
+    const bool plain = fs::is_regular_file(setup_.input.uri, ec);
+    if (plain) {
+        SG_TRY_ASSIGN(source_, ingest::open_local(setup_.input.uri, spool));
+    }
+    SG_TRY_ASSIGN(work_, WorkFolder::open(setup_.folder));
+    if (!plain) {
+        spool.folder = work_->path();
+        spool.progress = [this](std::int64_t bytes) { reporter_.emit("progress", setup_.name, {{"stage", "spool"}, {"percent", 0}, {"bytes", bytes}}); };
+        SG_TRY_ASSIGN(source_, ingest::open_local(setup_.input.uri, spool));
+    }
+    return setup_.options.resume ? work_->clear_attempts() : work_->reset();
+}
+
+std::optional<process::Task> InputRun::next_task() {
+    if (waiting_.empty()) return std::nullopt;
+    Work work = std::move(waiting_.front());
+    waiting_.pop_front();
+    ++work.attempt;
+    if (writes_attempt(work.kind)) {
+        auto folder = work_->make_attempt(work.name, work.attempt);
+        if (!folder) {
+            fail(folder.error());
+            return std::nullopt;
+        }
+        work.folder = *folder;
+    } else {
+        work.folder = presentation_folder();
+    }
+    return make_task(std::move(work));
+}
+
+process::Task InputRun::make_task(Work work) {
+    TaskRequest request;
+    request.kind = work.kind;
+    request.source_name = source_.name;
+    request.chunk = work.chunk;
+    request.folder = work.folder;
+    request.verify = setup_.verify;
+    if (work.kind == TaskKind::kPlan) {
+        request.preset = presets::canonical_json(setup_.preset);
+        request.cache = work_->path();
+    } else {
+        request.plan = plan_.canonical_json();
+    }
+    if (work.kind == TaskKind::kPackage) {
+        json tracks = json::array();
+        for (const auto& t : assembly_->tracks()) tracks.push_back(to_json(TrackPart{t.description, t.segments}));
+        request.tracks = tracks.dump();
+        request.stage = work_->stage();
+    }
+    process::Task task;
+    task.id = fmt::format("{}/{}#{}", setup_.name, work.name, work.attempt);
+    task.request = request.to_json();
+    if (work.kind != TaskKind::kPackage && work.kind != TaskKind::kVerify) {
+        // A descriptor of its own: children must not share the file offset of ours, nor close it.
+        task.request_fds.emplace_back(::fcntl(source_.fd.get(), F_DUPFD_CLOEXEC, 0));
+    }
+    task.progress_timeout = std::chrono::seconds(setup_.options.stall_seconds);
+    task.memory_limit_bytes = static_cast<std::uint64_t>(setup_.options.memory_limit_bytes);
+    log::debug("task_start id={}", task.id);
+    running_.emplace(task.id, std::move(work));
+    return task;
+}
+
+void InputRun::on_progress(std::string_view task, std::string_view payload) {
+    const auto message = json::parse(payload, nullptr, false);
+    if (message.is_discarded()) return;
+    if (message.is_object() && message.contains("segment")) {
+        if (auto status = journal_segment(std::string(payload)); !status) fail(status.error());
+        return;
+    }
+    if (!progress_.task_progress(std::string(task), message)) return;
+    if (auto data = progress_.report(false)) reporter_.emit("progress", setup_.name, *data);
+}
+
+bool InputRun::retry(const Work& work, const Error& error) {
+    const bool worth = error.code == Errc::kCrashed || error.code == Errc::kTimeout;
+    const bool again = worth && work.attempt < kAttempts;
+    reporter_.emit("task.failed", setup_.name, {{"task", work.name}, {"attempt", work.attempt}, {"code", errc_name(error.code)}, {"message", error.message}, {"retry", again}});
+    if (again) waiting_.push_front(work);
+    return again;
+}
+
+void InputRun::on_finished(process::Outcome outcome) {
+    const auto node = running_.extract(outcome.id);
+    if (node.empty()) return;
+    const Work work = node.mapped();
+    summary_.cpu_s += std::chrono::duration<double>(outcome.usage.user_cpu + outcome.usage.system_cpu).count();
+    summary_.peak_rss_bytes = std::max(summary_.peak_rss_bytes, static_cast<std::int64_t>(outcome.usage.peak_rss_bytes));
+    if (phase_ == Phase::kDone) {
+        if (work_ && writes_attempt(work.kind)) work_->remove_attempt(work.folder);
+        return;
+    }
+    Status status;
+    if (!outcome.result) {
+        progress_.task_failed(outcome.id);
+        if (writes_attempt(work.kind)) work_->remove_attempt(work.folder);
+        if (outcome.result.error().code != Errc::kCancelled && retry(work, outcome.result.error())) return;
+        status = std::move(outcome.result).error();
+    } else {
+        switch (work.kind) {
+            case TaskKind::kPlan: status = on_plan(*outcome.result); break;
+            case TaskKind::kVideo:
+            case TaskKind::kAudio:
+            case TaskKind::kCopy: status = on_encoded(work, *outcome.result); break;
+            case TaskKind::kPackage: status = on_packaged(*outcome.result); break;
+            case TaskKind::kVerify: status = on_verified(*outcome.result); break;
+            case TaskKind::kQuality: status = on_measured(*outcome.result); break;
+        }
+        if (status) progress_.task_finished(outcome.id, work.chunk >= 0 ? plan_.video.chunks[static_cast<std::size_t>(work.chunk)].frames : 0);
+        if (status && phase_ != Phase::kDone) {
+            if (auto data = progress_.report(true)) reporter_.emit("progress", setup_.name, *data);
+        }
+    }
+    if (status) status = next_phase();
+    if (!status) fail(status.error());
+}
+
+Status InputRun::next_phase() {
+    if (!waiting_.empty() || !running_.empty()) return {};
+    switch (phase_) {
+        case Phase::kEncoding:
+            if (!assembly_->complete()) {
+                return Error{Errc::kInternal, fmt::format("{}: all tasks are done, but segments are missing", setup_.name)};
+            }
+            if (needs_packaging(plan_)) {
+                enter(Phase::kPackaging, "package");
+                progress_.start_stage("package", 0);
+                Work work;
+                work.name = "package";
+                work.kind = TaskKind::kPackage;
+                waiting_.push_back(work);
+                return {};
+            }
+            return start_verification();
+        case Phase::kPackaging: return start_verification();
+        case Phase::kVerifying:
+            if (setup_.quality) {
+                enter(Phase::kMeasuring, "quality");
+                progress_.start_stage("quality", 0);
+                Work work;
+                work.name = "quality";
+                work.kind = TaskKind::kQuality;
+                waiting_.push_back(work);
+                return {};
+            }
+            return finish_publishing();
+        case Phase::kMeasuring: return finish_publishing();
+        default: return {};
+    }
+}
+
+Status InputRun::start_verification() {
+    const auto tracks = final_tracks();
+    SG_TRY(write_manifests(presentation_folder(), plan_, tracks));
+    if (setup_.verify == VerifyMode::kOff) {
+        phase_ = Phase::kVerifying;
+        return next_phase();
+    }
+    enter(Phase::kVerifying, "verify");
+    progress_.start_stage("verify", 0);
+    Work work;
+    work.name = "verify";
+    work.kind = TaskKind::kVerify;
+    waiting_.push_back(work);
+    return {};
+}
+
+fs::path InputRun::presentation_folder() const { return needs_packaging(plan_) ? work_->final() : work_->stage(); }
+
+void InputRun::fail(const Error& error) {
+    if (phase_ == Phase::kDone) return;
+    phase_ = Phase::kDone;
+    waiting_.clear();
+    summary_.ok = false;
+    summary_.error = error;
+    summary_.stage = stage_;
+    summary_.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at_).count();
+    summary_.resumable = work_ && summary_.read && may_resume(error.code) && !source_.spooled;
+    if (work_) {
+        if (!summary_.resumable && !setup_.options.keep_work) {
+            // An error of the command, not of the run, must not cost what an interrupted run left.
+            if (!(setup_.options.resume && error.code == Errc::kInvalidArgument)) work_->remove();
+        } else if (!setup_.options.keep_work) {
+            static_cast<void>(work_->clear_attempts());
+        }
+    }
+    reporter_.emit("input.failed", setup_.name, {{"code", errc_name(error.code)}, {"stage", stage_}, {"message", error.message}, {"resumable", summary_.resumable}});
+}
+
+void InputRun::cancel() {
+    if (phase_ == Phase::kDone) return;
+    fail(Error{Errc::kCancelled, fmt::format("{}: stopped", setup_.name)});
+}
+
+}  // namespace sg::engine

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <pipeline/plan.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace sg::engine {
+
+/// How far an input is, from what its tasks tell. Video frames count when there are any to encode, else audio samples, else bytes.
+class Progress {
+  public:
+    void start_stage(const char* stage, std::int64_t total);
+    /// Units that are done without running: an interrupted run did them.
+    void already_done(std::int64_t units) { done_before_ += units; }
+    void task_finished(const std::string& task, std::int64_t units);
+    void task_failed(const std::string& task) { running_.erase(task); }
+    /// False when the payload is not a plain progress message.
+    bool task_progress(const std::string& task, const nlohmann::json& message);
+
+    /// Frames in a unit and seconds of media in all units: for fps and speed.
+    void set_media(bool frames, double seconds) {
+        counts_frames_ = frames;
+        media_seconds_ = seconds;
+    }
+    void set_bytes_done(std::int64_t bytes) { bytes_done_ = bytes; }
+
+    /// At most four a second unless forced.
+    [[nodiscard]] std::optional<nlohmann::json> report(bool force);
+
+  private:
+    struct Running {
+        std::int64_t done = 0;
+        std::int64_t bytes = 0;
+    };
+    [[nodiscard]] double fraction() const;
+
+    const char* stage_ = "";
+    std::int64_t total_ = 0;
+    std::int64_t done_before_ = 0;
+    std::int64_t done_ = 0;
+    std::int64_t bytes_done_ = 0;
+    bool counts_frames_ = false;
+    double media_seconds_ = 0;
+    std::map<std::string, Running> running_;
+    std::chrono::steady_clock::time_point stage_start_{};
+    std::chrono::steady_clock::time_point last_report_{};
+};
+
+}  // namespace sg::engine

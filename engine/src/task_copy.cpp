@@ -1,0 +1,109 @@
+#include "attempt_sink.hpp"
+#include "task.hpp"
+#include "task_meter.hpp"
+
+#include <ingest/demux_source.hpp>
+#include <packagers/copy_stage.hpp>
+#include <pipeline/runner.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace sg::engine {
+namespace {
+
+using pipeline::GraphBuilder;
+using pipeline::Plan;
+using pipeline::RenditionMode;
+
+packagers::SegmenterConfig config_of(const Plan& plan, const pipeline::VideoRendition& r) {
+    packagers::SegmenterConfig config;
+    config.track.type = packagers::TrackType::kVideo;
+    config.track.rendition = r.name;
+    config.track.source_track = static_cast<int>(r.source_stream);
+    config.timescale = r.timescale;
+    config.offset = plan.packaging.offset_seconds * r.timescale;
+    config.borders = r.borders;
+    config.sample_duration = r.frame_duration;
+    config.frame_rate = r.frame_rate;
+    return config;
+}
+
+packagers::SegmenterConfig config_of(const Plan& plan, const pipeline::AudioRendition& r) {
+    packagers::SegmenterConfig config;
+    config.track.type = packagers::TrackType::kAudio;
+    config.track.rendition = r.name;
+    config.track.language = r.language;
+    config.track.label = r.label;
+    config.track.is_default = r.is_default;
+    config.track.describes_video = r.describes_video;
+    config.track.source_track = static_cast<int>(r.source_stream);
+    config.timescale = r.sample_rate;
+    config.offset = plan.packaging.offset_seconds * r.sample_rate;
+    config.borders = r.borders;
+    return config;
+}
+
+}  // namespace
+
+Result<std::string> run_copy_task(const TaskRequest& request, TaskContext& context) {
+    SG_TRY_ASSIGN(const auto plan, Plan::from_json(request.plan));
+    if (context.fds.empty()) return Error{Errc::kInternal, "copy task without its source"};
+    ingest::OpenOptions open;
+    open.fd = std::move(context.fds.front());
+    open.name = request.source_name;
+    open.demuxer = plan.source.demuxer;
+    open.depth = ingest::Depth::kBrief;
+    open.stop = context.stop;
+    SG_TRY_ASSIGN(auto input, ingest::MediaInput::open(std::move(open)));
+
+    TaskMeter meter(context.progress, plan.source.identity.bytes);
+    ingest::DemuxOptions demux;
+    demux.timeline = plan.source.timeline;
+    demux.seek = plan.source.seek;
+    std::vector<std::unique_ptr<AttemptSink>> sinks;
+    GraphBuilder graph;
+    struct Lane {
+        std::string name;
+        std::unique_ptr<packagers::CopyStage> copy;
+        std::unique_ptr<packagers::Segmenter> segmenter;
+    };
+    std::vector<Lane> lanes;
+    const auto add = [&](const auto& r, auto copy) -> Status {
+        if (!copy) return std::move(copy).error();
+        sinks.push_back(std::make_unique<AttemptSink>(request.folder, r.name));
+        SG_TRY_ASSIGN(auto segmenter, packagers::Segmenter::create(config_of(plan, r), *sinks.back()));
+        demux.streams.push_back(static_cast<int>(r.source_stream));
+        lanes.push_back({r.name, std::move(copy).value(), std::move(segmenter)});
+        return {};
+    };
+    for (const auto& r : plan.video.renditions) {
+        if (r.mode == RenditionMode::kCopy) SG_TRY(add(r, packagers::CopyStage::create_video(r)));
+    }
+    for (const auto& r : plan.audio) {
+        if (r.mode == RenditionMode::kCopy) SG_TRY(add(r, packagers::CopyStage::create_audio(r)));
+    }
+    const auto ports = static_cast<int>(demux.streams.size());
+    SG_TRY_ASSIGN(auto source, ingest::DemuxSource::create(std::move(input), std::move(demux)));
+    // Moving bytes keeps one processor busy at most: everything runs on the source's lane.
+    const auto source_node = graph.add_source("source", std::move(source), ports);
+    for (int port = 0; port < ports; ++port) {
+        auto& lane = lanes[static_cast<std::size_t>(port)];
+        const auto meter_node = graph.add_stage("meter-" + lane.name, std::make_unique<MeterStage>(meter, MeterStage::kBytes), 1, 1);
+        const auto copy_node = graph.add_stage("copy-" + lane.name, std::move(lane.copy), 1, 1);
+        const auto segmenter_node = graph.add_stage("seg-" + lane.name, std::move(lane.segmenter), 1, 0);
+        graph.connect(source_node, port, meter_node, 0);
+        graph.connect(meter_node, 0, copy_node, 0);
+        graph.connect(copy_node, 0, segmenter_node, 0);
+    }
+    SG_TRY_ASSIGN(auto built, std::move(graph).build());
+    auto status = pipeline::Runner::run(std::move(built), context.stop);
+    if (!status) return status.error().within(request.source_name + ", copy");
+
+    nlohmann::json result;
+    result["tracks"] = nlohmann::json::array();
+    for (const auto& sink : sinks) result["tracks"].push_back(to_json(sink->part()));
+    return result.dump();
+}
+
+}  // namespace sg::engine

@@ -1,0 +1,29 @@
+#include "task_meter.hpp"
+
+#include <fmt/format.h>
+
+namespace sg::engine {
+
+Status TaskMeter::advance(std::int64_t units, std::int64_t bytes) {
+    std::string message;
+    {
+        const std::lock_guard lock(mutex_);
+        done_ += units;
+        bytes_ += bytes;
+        const auto now = std::chrono::steady_clock::now();
+        if (now - last_ < std::chrono::milliseconds(200)) return {};
+        last_ = now;
+        message = fmt::format(R"({{"done":{},"total":{},"bytes":{}}})", done_, total_, bytes_);
+    }
+    return send_(message);
+}
+
+Result<pipeline::Flow> MeterStage::process(int /*port*/, pipeline::Item item, pipeline::Emit& out) {
+    if (pipeline::carries_media(item)) {
+        const auto bytes = static_cast<std::int64_t>(pipeline::item_bytes(item));
+        SG_TRY(meter_.advance(units_ == kBytes ? bytes : units_, units_ != 0 ? bytes : 0));
+    }
+    return out.emit(0, std::move(item));
+}
+
+}  // namespace sg::engine

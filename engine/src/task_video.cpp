@@ -1,0 +1,220 @@
+#include "attempt_sink.hpp"
+#include "task.hpp"
+#include "task_meter.hpp"
+
+#include <ingest/demux_source.hpp>
+#include <pipeline/runner.hpp>
+#include <transcoders/conform_rate_stage.hpp>
+#include <transcoders/decoder_stage.hpp>
+#include <transcoders/frame_filter_stage.hpp>
+#include <transcoders/scale_stage.hpp>
+#include <transcoders/video_encoder_stage.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace sg::engine {
+namespace {
+
+using pipeline::GraphBuilder;
+using pipeline::Plan;
+
+/// Pictures wait in front of each encoder up to this size: eight of 1080p, three of 4K in 10 bits.
+constexpr std::size_t kFrameQueueBytes = std::size_t{64} << 20;
+
+pipeline::EdgeOptions packets_edge() {
+    pipeline::EdgeOptions edge;
+    edge.name = "source>decoder";
+    edge.max_items = 64;
+    edge.max_bytes = std::size_t{32} << 20;
+    return edge;
+}
+
+pipeline::EdgeOptions frames_edge(std::string name, std::size_t items) {
+    pipeline::EdgeOptions edge;
+    edge.name = std::move(name);
+    edge.max_items = items;
+    edge.max_bytes = kFrameQueueBytes;
+    return edge;
+}
+
+/// Everything a chunk's graph borrows.
+struct ChunkRun {
+    const Plan& plan;
+    const pipeline::Chunk& chunk;
+    TaskMeter meter;
+    transcoders::DecodeReport decode;
+    transcoders::ConformRateReport conform;
+    std::vector<std::unique_ptr<AttemptSink>> sinks;  ///< one a rendition, in the plan's order
+};
+
+std::int64_t source_time(const Plan& plan, const ingest::SourceFacts& facts, const pipeline::SeekPoint& start) {
+    if (start.pts == media::kNoTime) return media::kNoTime;
+    const auto* stream = facts.stream(static_cast<int>(plan.video.source_stream));
+    return stream == nullptr ? media::kNoTime : plan.source.timeline.to_presentation(start.pts, stream->timebase, start.position);
+}
+
+/// Time by which the source may be left: the chunk's last picture plus what filters and the choice of the nearest picture look ahead.
+std::int64_t stop_time(const Plan& plan, const pipeline::Chunk& chunk) {
+    std::int64_t ahead = 2;
+    for (const auto& f : plan.video.source_filters) ahead += f.frames_after;
+    return plan.video.grid.time_ns(chunk.first_frame + chunk.frames + ahead);
+}
+
+std::vector<std::int64_t> segment_starts(const Plan& plan) {
+    // All renditions share their borders; the first encoded one gives them back as frames of the base grid.
+    for (const auto& r : plan.video.renditions) {
+        if (r.mode != pipeline::RenditionMode::kEncode) continue;
+        std::vector<std::int64_t> frames;
+        for (const auto b : r.borders) frames.push_back(b / r.frame_duration * r.frame_divisor);
+        return frames;
+    }
+    return {};
+}
+
+std::int64_t base_gop(const Plan& plan) {
+    for (const auto& r : plan.video.renditions) {
+        if (r.mode == pipeline::RenditionMode::kEncode) return r.encoder.gop_frames * r.frame_divisor;
+    }
+    return 0;
+}
+
+/// Pictures of a chunk in a rendition's own grid.
+std::int64_t chunk_frames(const pipeline::Chunk& chunk, const pipeline::VideoRendition& r) {
+    const auto first = static_cast<std::size_t>(chunk.first_segment);
+    return (r.borders[first + static_cast<std::size_t>(chunk.segments)] - r.borders[first]) / r.frame_duration;
+}
+
+packagers::SegmenterConfig segmenter_config(const Plan& plan, const pipeline::Chunk& chunk, const pipeline::VideoRendition& r) {
+    packagers::SegmenterConfig config;
+    config.track.type = packagers::TrackType::kVideo;
+    config.track.rendition = r.name;
+    config.track.source_track = static_cast<int>(r.source_stream);
+    config.timescale = r.timescale;
+    config.offset = plan.packaging.offset_seconds * r.timescale;
+    const auto first = r.borders.begin() + chunk.first_segment;
+    config.borders.assign(first, first + chunk.segments + 1);
+    config.first_number = chunk.first_segment + 1;
+    config.sample_duration = r.frame_duration;
+    config.every_sample_planned = true;
+    config.frame_rate = r.frame_rate;
+    return config;
+}
+
+Status add_branch(ChunkRun& run, GraphBuilder& graph, GraphBuilder::Node rate, std::int64_t branch, const std::filesystem::path& folder) {
+    const auto& video = run.plan.video;
+    const auto members = transcoders::branch_renditions(video, branch);
+    if (members.empty()) return {};
+    const auto& described = video.branches[static_cast<std::size_t>(branch)];
+    SG_TRY_ASSIGN(auto filter, transcoders::FrameFilterStage::create(described.filters));
+    SG_TRY_ASSIGN(auto targets, transcoders::scale_targets(video, branch));
+    SG_TRY_ASSIGN(auto scale, transcoders::ScaleStage::create(std::move(targets)));
+    const auto filter_node = graph.add_stage("filter-" + described.name, std::move(filter), 1, 1);
+    const auto scale_node = graph.add_stage("scale-" + described.name, std::move(scale), 1, static_cast<int>(members.size()));
+    graph.connect(rate, 0, filter_node, 0, frames_edge("grid>" + described.name, 4));
+    graph.connect(filter_node, 0, scale_node, 0);
+
+    for (std::size_t i = 0; i < members.size(); ++i) {
+        const auto& r = video.renditions[members[i]];
+        auto& sink = run.sinks[members[i]];
+        sink = std::make_unique<AttemptSink>(folder, r.name);
+        SG_TRY_ASSIGN(auto encoder, transcoders::VideoEncoderStage::create(transcoders::video_encoder_options(r, chunk_frames(run.chunk, r))));
+        SG_TRY_ASSIGN(auto segmenter, packagers::Segmenter::create(segmenter_config(run.plan, run.chunk, r), *sink));
+        const auto encoder_node = graph.add_stage("enc-" + r.name, std::move(encoder), 1, 1);
+        const auto units = members[i] == 0 ? r.frame_divisor : 0;
+        const auto meter_node = graph.add_stage("meter-" + r.name, std::make_unique<MeterStage>(run.meter, units), 1, 1);
+        const auto segmenter_node = graph.add_stage("seg-" + r.name, std::move(segmenter), 1, 0);
+        graph.connect(scale_node, static_cast<int>(i), encoder_node, 0, frames_edge("scale>" + r.name, 8));
+        graph.connect(encoder_node, 0, meter_node, 0);
+        graph.connect(meter_node, 0, segmenter_node, 0);
+    }
+    return {};
+}
+
+Result<pipeline::Graph> build_graph(ChunkRun& run, std::unique_ptr<ingest::MediaInput> input, const std::filesystem::path& folder) {
+    const auto& video = run.plan.video;
+    ingest::DemuxOptions demux;
+    demux.streams = {static_cast<int>(video.source_stream)};
+    demux.timeline = run.plan.source.timeline;
+    demux.seek = run.plan.source.seek;
+    demux.start = run.chunk.start;
+    demux.stop_ns = stop_time(run.plan, run.chunk);
+
+    transcoders::DecoderOptions decoder_options;
+    // Decoder threads change no byte. One chunk has the machine to itself; several share it.
+    decoder_options.threads = video.chunks.size() == 1 ? 2 : 1;
+    decoder_options.drop_before_ns = source_time(run.plan, input->facts(), run.chunk.start);
+    decoder_options.errors_allowed = run.plan.decode_errors_allowed;
+    decoder_options.report = &run.decode;
+
+    transcoders::ConformRateOptions rate_options;
+    rate_options.grid = video.grid;
+    rate_options.first_frame = run.chunk.first_frame;
+    rate_options.frames = run.chunk.frames;
+    rate_options.gop_frames = base_gop(run.plan);
+    rate_options.segment_starts = segment_starts(run.plan);
+    rate_options.report = &run.conform;
+
+    SG_TRY_ASSIGN(auto source, ingest::DemuxSource::create(std::move(input), std::move(demux)));
+    SG_TRY_ASSIGN(auto decoder, transcoders::DecoderStage::create(decoder_options));
+    SG_TRY_ASSIGN(auto size, transcoders::ConformSizeStage::create(transcoders::source_format(video)));
+    SG_TRY_ASSIGN(auto filter, transcoders::FrameFilterStage::create(video.source_filters));
+    SG_TRY_ASSIGN(auto rate, transcoders::ConformRateStage::create(std::move(rate_options)));
+
+    GraphBuilder graph;
+    const auto source_node = graph.add_source("source", std::move(source), 1);
+    const auto decoder_node = graph.add_stage("decoder", std::move(decoder), 1, 1);
+    const auto beat_node = graph.add_stage("heartbeat", std::make_unique<MeterStage>(run.meter, 0), 1, 1);
+    const auto size_node = graph.add_stage("size", std::move(size), 1, 1);
+    const auto filter_node = graph.add_stage("source-filter", std::move(filter), 1, 1);
+    const auto rate_node = graph.add_stage("grid", std::move(rate), 1, 1);
+    graph.connect(source_node, 0, decoder_node, 0, packets_edge());
+    graph.connect(decoder_node, 0, beat_node, 0);
+    graph.connect(beat_node, 0, size_node, 0);
+    graph.connect(size_node, 0, filter_node, 0);
+    graph.connect(filter_node, 0, rate_node, 0);
+    for (std::size_t b = 0; b < video.branches.size(); ++b) {
+        SG_TRY(add_branch(run, graph, rate_node, static_cast<std::int64_t>(b), folder));
+    }
+    return std::move(graph).build();
+}
+
+}  // namespace
+
+Result<std::string> run_video_task(const TaskRequest& request, TaskContext& context) {
+    SG_TRY_ASSIGN(const auto plan, Plan::from_json(request.plan));
+    if (request.chunk < 0 || static_cast<std::size_t>(request.chunk) >= plan.video.chunks.size() || context.fds.empty()) {
+        return Error{Errc::kInternal, "video task without its chunk or source"};
+    }
+    const auto& chunk = plan.video.chunks[static_cast<std::size_t>(request.chunk)];
+    ingest::OpenOptions open;
+    open.fd = std::move(context.fds.front());
+    open.name = request.source_name;
+    open.demuxer = plan.source.demuxer;
+    open.depth = ingest::Depth::kBrief;
+    open.stop = context.stop;
+    SG_TRY_ASSIGN(auto input, ingest::MediaInput::open(std::move(open)));
+
+    ChunkRun run{plan, chunk, TaskMeter(context.progress, chunk.frames), {}, {}, {}};
+    run.sinks.resize(plan.video.renditions.size());
+    SG_TRY_ASSIGN(auto graph, build_graph(run, std::move(input), request.folder));
+    pipeline::RunReport report;
+    auto status = pipeline::Runner::run(std::move(graph), context.stop, &report);
+    if (!status) return status.error().within(fmt::format("{}, chunk {}", request.source_name, request.chunk));
+
+    nlohmann::json result;
+    result["tracks"] = nlohmann::json::array();
+    for (const auto& sink : run.sinks) {
+        if (sink != nullptr) result["tracks"].push_back(to_json(sink->part()));
+    }
+    result["counters"] = {{"frames_decoded", run.decode.frames},
+                          {"decode_errors", run.decode.errors},
+                          {"corrupt_frames", run.decode.corrupt},
+                          {"guessed_times", run.decode.guessed_times},
+                          {"duplicated", run.conform.duplicated},
+                          {"dropped", run.conform.dropped}};
+    for (const auto& lane : report.lanes) result["lanes"][lane.name] = lane.cpu.count() / 1'000'000;
+    return result.dump();
+}
+
+}  // namespace sg::engine
