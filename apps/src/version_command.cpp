@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include <media_av/load.hpp>
+#include <media_av/versions.hpp>
 
 namespace sg::apps {
 

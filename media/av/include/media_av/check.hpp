@@ -4,7 +4,7 @@
 #include <media/codec.hpp>
 #include <media/rational.hpp>
 #include <media_av/libav.hpp>
-#include <media_av/load.hpp>
+#include <media_av/versions.hpp>
 
 #include <string>
 
