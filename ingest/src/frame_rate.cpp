@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <utility>
 
 namespace sg::ingest {
@@ -63,7 +64,7 @@ Rational snap_rate(Rational value) {
 FrameRateMeter::FrameRateMeter(media::Timebase timebase, std::vector<Rational> hints)
     : timebase_(timebase) {
     const double tick = timebase.as_double();
-    const auto add_candidate = [&](Rational rate) {
+    const auto add_candidate = [&](Rational rate, bool standard) {
         rate = media::reduced(rate);
         if (!rate.positive() || tick * rate.as_double() > kCoarsest) return;
         const bool known = std::any_of(candidates_.begin(),
@@ -72,11 +73,12 @@ FrameRateMeter::FrameRateMeter(media::Timebase timebase, std::vector<Rational> h
         if (known) return;
         Candidate candidate;
         candidate.rate = rate;
+        candidate.standard = standard;
         candidate.frames_per_tick = tick * rate.as_double();
         candidates_.push_back(candidate);
     };
-    for (const auto& rate : kStandardRates) add_candidate(rate);
-    for (const auto& rate : hints) add_candidate(rate);
+    for (const auto& rate : kStandardRates) add_candidate(rate, true);
+    for (const auto& rate : hints) add_candidate(rate, false);
 }
 
 void FrameRateMeter::add(std::int64_t pts) {
@@ -86,12 +88,13 @@ void FrameRateMeter::add(std::int64_t pts) {
         last_ = pts;
         return;
     }
-    if (last_ == media::kNoTime) {  // after a hole: the new run keeps its own phase
-        for (auto& c : candidates_) {
-            const double at = static_cast<double>(pts - anchor_) * c.frames_per_tick;
-            c.slot = std::llround(at);
-        }
+    if (last_ == media::kNoTime) {  // after a hole: the new run has a phase of its own
+        anchor_ = pts;
         last_ = pts;
+        for (auto& c : candidates_) {
+            c.slot = 0;
+            c.phase = (c.lowest + c.highest) / 2;
+        }
         return;
     }
     const std::int64_t delta = pts - last_;
@@ -118,7 +121,7 @@ void FrameRateMeter::add(std::int64_t pts) {
     }
 
     for (auto& c : candidates_) {
-        const double at = static_cast<double>(pts - anchor_) * c.frames_per_tick;
+        const double at = static_cast<double>(pts - anchor_) * c.frames_per_tick + c.phase;
         // Round around the middle of the errors so far, so that the first picture's own rounding does not count double.
         const double middle = (c.lowest + c.highest) / 2;
         const std::int64_t slot = std::llround(at - middle);
@@ -163,15 +166,15 @@ FrameRateMeter::Verdict FrameRateMeter::verdict() const {
     const Candidate* grid = nullptr;
     const auto spread = [](const Candidate& c) { return c.highest - c.lowest; };
     for (const auto& c : candidates_) {
-        // Half a frame, less what a picture could hide in the timebase's own rounding.
-        if (spread(c) >= 0.5 || c.collisions > intervals_ / 500) continue;
+        // A claimed rate may be no more than the average of what varies: it must fit closely.
+        const double allowed = c.standard ? 0.5 : std::max(0.05, 2.5 * c.frames_per_tick);
+        if (spread(c) >= std::min(allowed, 0.5) || c.collisions > intervals_ / 500) continue;
         if (spread(c) < 0.35 &&
             (grid == nullptr || media::compare(c.rate, grid->rate) < 0))
             grid = &c;
         if (c.holes > std::max<std::int64_t>(intervals_ / 50, intervals_ > 8 ? 2 : 0)) continue;
-        if (best == nullptr || c.holes < best->holes ||
-            (c.holes == best->holes && spread(c) < spread(*best) - 1e-9))
-            best = &c;
+        const auto rank = [&](const Candidate& x) { return std::tuple(x.holes, !x.standard, spread(x)); };
+        if (best == nullptr || rank(c) < rank(*best)) best = &c;
     }
     if (best != nullptr) {
         v.constant = true;

@@ -44,6 +44,8 @@ void Look::add(const media::Packet& packet) {
     if (index >= streams_.size()) return;
     auto& s = streams_[index];
     ++s.packets;
+    // Cut off by an edit list: decoded, never shown.
+    const bool shown = (packet.native()->flags & AV_PKT_FLAG_DISCARD) == 0;
     if (!s.encrypted && av_packet_get_side_data(packet.native(), AV_PKT_DATA_ENCRYPTION_INFO, nullptr) != nullptr)
         s.encrypted = true;
     const std::int64_t pts = packet.pts();
@@ -66,7 +68,7 @@ void Look::add(const media::Packet& packet) {
     const auto picture = s.parser.parse(packet);
     const bool second_field = picture.field && s.half_picture;
     s.half_picture = picture.field && !second_field;
-    if (second_field) return;
+    if (second_field || !shown) return;
     if (pts == media::kNoTime) {
         ++s.without_pts;
         return;

@@ -135,8 +135,6 @@ Status MediaInput::State::open_demuxer() {
     raw->probesize = limits.probe_bytes;
     raw->max_analyze_duration = limits.probe_media_ms * 1000;
     raw->max_streams = limits.max_streams;
-    // Wraps of 33-bit clocks are jumps like others, found by the index and undone by the timeline map.
-    raw->correct_ts_overflow = 0;
     av_opt_set(raw, "protocol_whitelist", "none", 0);
     int rc = avformat_open_input(&raw, "", format, nullptr);
     if (rc < 0) return open_error(rc);  // libav has freed the context

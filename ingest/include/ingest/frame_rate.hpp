@@ -42,8 +42,10 @@ class FrameRateMeter {
   private:
     struct Candidate {
         media::Rational rate;
+        bool standard = false;
         double frames_per_tick = 0;
         std::int64_t slot = 0;
+        double phase = 0;
         double lowest = 0;
         double highest = 0;
         std::int64_t collisions = 0;
