@@ -36,14 +36,18 @@ void AudioTracker::add(const IndexRecord& record) {
     const std::int64_t ns = record.pts_ns + record.shift_ns;
     index_.bytes += record.bytes;
     if (record.filled) ++index_.untimed;
-    if (record.discard) {
+    const std::int64_t samples = samples_of(record);
+    // What is to be skipped may reach over several packets.
+    to_skip_ += record.skip_samples;
+    const std::int64_t skipped = std::min(to_skip_, samples);
+    to_skip_ -= skipped;
+    if (record.discard || (skipped > 0 && skipped == samples)) {
         ++index_.discarded;
         return;
     }
-    const std::int64_t samples = samples_of(record);
     ++index_.packets;
     if (index_.packets == 1) {
-        index_.first_ns = ns + to_ns(record.skip_samples);
+        index_.first_ns = ns + to_ns(skipped);
         run_start_ns_ = ns;
     } else if (std::llabs(ns - expected_ns_) > kGap) {
         ++index_.gap_count;
@@ -55,7 +59,7 @@ void AudioTracker::add(const IndexRecord& record) {
     }
     run_drift_ns_ = ns - run_start_ns_ - to_ns(run_samples_);
     run_samples_ += samples;
-    index_.samples += samples;
+    index_.samples += std::max<std::int64_t>(0, samples - skipped - record.drop_samples);
     index_.last_ns = ns;
     expected_ns_ = ns + (samples > 0 ? to_ns(samples) : std::max<std::int64_t>(record.duration_ns, 0));
     const std::int64_t end = expected_ns_ - to_ns(record.drop_samples);

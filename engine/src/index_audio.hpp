@@ -25,6 +25,7 @@ class AudioTracker {
     std::int64_t sample_rate_;
     std::int64_t frame_samples_;
     std::int64_t expected_ns_ = media::kNoTime;  ///< where the next packet should start
+    std::int64_t to_skip_ = 0;
     std::int64_t run_start_ns_ = 0;
     std::int64_t run_samples_ = 0;
     std::int64_t run_drift_ns_ = 0;

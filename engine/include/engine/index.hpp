@@ -79,7 +79,7 @@ struct VideoIndex {
 struct AudioIndex {
     int stream = -1;
     std::int64_t packets = 0;
-    std::int64_t samples = 0;  ///< by the packets' durations; 0 when the codec does not tell
+    std::int64_t samples = 0;  ///< presented, by the packets' durations; 0 when the codec does not tell
     std::int64_t first_ns = media::kNoTime;
     std::int64_t last_ns = media::kNoTime;  ///< start of the last packet
     std::int64_t end_ns = media::kNoTime;

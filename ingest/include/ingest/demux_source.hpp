@@ -34,7 +34,7 @@ class DemuxSource final : public pipeline::Source {
     ~DemuxSource() override;
 
     [[nodiscard]] Result<pipeline::PortItem> read(std::stop_token stop) override;
-    [[nodiscard]] const DamageCounters& damage() const;
+    [[nodiscard]] DamageCounters damage() const;
     [[nodiscard]] const SourceFacts& facts() const;
 
   private:
