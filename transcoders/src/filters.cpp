@@ -60,17 +60,18 @@ std::vector<FilterStep> tonemap_filters(const media::Colour& colour,
     const std::int64_t peak_x1000 = peak * 1000 / kWhite;
     return {
         {"zscale",
-         fmt::format("pin={}:tin={}:min={}:rin={}:t=linear:npl={}:agamma=0",
+         fmt::format("pin={0}:tin={1}:min={2}:rin={3}:p={0}:t=linear:npl={4}:agamma=0",
                      zscale_primaries(colour.primaries),
                      colour.hlg() ? "arib-std-b67" : "smpte2084",
                      zscale_matrix(colour.matrix),
                      colour.full_range ? "full" : "limited",
                      kWhite)},
         {"format", "gbrpf32le"},
-        {"zscale", "p=709"},
+        {"zscale",
+         fmt::format("pin={}:tin=linear:p=709:t=linear", zscale_primaries(colour.primaries))},
         {"tonemap",
          fmt::format("tonemap=hable:desat=0:peak={}.{:03}", peak_x1000 / 1000, peak_x1000 % 1000)},
-        {"zscale", "p=709:t=709:m=709:r=limited:d=none"},
+        {"zscale", "pin=709:tin=linear:p=709:t=709:m=709:r=limited:d=none"},
         {"format", "yuv420p"},
     };
 }
