@@ -4,9 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <presets/document.hpp>
 #include <presets/preset.hpp>
-
-#include "node.hpp"
 
 namespace sg::presets {
 

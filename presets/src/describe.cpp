@@ -95,12 +95,11 @@ std::string describe(const Preset& preset) {
     const Video& video = preset.video;
     out += fmt::format("\nvideo: {}", to_string(video.codec));
     if (video.codec != VideoCodec::kNone && video.codec != VideoCodec::kCopy) {
-        out += fmt::format(", {}, GOP {}, chunk {}, frame rate {}, scaler {}",
+        out += fmt::format(", {}, GOP {}, chunk {}, frame rate {}",
                            to_string(video.rate_control),
                            seconds(video.gop_ms),
                            seconds(video.chunk_ms),
-                           frame_rate(video.frame_rate),
-                           to_string(video.scaler));
+                           frame_rate(video.frame_rate));
     }
     out += "\n";
     for (const Rung& rung : video.ladder) out += rung_line(preset, rung);
@@ -110,8 +109,7 @@ std::string describe(const Preset& preset) {
     out += fmt::format("deinterlace: {}, a picture per {}\n",
                        to_string(preset.deinterlace.mode),
                        to_string(preset.deinterlace.output));
-    out += fmt::format("filters: crop {}, denoise {}{}{}\n",
-                       to_string(preset.filters.crop),
+    out += fmt::format("filters: denoise {}{}{}\n",
                        to_string(preset.filters.denoise),
                        preset.filters.custom.empty() ? "" : ", custom ",
                        preset.filters.custom);

@@ -63,7 +63,6 @@ void visit(V& v, Video& m) {
     v.field("b_frames", m.b_frames, Integer{0, 16}, "Most consecutive B-frames");
     v.field("lookahead", m.lookahead, Integer{0, 250}, "Rate control look-ahead, frames");
     v.field("threads", m.threads, Integer{1, 16}, "Threads of one encoder");
-    v.field("scaler", m.scaler, Choice<Scaler>{}, "Scaler of the pictures");
     v.field("encoder_options", m.encoder_options, Options{}, "Further encoder options");
     v.sections("ladder", m.ladder, 32, "Renditions, largest first");
 }
@@ -82,7 +81,6 @@ void visit(V& v, DeinterlacePolicy& d) {
 
 template <class V>
 void visit(V& v, Filters& f) {
-    v.field("crop", f.crop, Choice<Crop>{}, "Removal of black borders");
     v.field("denoise", f.denoise, Choice<Denoise>{}, "Noise reduction");
     v.field("custom", f.custom, kFreeText, "A libavfilter chain, applied before scaling");
     v.field("frames_before", f.frames_before, Integer{0, 300}, "Frames custom needs before");

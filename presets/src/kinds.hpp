@@ -8,9 +8,9 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <presets/document.hpp>
 
 #include "names.hpp"
-#include "node.hpp"
 
 namespace sg::presets {
 

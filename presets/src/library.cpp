@@ -5,7 +5,6 @@
 #include <presets/loader.hpp>
 
 #include "library_data.hpp"
-#include "node.hpp"
 
 namespace sg::presets {
 

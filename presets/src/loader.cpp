@@ -10,7 +10,6 @@
 
 #include "decode.hpp"
 #include "names.hpp"
-#include "node.hpp"
 #include "overrides.hpp"
 
 namespace sg::presets {
@@ -98,7 +97,7 @@ class Reader {
                 place, field, fmt::format("read preset {}: is not a regular file", path.string())));
             return std::nullopt;
         }
-        auto text = read_file(path, kMaxPresetBytes);
+        auto text = read_file(path, kMaxDocumentBytes);
         if (!text) {
             problems_.push_back(
                 problem_at(place, field, text.error().within("read preset").message));
@@ -213,17 +212,6 @@ Result<Preset> as_result(std::optional<Preset> preset, const std::vector<Problem
 }
 
 }  // namespace
-
-std::string to_string(const Problem& problem) {
-    std::string out = problem.file;
-    if (problem.line > 0) out += fmt::format(":{}:{}", problem.line, problem.column);
-    if (!problem.field.empty()) out += (out.empty() ? "" : ": ") + problem.field;
-    out += (out.empty() ? "" : ": ") + problem.message;
-    if (!problem.accepted.empty()) {
-        out += fmt::format(" (accepted: {})", fmt::join(problem.accepted, ", "));
-    }
-    return out;
-}
 
 Result<Preset> load_preset(const std::string& name_or_path, const Overrides& overrides) {
     std::vector<Problem> problems;

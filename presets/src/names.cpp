@@ -12,11 +12,9 @@ constexpr std::array kVideoCodecs{"h264", "hevc", "av1", "vp9", "copy", "none"};
 constexpr std::array kAudioCodecs{"aac", "opus", "ac3", "eac3", "flac", "mp3", "copy"};
 constexpr std::array kRateControls{"capped-crf", "bitrate"};
 constexpr std::array kRanges{"sdr", "source"};
-constexpr std::array kScalers{"zimg", "bicubic"};
 constexpr std::array kToneMaps{"auto", "never", "always"};
 constexpr std::array kDeinterlaces{"auto", "off", "always"};
 constexpr std::array kFieldOutputs{"frame", "field"};
-constexpr std::array kCrops{"off", "auto"};
 constexpr std::array kDenoises{"off", "light", "medium"};
 constexpr std::array kTracks{"default", "all"};
 constexpr std::array kFormats{"hls-cmaf", "hls-ts", "dash", "single-file"};
@@ -52,11 +50,9 @@ SG_PRESET_NAMES(VideoCodec, kVideoCodecs)
 SG_PRESET_NAMES(AudioCodec, kAudioCodecs)
 SG_PRESET_NAMES(RateControl, kRateControls)
 SG_PRESET_NAMES(DynamicRange, kRanges)
-SG_PRESET_NAMES(Scaler, kScalers)
 SG_PRESET_NAMES(ToneMap, kToneMaps)
 SG_PRESET_NAMES(Deinterlace, kDeinterlaces)
 SG_PRESET_NAMES(FieldOutput, kFieldOutputs)
-SG_PRESET_NAMES(Crop, kCrops)
 SG_PRESET_NAMES(Denoise, kDenoises)
 SG_PRESET_NAMES(AudioTracks, kTracks)
 SG_PRESET_NAMES(Format, kFormats)

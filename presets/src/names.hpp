@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include <presets/document.hpp>
 #include <presets/preset.hpp>
 
 namespace sg::presets {
@@ -18,11 +19,6 @@ template <class E>
     const auto names = names_of<E>();
     return {names.begin(), names.end()};
 }
-
-/// The candidate closest to `word` by edit distance; empty when none is near enough to be a slip of
-/// the hand.
-[[nodiscard]] std::string nearest(std::string_view word,
-                                  const std::vector<std::string>& candidates);
 
 /// Source codec names an audio rendition may name in copy_only.
 [[nodiscard]] const std::vector<std::string>& copyable_audio_codecs();

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "node.hpp"
+#include <presets/loader.hpp>
 
 namespace sg::presets {
 

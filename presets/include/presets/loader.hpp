@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <base/result.hpp>
+#include <presets/document.hpp>
 #include <presets/preset.hpp>
 
 namespace sg::presets {
@@ -15,20 +16,6 @@ namespace sg::presets {
 /// Dotted key to value in YAML syntax: {"video.crf", "21"}, {"video.ladder.720p.max_bitrate",
 /// "3M"}, {"packaging.formats", "[dash]"}.
 using Overrides = std::map<std::string, std::string>;
-
-/// One fault of a preset file.
-struct Problem {
-    std::string file;
-    int line = 0;       ///< from 1; 0 when the fault has no place
-    int column = 0;     ///< from 1
-    std::string field;  ///< dotted path: video.ladder[2].crf
-    std::string message;
-    std::vector<std::string> accepted;  ///< accepted values, where they can be listed
-};
-
-/// "web.yaml:12:5: video.codec: \"h265\" is not accepted; did you mean hevc? (accepted: h264, hevc,
-/// ...)"
-[[nodiscard]] std::string to_string(const Problem& problem);
 
 struct LibraryEntry {
     std::string name;

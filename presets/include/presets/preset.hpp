@@ -19,18 +19,16 @@ enum class VideoCodec { kH264, kHevc, kAv1, kVp9, kCopy, kNone };
 enum class AudioCodec { kAac, kOpus, kAc3, kEac3, kFlac, kMp3, kCopy };
 enum class RateControl { kCappedCrf, kBitrate };
 enum class DynamicRange { kSdr, kSource };
-enum class Scaler { kZimg, kBicubic };
 enum class FrameRateMode { kSource, kMax, kFixed };
 enum class ToneMap { kAuto, kNever, kAlways };
 enum class Deinterlace { kAuto, kOff, kAlways };
 enum class FieldOutput { kFrame, kField };
-enum class Crop { kOff, kAuto };
 enum class Denoise { kOff, kLight, kMedium };
 enum class AudioTracks { kDefault, kAll };
 enum class Format { kHlsCmaf, kHlsTs, kDash, kSingleFile };
 enum class VerifyLevel { kOff, kQuick, kFull };
 
-/// What the output frame rate is made from. A "max" halves the source's rate until it fits.
+/// What the output frame rate is made from. A "max" takes every n-th picture of a faster source.
 struct FrameRatePolicy {
     FrameRateMode mode = FrameRateMode::kSource;
     Fraction rate{0, 1};  ///< unused for kSource
@@ -80,7 +78,6 @@ struct Video {
     std::optional<int> lookahead;  ///< frames
     std::optional<int>
         threads;  ///< per encoder, a constant of the plan; none: the planner's choice for the codec
-    Scaler scaler = Scaler::kZimg;
     std::map<std::string, std::string> encoder_options;
     bool operator==(const Video&) const = default;
 };
@@ -99,7 +96,6 @@ struct DeinterlacePolicy {
 };
 
 struct Filters {
-    Crop crop = Crop::kOff;
     Denoise denoise = Denoise::kOff;
     std::string custom;  ///< a libavfilter chain of allowed filters, before scaling; empty: none
     int frames_before =
@@ -202,11 +198,9 @@ struct EffectiveRung {
 [[nodiscard]] const char* to_string(AudioCodec codec) noexcept;
 [[nodiscard]] const char* to_string(RateControl mode) noexcept;
 [[nodiscard]] const char* to_string(DynamicRange range) noexcept;
-[[nodiscard]] const char* to_string(Scaler scaler) noexcept;
 [[nodiscard]] const char* to_string(ToneMap policy) noexcept;
 [[nodiscard]] const char* to_string(Deinterlace mode) noexcept;
 [[nodiscard]] const char* to_string(FieldOutput output) noexcept;
-[[nodiscard]] const char* to_string(Crop crop) noexcept;
 [[nodiscard]] const char* to_string(Denoise level) noexcept;
 [[nodiscard]] const char* to_string(AudioTracks tracks) noexcept;
 [[nodiscard]] const char* to_string(Format format) noexcept;

@@ -1,5 +1,3 @@
-#include "node.hpp"
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -11,9 +9,11 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
+#include <presets/document.hpp>
 #include <yaml-cpp/parser.h>
 
 namespace sg::presets {
@@ -121,7 +121,7 @@ class TreeBuilder final : public YAML::EventHandler {
         if (nodes_ > kMaxNodes || bytes_ > kMaxTextBytes) {
             throw Refused(where,
                           fmt::format("the file expands to more than {} values or {} bytes of "
-                                      "text; a preset never needs that",
+                                      "text; none should need that",
                                       kMaxNodes,
                                       kMaxTextBytes));
         }
@@ -220,12 +220,12 @@ bool is_clean_utf8(std::string_view text) {
 }
 
 bool acceptable_text(std::string_view text, const Place& file, std::vector<Problem>& problems) {
-    if (text.size() > kMaxPresetBytes) {
-        problems.push_back(problem_at(file, "", "the preset is larger than 1 MiB"));
+    if (text.size() > kMaxDocumentBytes) {
+        problems.push_back(problem_at(file, "", "the file is larger than 1 MiB"));
         return false;
     }
     if (!is_clean_utf8(text)) {
-        problems.push_back(problem_at(file, "", "the preset is not UTF-8 text; save it as UTF-8"));
+        problems.push_back(problem_at(file, "", "the file is not UTF-8 text; save it as UTF-8"));
         return false;
     }
     return true;
@@ -280,6 +280,17 @@ void Node::erase(std::string_view key) {
     std::erase_if(members, [key](const Member& member) { return member.key == key; });
 }
 
+std::string to_string(const Problem& problem) {
+    std::string out = problem.file;
+    if (problem.line > 0) out += fmt::format(":{}:{}", problem.line, problem.column);
+    if (!problem.field.empty()) out += (out.empty() ? "" : ": ") + problem.field;
+    out += (out.empty() ? "" : ": ") + problem.message;
+    if (!problem.accepted.empty()) {
+        out += fmt::format(" (accepted: {})", fmt::join(problem.accepted, ", "));
+    }
+    return out;
+}
+
 Problem problem_at(const Place& place, std::string field, std::string message) {
     return Problem{place.file ? *place.file : std::string{},
                    place.line,
@@ -303,18 +314,18 @@ std::optional<Node> parse_yaml(std::string_view text,
         YAML::Parser parser(stream);
         TreeBuilder builder(file.file);
         if (!parser.HandleNextDocument(builder)) {
-            problems.push_back(problem_at(file, "", "the preset is empty"));
+            problems.push_back(problem_at(file, "", "the file is empty"));
             return std::nullopt;
         }
         std::optional<Node> root = builder.take();
         TreeBuilder rest(file.file);
         if (parser.HandleNextDocument(rest)) {
             problems.push_back(problem_at(
-                file, "", "the file holds more than one YAML document; keep one preset per file"));
+                file, "", "the file holds more than one YAML document; keep one per file"));
             return std::nullopt;
         }
         if (root) return root;
-        problems.push_back(problem_at(file, "", "the preset is empty"));
+        problems.push_back(problem_at(file, "", "the file is empty"));
     } catch (const Refused& refused) {
         problems.push_back(problem_at(refused.place, "", refused.what()));
     } catch (const YAML::Exception& error) {

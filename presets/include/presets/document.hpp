@@ -1,15 +1,27 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include <presets/loader.hpp>
-
 namespace sg::presets {
+
+/// One fault of a YAML or JSON document.
+struct Problem {
+    std::string file;
+    int line = 0;       ///< from 1; 0 when the fault has no place
+    int column = 0;     ///< from 1
+    std::string field;  ///< dotted path: video.ladder[2].crf
+    std::string message;
+    std::vector<std::string> accepted;  ///< accepted values, where they can be listed
+};
+
+/// "web.yaml:12:5: video.codec: \"h265\" is not accepted; did you mean hevc? (accepted: h264, hevc,
+/// ...)"
+[[nodiscard]] std::string to_string(const Problem& problem);
 
 struct Place {
     std::shared_ptr<const std::string> file;
@@ -41,15 +53,16 @@ struct Node::Member {
     Node value;
 };
 
-inline constexpr std::size_t kMaxPresetBytes = 1 << 20;
+inline constexpr std::size_t kMaxDocumentBytes = 1 << 20;
 
-/// Reads one YAML document. Bounded in bytes, depth and nodes (aliases count as what they expand
-/// to). Null and a Problem on failure.
+/// Reads one YAML document from bytes of any origin: bounded in bytes, depth and nodes (aliases
+/// count as what they expand to), no tags, no merge keys, no key twice. None and a Problem on
+/// failure; never throws.
 [[nodiscard]] std::optional<Node> parse_yaml(std::string_view text,
                                              const std::string& label,
                                              std::vector<Problem>& problems);
 
-/// The same tree from JSON.
+/// The same tree from JSON, without places.
 [[nodiscard]] std::optional<Node> parse_json(std::string_view text,
                                              const std::string& label,
                                              std::vector<Problem>& problems);
@@ -59,5 +72,10 @@ inline constexpr std::size_t kMaxPresetBytes = 1 << 20;
 [[nodiscard]] Node merge(Node base, Node over);
 
 [[nodiscard]] Problem problem_at(const Place& place, std::string field, std::string message);
+
+/// The candidate closest to `word` by edit distance; empty when none is near enough to be a slip of
+/// the hand.
+[[nodiscard]] std::string nearest(std::string_view word,
+                                  const std::vector<std::string>& candidates);
 
 }  // namespace sg::presets
