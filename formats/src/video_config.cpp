@@ -67,15 +67,19 @@ bool sort_h264(std::span<const std::byte> nal, AvcSets& sets) {
     return true;
 }
 
+bool has_avcc_extension(std::uint8_t profile) {
+    return profile == 100 || profile == 110 || profile == 122 || profile == 244;
+}
+
 /// AVCDecoderConfigurationRecord, ISO/IEC 14496-15 section 5.3.3.1.
 Status read_avcc(std::span<const std::byte> extradata, AvcSets& sets) {
     ByteReader reader(extradata);
     if (reader.u8() != 1) return bad_config("H.264", "avcC version is not 1");
-    reader.skip(3);
+    const std::uint8_t profile = reader.u8();
+    reader.skip(2);
     sets.length_size = (reader.u8() & 3U) + 1;
     if (sets.length_size == 3) return bad_config("H.264", "three-byte lengths are not allowed");
-    for (const unsigned mask : {31U, 255U}) {
-        const unsigned count = reader.u8() & mask;
+    const auto read_sets = [&](unsigned count) -> Status {
         for (unsigned i = 0; i < count; ++i) {
             const auto nal = reader.bytes(reader.u16());
             if (!reader.ok()) return bad_config("H.264", "avcC is cut short");
@@ -83,8 +87,14 @@ Status read_avcc(std::span<const std::byte> extradata, AvcSets& sets) {
                 return bad_config("H.264", "too many parameter sets");
             }
         }
-    }
-    return {};
+        return {};
+    };
+    SG_TRY(read_sets(reader.u8() & 31U));
+    SG_TRY(read_sets(reader.u8()));
+    // Many writers leave the extension out.
+    if (!has_avcc_extension(profile) || reader.left() < 4) return {};
+    reader.skip(3);
+    return read_sets(reader.u8());
 }
 
 struct HevcSets {
@@ -177,8 +187,7 @@ Result<CodecConfig> make_h264_config(std::span<const std::byte> extradata) {
     write_sets(writer, sets.sps);
     writer.u8(static_cast<std::uint32_t>(sets.pps.size()));
     write_sets(writer, sets.pps);
-    if (sps.profile_idc == 100 || sps.profile_idc == 110 || sps.profile_idc == 122 ||
-        sps.profile_idc == 144 || sps.profile_idc == 244) {
+    if (has_avcc_extension(sps.profile_idc)) {
         writer.u8(0xFC | sps.facts.chroma_format);
         writer.u8(0xF8 | (sps.facts.bit_depth - 8));
         writer.u8(0xF8 | (sps.bit_depth_chroma - 8));
