@@ -5,6 +5,8 @@
 #include <formats/byte_writer.hpp>
 #include <formats/ts_writer.hpp>
 
+#include "language_code.hpp"
+
 namespace sg::formats::ts {
 namespace {
 
@@ -41,12 +43,12 @@ void descriptors(const Stream& stream, ByteWriter& to) {
     if (stream.type == StreamType::kHevc) registration("HEVC");
     if (stream.type == StreamType::kAc3) registration("AC-3");
     if (stream.type == StreamType::kEac3) registration("EAC3");
-    if (stream.language.size() == 3) {
-        to.u8(0x0a);
-        to.u8(4);
-        to.text(stream.language);
-        to.u8(0);
-    }
+    const std::uint32_t packed = packed_language(stream.language);
+    if (stream.language.empty() || packed == packed_language("und")) return;
+    to.u8(0x0a);  // ISO_639_language_descriptor
+    to.u8(4);
+    for (const unsigned shift : {10U, 5U, 0U}) to.u8((packed >> shift & 31U) + 0x60U);
+    to.u8(0);
 }
 
 /// Section header of a table with one section: `number` is table_id_extension (section 2.4.4).

@@ -45,14 +45,15 @@ m3u8::Media start_playlist(const TrackIndex& track, const MediaPlaylistOptions& 
     if (track.single_file)
         list.maps.push_back({uri_segment(track.single_file->name),
                              m3u8::ByteRange{0, track.description.init_bytes}});
-    else
+    else if (!track.description.init_file.empty())
         list.maps.push_back({uri_segment(track.description.init_file), std::nullopt});
     return list;
 }
 
 std::string segment_uri(const TrackIndex& track, const SegmentIndex& segment) {
-    return track.single_file ? uri_segment(track.single_file->name)
-                             : fmt::format("seg-{}.m4s", segment.number);
+    if (track.single_file) return uri_segment(track.single_file->name);
+    const bool is_ts = track.description.init_file.empty();
+    return fmt::format("seg-{}.{}", segment.number, is_ts ? "ts" : "m4s");
 }
 
 std::int64_t longest_us(const TrackIndex& track) {
@@ -89,7 +90,7 @@ std::string media_playlist(const TrackIndex& track, const MediaPlaylistOptions& 
         m3u8::Segment entry;
         entry.uri = segment_uri(track, s);
         entry.duration_us = clock.next_us(s.duration);
-        entry.map = 0;
+        if (!list.maps.empty()) entry.map = 0;
         if (track.single_file) entry.range = m3u8::ByteRange{offset, s.bytes};
         offset += s.bytes;
         list.segments.push_back(std::move(entry));
@@ -108,7 +109,7 @@ std::string iframe_playlist(const TrackIndex& track, const MediaPlaylistOptions&
             m3u8::Segment entry;
             entry.uri = segment_uri(track, s);
             entry.duration_us = clock.next_us(f.duration);
-            entry.map = 0;
+            if (!list.maps.empty()) entry.map = 0;
             entry.range = m3u8::ByteRange{offset + f.offset, f.key_bytes};
             list.segments.push_back(std::move(entry));
         }

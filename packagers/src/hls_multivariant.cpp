@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -32,14 +33,36 @@ const char* range_name(VideoRange range) {
     return "SDR";
 }
 
+/// Two formats that no member has both of, each filled up from the other, are one group twice.
+void drop_equal_groups(std::vector<AudioGroup>& groups) {
+    for (std::size_t i = 1; i < groups.size();) {
+        const bool repeated =
+            groups[i].qualities == 1 &&
+            std::any_of(groups.begin(),
+                        groups.begin() + static_cast<std::ptrdiff_t>(i),
+                        [&](const AudioGroup& g) { return g.tracks == groups[i].tracks; });
+        if (repeated)
+            groups.erase(groups.begin() + static_cast<std::ptrdiff_t>(i));
+        else
+            ++i;
+    }
+}
+
 class Multivariant {
   public:
     Multivariant(std::span<const TrackIndex> tracks, const MultivariantOptions& options)
-        : tracks_(tracks), options_(options), audio_(audio_groups(tracks)) {}
+        : tracks_(tracks.begin(), tracks.end()), options_(options) {
+        // Without segments it adds no bytes of its own: they are the video's.
+        if (options.muxed_audio) tracks_.push_back({*options.muxed_audio, {}, 0, std::nullopt});
+        audio_ = audio_groups(tracks_);
+        drop_equal_groups(audio_.groups);
+        if (options.muxed_audio && audio_.members.size() == 1) audio_.groups.clear();
+    }
 
     m3u8::Multivariant build();
 
   private:
+    [[nodiscard]] std::string playlist_uri(const TrackIndex& track, std::string_view name) const;
     [[nodiscard]] Bitrate bitrate(const TrackIndex& track) const;
     [[nodiscard]] Bitrate group_bitrate(const AudioGroup& group) const;
     void add_renditions();
@@ -48,14 +71,14 @@ class Multivariant {
     void add_audio_only();
     void put_first_choice_first(std::size_t count);
 
-    std::span<const TrackIndex> tracks_;
+    std::vector<TrackIndex> tracks_;
     const MultivariantOptions& options_;
     AudioGroups audio_;
     m3u8::Multivariant list_;
 };
 
-std::string playlist_uri(const TrackIndex& track, std::string_view name) {
-    return fmt::format("{}/{}", uri_segment(track.description.rendition), name);
+std::string Multivariant::playlist_uri(const TrackIndex& track, std::string_view name) const {
+    return fmt::format("{}{}/{}", options_.folder, uri_segment(track.description.rendition), name);
 }
 
 std::size_t default_member(const AudioGroups& audio) {
@@ -64,13 +87,14 @@ std::size_t default_member(const AudioGroups& audio) {
     return 0;
 }
 
-std::string group_codecs(const AudioGroup& group) {
-    std::string out;
-    std::set<std::string_view> seen;
-    for (const TrackIndex* t : group.tracks)
-        if (seen.insert(t->description.codecs).second)
-            out += (out.empty() ? "" : ",") + t->description.codecs;
-    return out;
+/// `codecs` and those of the group's renditions, each once.
+std::string with_codecs(std::string codecs, const AudioGroup& group) {
+    for (const TrackIndex* t : group.tracks) {
+        const std::string& one = t->description.codecs;
+        if ((',' + codecs + ',').find(',' + one + ',') == std::string::npos)
+            codecs += (codecs.empty() ? "" : ",") + one;
+    }
+    return codecs;
 }
 
 /// RESOLUTION is the size to display at: square pixels.
@@ -129,7 +153,8 @@ void Multivariant::add_renditions() {
             r.autoselect = member.autoselect;
             if (member.describes_video) r.characteristics = "public.accessibility.describes-video";
             r.channels = fmt::format("{}", group.tracks[i]->description.channels);
-            r.uri = playlist_uri(*group.tracks[i], "index.m3u8");
+            const bool muxed = options_.muxed_audio && group.tracks[i]->segments.empty();
+            if (!muxed) r.uri = playlist_uri(*group.tracks[i], "index.m3u8");
             list_.renditions.push_back(std::move(r));
         }
     }
@@ -151,7 +176,7 @@ void Multivariant::add_variants(const VideoGroup& video, const AudioGroup* audio
         v.frame_rate_milli = frame_rate_milli(track);
         v.uri = playlist_uri(track, "index.m3u8");
         if (audio != nullptr) {
-            v.codecs += "," + group_codecs(*audio);
+            v.codecs = with_codecs(v.codecs, *audio);
             v.audio = audio->id;
         }
         list_.variants.push_back(std::move(v));
@@ -205,7 +230,7 @@ void Multivariant::add_audio_only() {
         const Bitrate own = bitrate(*group.tracks[main]);
         v.bandwidth = own.peak;
         v.average_bandwidth = own.average;
-        v.codecs = group_codecs(group);
+        v.codecs = with_codecs("", group);
         v.uri = playlist_uri(*group.tracks[main], "index.m3u8");
         if (audio_.members.size() > 1) {
             // A client may load the variant's own audio beside another rendition of the group.
@@ -228,7 +253,7 @@ void Multivariant::add_audio_only() {
 }
 
 m3u8::Multivariant Multivariant::build() {
-    list_.version = 6;
+    list_.version = tracks_.empty() || tracks_[0].description.init_file.empty() ? 4 : 6;
     list_.independent_segments =
         std::all_of(tracks_.begin(), tracks_.end(), [](const TrackIndex& t) {
             return std::all_of(t.segments.begin(), t.segments.end(), [](const SegmentIndex& s) {

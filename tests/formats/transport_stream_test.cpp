@@ -25,7 +25,7 @@ Buffer pattern(std::size_t size) {
 }
 
 std::vector<ts::Stream> video_and_audio() {
-    return {{ts::StreamType::kH264, ""}, {ts::StreamType::kAac, "deu"}};
+    return {{ts::StreamType::kH264, ""}, {ts::StreamType::kAac, "de"}};
 }
 
 ts::ParsedTs read(const Buffer& bytes, const ts::Continuity& before = {}) {

@@ -25,7 +25,7 @@ enum class StreamType : std::uint8_t {
 
 struct Stream {
     StreamType type = StreamType::kH264;
-    std::string language;  ///< ISO 639-2, three letters; empty: not said
+    std::string language;  ///< BCP 47; empty or "und": not said
 };
 
 /// One PES packet: an access unit of video (Annex B, ITU-T H.264), or one or more whole audio frames.

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -21,7 +22,11 @@ struct MultivariantOptions {
     /// Of the media playlists: the peak bit rate is measured over runs of about this length.
     std::int64_t target_seconds = 0;
     /// Bit rates to declare by rendition name, in place of measured ones: while the rest is still being encoded.
-    std::map<std::string, Bitrate> declared;
+    std::map<std::string, Bitrate> declared = {};
+    /// Where the renditions' folders lie from the multivariant playlist: "" or "ts/".
+    std::string folder = {};
+    /// TS: the audio that is inside every video segment; it is a rendition without a URI.
+    std::optional<TrackDescription> muxed_audio = {};
 };
 
 /// <out>/index.m3u8 over <out>/<rendition>/index.m3u8. Each video codec and range is paired with each audio group; BANDWIDTH
@@ -36,7 +41,7 @@ struct MediaPlaylistOptions {
     std::int64_t target_seconds = 0;
 };
 
-/// <out>/<rendition>/index.m3u8. EXTINF values are differences of rounded border times, so their sum never drifts.
+/// <out>/<rendition>/index.m3u8 over seg-<n>.m4s, or over seg-<n>.ts when the track has no init segment. EXTINF values are differences of rounded border times, so their sum never drifts.
 [[nodiscard]] std::string media_playlist(const TrackIndex& track,
                                          const MediaPlaylistOptions& options);
 
