@@ -73,6 +73,17 @@ inline void clear_frame_key(AVFrame* frame) {
 #endif
 }
 
+inline void set_frame_interlaced(AVFrame* frame, bool interlaced, bool top_field_first) {
+#if LIBAVUTIL_VERSION_MAJOR >= 59
+    const auto set = [frame](int flag, bool on) { frame->flags = on ? frame->flags | flag : frame->flags & ~flag; };
+    set(AV_FRAME_FLAG_INTERLACED, interlaced);
+    set(AV_FRAME_FLAG_TOP_FIELD_FIRST, top_field_first);
+#else
+    frame->interlaced_frame = interlaced ? 1 : 0;
+    frame->top_field_first = top_field_first ? 1 : 0;
+#endif
+}
+
 /// Stream side data (display matrix, mastering display, ...), null when absent.
 [[nodiscard]] inline const std::uint8_t* stream_side_data(const AVStream* stream,
                                                           AVPacketSideDataType type,
@@ -86,6 +97,22 @@ inline void clear_frame_key(AVFrame* frame) {
     return entry->data;
 #else
     return av_stream_get_side_data(stream, type, size);
+#endif
+}
+
+/// Room for side data of a stream to be written, null when out of memory.
+[[nodiscard]] inline std::uint8_t* new_stream_side_data(AVStream* stream,
+                                                        AVPacketSideDataType type,
+                                                        std::size_t size) {
+#if LIBAVFORMAT_VERSION_MAJOR >= 61
+    auto* entry = av_packet_side_data_new(&stream->codecpar->coded_side_data,
+                                          &stream->codecpar->nb_coded_side_data,
+                                          type,
+                                          size,
+                                          0);
+    return entry != nullptr ? entry->data : nullptr;
+#else
+    return av_stream_new_side_data(stream, type, size);
 #endif
 }
 
