@@ -4,7 +4,6 @@ DEMO ?= demo
 FUZZ_SECONDS ?= 20
 export UBSAN_OPTIONS ?= print_stacktrace=1
 
-
 .PHONY: help build demo test test-slow test-asan test-tsan fuzz bench format-check clean
 
 help:
@@ -29,6 +28,7 @@ build:
 	$(call sg-build,release)
 
 demo: build
+	@tools/setup demo
 	@tools/demo $(DEMO)
 
 test:

@@ -1,7 +1,6 @@
 #include "command_line.hpp"
 
 #include "help_text.hpp"
-#include "nearest.hpp"
 #include "quantities.hpp"
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <presets/document.hpp>
 #include <presets/loader.hpp>
 
 namespace sg::apps {
@@ -277,6 +277,16 @@ const CommandSpec* spec_named(const CommandSpec& root, const std::string& name) 
     return nullptr;
 }
 
+std::string meant_by(const std::string& typed, const std::vector<std::string>& known) {
+    constexpr std::size_t kLeastLetters = 4;
+    if (typed.size() >= kLeastLetters) {
+        const auto longer = [&](const std::string& name) { return name.starts_with(typed); };
+        const auto found = std::ranges::find_if(known, longer);
+        if (found != known.end()) return *found;
+    }
+    return presets::nearest(typed, known);
+}
+
 /// "unknown flag '--presset'; did you mean --preset?" for the first word that nobody knows, else empty.
 std::string explain_unknown_word(const CommandSpec& root, int argc, const char* const* argv) {
     const CommandSpec* command = &root;
@@ -292,7 +302,7 @@ std::string explain_unknown_word(const CommandSpec& root, int argc, const char* 
             }
             std::vector<std::string> names;
             for (const auto& known : command->commands) names.push_back(known.name);
-            const auto meant = nearest(word, names);
+            const auto meant = meant_by(word, names);
             const auto hint = meant.empty() ? fmt::format("there are: {}", fmt::join(names, ", "))
                                             : fmt::format("did you mean {}?", meant);
             return fmt::format("unknown command '{}'; {}", word, hint);
@@ -308,7 +318,7 @@ std::string explain_unknown_word(const CommandSpec& root, int argc, const char* 
             }
         }
         if (found == nullptr) {
-            const auto meant = nearest(flag, names);
+            const auto meant = meant_by(flag, names);
             return fmt::format("unknown flag '{}'{}",
                                flag,
                                meant.empty() ? std::string()

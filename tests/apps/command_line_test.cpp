@@ -91,6 +91,13 @@ TEST_CASE("a wrong flag gets a suggestion and a hint in two lines") {
     CHECK(leave.text == "streamgate: unknown flag '--presset'; did you mean --preset?\nTry 'streamgate transcode --help'.\n");
 }
 
+TEST_CASE("a flag that is cut short, swapped or far off is told apart") {
+    CHECK(contains(left({"transcode", "a", "--over"}).text, "did you mean --overwrite?"));
+    CHECK(contains(left({"transcode", "a", "--resmue=1"}).text, "did you mean --resume?"));
+    CHECK(contains(left({"transcode", "a", "-z"}).text, "unknown flag '-z'"));
+    CHECK_FALSE(contains(left({"transcode", "a", "--bananas"}).text, "did you mean"));
+}
+
 TEST_CASE("a wrong command gets a suggestion") {
     CHECK(contains(left({"trancode", "a.mov"}).text, "did you mean transcode?"));
     CHECK(contains(left({"xyzzy"}).text, "there are: transcode, probe"));

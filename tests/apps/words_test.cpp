@@ -1,4 +1,3 @@
-#include "nearest.hpp"
 #include "quantities.hpp"
 #include "table.hpp"
 #include "text_width.hpp"
@@ -9,16 +8,6 @@
 
 using namespace sg;
 using namespace sg::apps;
-
-TEST_CASE("a mistyped word finds the one that was meant") {
-    const std::vector<std::string> flags{"--preset", "--resume", "--overwrite", "--output", "-o"};
-    CHECK(nearest("--presset", flags) == "--preset");
-    CHECK(nearest("--perset", flags) == "--preset");
-    CHECK(nearest("--over", flags) == "--overwrite");
-    CHECK(nearest("--resmue", flags) == "--resume");
-    CHECK(nearest("--bananas", flags).empty());
-    CHECK(nearest("", flags).empty());
-}
 
 TEST_CASE("quantities are written for people") {
     CHECK(bytes_text(0) == "0 B");
