@@ -13,8 +13,9 @@
 #include <nlohmann/json.hpp>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
-#include <presets/document.hpp>
 #include <yaml-cpp/parser.h>
+
+#include <presets/document.hpp>
 
 namespace sg::presets {
 

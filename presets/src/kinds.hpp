@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
 #include <presets/document.hpp>
 
 #include "names.hpp"
