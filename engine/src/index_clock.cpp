@@ -97,7 +97,10 @@ void IndexClock::settle(std::vector<IndexRecord>& out) {
     // The new clock's own start of each stream, against where that stream ended.
     std::int64_t shift = kNoTime;
     std::vector<std::int64_t> starts(streams_.size(), kNoTime);
+    // Packets come out in the order in which they are complete, not in that of their first bytes.
+    std::int64_t lowest = first.position;
     for (const auto& p : held) {
+        if (!fits(p)) lowest = std::min(lowest, p.position);
         auto& start = starts[static_cast<std::size_t>(p.stream)];
         const bool other_clock = std::llabs(p.time_ns - first.time_ns) > 10 * kForward || fits(p);
         if (!other_clock && (start == kNoTime || p.pts_ns < start)) start = p.pts_ns;
@@ -119,14 +122,14 @@ void IndexClock::settle(std::vector<IndexRecord>& out) {
     if (jumps_.size() < kMaxJumps) {
         Jump jump;
         jump.kind = kind;
-        jump.position = first.position;
+        jump.position = lowest;
         jump.at_ns = first.time_ns + shift;
         jump.from_ns = newest_ns_ == kNoTime ? 0 : newest_ns_ - shift_ns_;
         jump.to_ns = first.time_ns;
         jumps_.push_back(jump);
     }
     shift_ns_ = shift;
-    const std::int64_t from = std::max(first.position, epochs_.back().from_position + 1);
+    const std::int64_t from = std::max(lowest, epochs_.back().from_position + 1);
     epochs_.push_back({from, shift});
     for (auto& one : held) {
         if (one.position >= from && !fits(one) && std::llabs(one.time_ns + shift_ns_ - newest_ns_) > 2 * kForward) {

@@ -129,7 +129,7 @@ void add_video(const Muxer& muxer, const ClipVideo& clip, std::vector<Coded>& ou
     if (clip.rotation != 0) {
         auto* matrix = av::new_stream_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, 9 * sizeof(std::int32_t));
         std::int32_t values[9];
-        av_display_rotation_set(values, -clip.rotation);
+        av_display_rotation_set(values, clip.rotation);
         std::memcpy(matrix, values, sizeof values);
     }
     const auto frames = listed ? static_cast<int>(clip.times_ms.size())
