@@ -2,7 +2,9 @@
 
 #include <base/result.hpp>
 #include <engine/job.hpp>
+#include <pipeline/plan.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <stop_token>
 #include <string>
@@ -10,6 +12,7 @@
 
 namespace sg::engine {
 
+/// What was found by one kind of check on one subject: a single row when all is well, else a row for each finding, at most six.
 struct Check {
     std::string name;     ///< "segments_decode"
     std::string subject;  ///< rendition or file
@@ -21,13 +24,29 @@ struct Check {
 struct VerifyReport {
     std::vector<Check> checks;
     std::int64_t segments = 0;
-    std::int64_t pictures_decoded = 0;
+    std::int64_t pictures_decoded = 0;  ///< of video; audio frames are not counted
+    /// Nothing failed; warnings may be there.
     [[nodiscard]] bool ok() const;
     [[nodiscard]] std::string to_json() const;
 };
 
-/// Reads a published presentation (a folder, a manifest's path or an http(s) URL) and checks every rule it can.
-/// The Result is an error only when there is nothing to check.
+/// A table for people: a line for each kind of check, failures and warnings in full.
+[[nodiscard]] std::string describe(const VerifyReport& report);
+
+struct VerifyOptions {
+    VerifyMode mode = VerifyMode::kQuick;
+    const pipeline::Plan* plan = nullptr;  ///< borrowed; the presentation must then be exactly what it says
+    std::stop_token stop;
+    /// Called on the caller's thread, only after work was done: it serves as a heartbeat.
+    std::function<void(double fraction)> progress;
+    int threads = 0;  ///< renditions read at once; 0: by the processors, at most four
+};
+
+/// Reads a published presentation (a folder, a manifest's path or an http(s) URL) and checks every rule it can: RFC 8216,
+/// ISO/IEC 23009-1, and that the media is what the manifests say. Memory is bounded by one segment a thread.
+/// The Result is an error only when there is nothing to check, or kCancelled.
+[[nodiscard]] Result<VerifyReport> verify(const std::string& location, const VerifyOptions& options);
+
 [[nodiscard]] Result<VerifyReport> verify(const std::string& location,
                                           VerifyMode mode,
                                           std::stop_token stop,

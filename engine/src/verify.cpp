@@ -1,0 +1,81 @@
+#include "verify_fetch.hpp"
+#include "verify_model.hpp"
+#include "verify_read.hpp"
+
+#include <engine/verify.hpp>
+
+#include <algorithm>
+
+namespace sg::engine {
+
+bool MeasuredStream::complete() const {
+    return !segments.empty() && std::all_of(segments.begin(), segments.end(), [](const MeasuredSegment& s) { return s.known; });
+}
+
+std::int64_t MeasuredStream::samples() const {
+    std::int64_t sum = 0;
+    for (const auto& s : segments) sum += s.samples;
+    return sum;
+}
+
+std::int64_t MeasuredStream::duration() const {
+    std::int64_t sum = 0;
+    for (const auto& s : segments) sum += s.duration;
+    return sum;
+}
+
+const MeasuredStream* Track::main_stream() const {
+    for (const auto wanted : {StreamType::kVideo, StreamType::kAudio, StreamType::kOther}) {
+        for (const auto& s : streams) {
+            if (s.type == wanted) return &s;
+        }
+    }
+    return nullptr;
+}
+
+std::vector<packagers::TimedBytes> Track::timed_bytes() const {
+    std::vector<packagers::TimedBytes> out;
+    const auto* stream = main_stream();
+    if (stream == nullptr || !stream->complete() || stream->segments.size() != segments.size()) return out;
+    for (const auto& s : stream->segments) out.push_back({s.bytes, s.duration});
+    return out;
+}
+
+Result<VerifyReport> verify(const std::string& location, const VerifyOptions& options) {
+    SG_TRY_ASSIGN(const auto opened, open_location(location, options.stop));
+    Presentation presentation;
+    CheckBook checks;
+    VerifyRun run{*opened.fetcher, presentation, checks};
+    for (const auto& name : opened.manifests) {
+        const bool dash = name.substr(0, name.find('?')).ends_with(".mpd");
+        SG_TRY(dash ? load_dash(run, name) : load_hls(run, name));
+    }
+    SG_TRY(read_tracks(run, options));
+    check_unreferenced(run);
+    check_playlist_durations(run);
+    check_iframes(run);
+    check_hls_declared(run);
+    check_hls_bandwidth(run);
+    check_dash(run);
+    check_alignment(run, options.plan != nullptr);
+    if (options.plan != nullptr) check_plan(run, *options.plan);
+    if (options.progress) options.progress(1.0);
+
+    VerifyReport report;
+    report.checks = checks.rows();
+    for (const auto& t : presentation.tracks) {
+        report.segments += static_cast<std::int64_t>(t.segments.size());
+        report.pictures_decoded += t.pictures_decoded;
+    }
+    return report;
+}
+
+Result<VerifyReport> verify(const std::string& location, VerifyMode mode, std::stop_token stop, const std::function<void(double fraction)>& progress) {
+    VerifyOptions options;
+    options.mode = mode;
+    options.stop = std::move(stop);
+    options.progress = progress;
+    return verify(location, options);
+}
+
+}  // namespace sg::engine

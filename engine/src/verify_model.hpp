@@ -1,0 +1,193 @@
+#pragma once
+
+#include "verify_checks.hpp"
+#include "verify_fetch.hpp"
+
+#include <formats/bmff_reader.hpp>
+#include <formats/codec_config.hpp>
+#include <formats/m3u8.hpp>
+#include <formats/mpd.hpp>
+#include <packagers/bandwidth.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sg::engine {
+
+/// The kinds of checks, as they stand in reports.
+namespace kind {
+inline constexpr const char* kHlsMultivariant = "hls_multivariant";
+inline constexpr const char* kHlsMedia = "hls_media_playlist";
+inline constexpr const char* kHlsDurations = "hls_durations";
+inline constexpr const char* kHlsIframes = "hls_iframe_playlist";
+inline constexpr const char* kHlsDeclared = "hls_declared";
+inline constexpr const char* kHlsBandwidth = "hls_bandwidth";
+inline constexpr const char* kDashManifest = "dash_manifest";
+inline constexpr const char* kDashTimeline = "dash_timeline";
+inline constexpr const char* kDashDeclared = "dash_declared";
+inline constexpr const char* kDashBandwidth = "dash_bandwidth";
+inline constexpr const char* kFilesPresent = "files_present";
+inline constexpr const char* kFilesUnreferenced = "files_unreferenced";
+inline constexpr const char* kInit = "init_segment";
+inline constexpr const char* kStructure = "segment_structure";
+inline constexpr const char* kContinuity = "segment_continuity";
+inline constexpr const char* kKeyFrame = "segment_key_frame";
+inline constexpr const char* kDecode = "segments_decode";
+inline constexpr const char* kAligned = "tracks_aligned";
+inline constexpr const char* kDuration = "tracks_duration";
+inline constexpr const char* kPlan = "plan_borders";
+}  // namespace kind
+
+inline constexpr std::size_t kMaxSegments = 200'000;
+inline constexpr std::size_t kMaxTracks = 200;
+
+struct SegmentRef {
+    std::string name;
+    std::optional<ByteRange> range;
+    std::size_t init = 0;         ///< index into Track::inits; unused when that is empty
+    std::int64_t duration_us = -1;  ///< EXTINF; -1: not in a playlist
+    bool discontinuity = false;
+
+    [[nodiscard]] bool same_bytes(const SegmentRef& other) const { return name == other.name && range == other.range; }
+};
+
+struct InitRef {
+    std::string name;
+    std::optional<ByteRange> range;
+
+    friend bool operator==(const InitRef&, const InitRef&) = default;
+};
+
+/// One elementary stream's part of a segment. Times in the stream's timescale, as stored (with K).
+struct MeasuredSegment {
+    bool known = false;  ///< it could be read and made sense
+    std::uint64_t bytes = 0;
+    std::int64_t decode_time = 0;
+    std::int64_t duration = 0;  ///< sum of its samples'
+    std::int64_t first_shown = 0;
+    std::int64_t samples = 0;
+    bool key = false;  ///< its first sample, by flag and bitstream
+
+    struct Fragment {
+        std::uint64_t offset = 0;   ///< of its moof in the segment
+        std::uint64_t key_end = 0;  ///< end of its first sample
+        std::int64_t decode_time = 0;
+        bool key = false;
+    };
+    std::vector<Fragment> fragments;
+
+    [[nodiscard]] std::int64_t end() const { return decode_time + duration; }
+};
+
+enum class StreamType { kVideo, kAudio, kOther };
+
+/// An elementary stream of a track: one in CMAF, one or more in a transport stream.
+struct MeasuredStream {
+    StreamType type = StreamType::kOther;
+    std::uint32_t timescale = 0;
+    std::optional<formats::CodecConfig> codec;
+    std::int64_t edit_shift = 0;       ///< media time that an edit list presents as zero
+    std::int64_t sample_duration = 0;  ///< when all samples but perhaps the last have it, else 0
+    std::int64_t longest_sample = 0;
+    std::vector<MeasuredSegment> segments;  ///< one for each of the track's
+
+    [[nodiscard]] bool complete() const;  ///< every segment is known
+    [[nodiscard]] std::int64_t samples() const;
+    [[nodiscard]] std::int64_t duration() const;
+};
+
+/// One list of segments, however many manifests name it.
+struct Track {
+    std::string subject;    ///< for rows: its folder, else its playlist or representation
+    std::string rendition;  ///< its folder
+    std::string playlist;   ///< name of the HLS media playlist, empty when only DASH has it
+    bool transport_stream = false;
+    bool media = true;  ///< false for text, and for content that is encrypted
+    bool independent = false;  ///< EXT-X-INDEPENDENT-SEGMENTS
+    bool ended = true;
+    bool vod = true;
+    std::int64_t target_seconds = 0;
+    std::vector<InitRef> inits;
+    std::vector<SegmentRef> segments;
+
+    // Filled in when it is read.
+    std::vector<MeasuredStream> streams;
+    std::int64_t pictures_decoded = 0;
+
+    /// The stream that its segments are cut by: video, else audio; null when nothing could be read.
+    [[nodiscard]] const MeasuredStream* main_stream() const;
+    /// Bytes and durations of all segments; empty when one could not be measured.
+    [[nodiscard]] std::vector<packagers::TimedBytes> timed_bytes() const;
+};
+
+struct HlsPresentation {
+    std::string name;
+    formats::m3u8::Multivariant list;
+};
+
+struct IframePlaylist {
+    std::string name;
+    formats::m3u8::Media list;
+    std::vector<SegmentRef> segments;
+    std::vector<InitRef> inits;
+};
+
+/// A representation of an MPD's period.
+struct DashUse {
+    std::size_t track = 0;
+    std::size_t period = 0;
+    std::size_t set = 0;
+    const formats::mpd::Representation* representation = nullptr;  ///< in DashPresentation::mpd
+    std::string subject;                                           ///< "manifest.mpd 720p"
+    std::uint32_t timescale = 1;
+    std::int64_t offset = 0;                                ///< @presentationTimeOffset
+    std::vector<formats::mpd::NamedSegment> timeline;       ///< empty with sidx
+    std::vector<formats::ParsedReference> references;       ///< of the sidx
+    std::int64_t index_start = 0;                           ///< earliest_presentation_time of the sidx
+    std::int64_t period_us = 0;
+};
+
+struct DashPresentation {
+    std::string name;
+    formats::mpd::Mpd mpd;
+    std::vector<DashUse> uses;
+};
+
+struct Presentation {
+    std::vector<Track> tracks;
+    std::map<std::string, std::size_t> track_of_playlist;
+    std::vector<HlsPresentation> hls;
+    std::map<std::string, IframePlaylist> iframes;  ///< by name
+    std::vector<DashPresentation> dash;
+    std::vector<std::string> manifests;  ///< names of all playlists and MPDs that were read
+};
+
+/// What every part of verification works with.
+struct VerifyRun {
+    const Fetcher& fetcher;
+    Presentation& presentation;
+    CheckBook& checks;
+};
+
+// Reading manifests: each adds tracks and what can be said without media. Only a stop ends them with an error.
+[[nodiscard]] Status load_hls(VerifyRun& run, const std::string& name);
+[[nodiscard]] Status load_dash(VerifyRun& run, const std::string& name);
+
+// After all tracks were measured.
+void check_unreferenced(VerifyRun& run);
+void check_playlist_durations(VerifyRun& run);
+void check_iframes(VerifyRun& run);
+void check_hls_declared(VerifyRun& run);
+void check_hls_bandwidth(VerifyRun& run);
+void check_dash(VerifyRun& run);
+void check_alignment(VerifyRun& run, bool planned);
+void check_plan(VerifyRun& run, const pipeline::Plan& plan);
+
+/// Whether a declared RFC 6381 string says the same as what was read from the media.
+[[nodiscard]] bool same_codec(std::string_view declared, std::string_view measured);
+
+}  // namespace sg::engine
