@@ -44,7 +44,7 @@ std::string description(const AVFrame& frame, const ScaleTarget& target) {
     const auto& to = target.colour;
     std::string text;
     if (zimg_takes(frame, target)) {
-        text = fmt::format("zscale=w={}:h={}:filter=bicubic:dither=none:rin={}:r={}",
+        text = fmt::format("zscale=w={}:h={}:filter=bicubic:param_a=0:param_b=0.6:dither=none:rin={}:r={}",
                            target.width,
                            target.height,
                            in.full_range ? "full" : "limited",
