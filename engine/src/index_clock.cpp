@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 namespace sg::engine {
 namespace {
@@ -46,6 +47,13 @@ void IndexClock::accept(IndexRecord record, std::vector<IndexRecord>& out) {
 }
 
 void IndexClock::add(IndexRecord record, std::vector<IndexRecord>& out) {
+    if (epochs_.size() > 1 && record.position >= 0 && record.position < epochs_.back().from_position) {
+        // A late one from before the last jump, by the same rule that TimelineMap follows.
+        const std::int64_t now = std::exchange(shift_ns_, epochs_[epochs_.size() - 2].shift_ns);
+        accept(record, out);
+        shift_ns_ = now;
+        return;
+    }
     if (pending_.empty()) {
         if (fits(record)) {
             accept(record, out);
@@ -92,15 +100,24 @@ bool IndexClock::settled() const {
 void IndexClock::settle(std::vector<IndexRecord>& out) {
     auto held = std::move(pending_);
     pending_.clear();
-    const IndexRecord& first = held.front();
+    const IndexRecord first = held.front();
 
-    // The new clock's own start of each stream, against where that stream ended.
-    std::int64_t shift = kNoTime;
-    std::vector<std::int64_t> starts(streams_.size(), kNoTime);
     // Packets come out in the order in which they are complete, not in that of their first bytes.
     std::int64_t lowest = first.position;
     for (const auto& p : held) {
         if (!fits(p)) lowest = std::min(lowest, p.position);
+    }
+    // The last ones before the jump may come after the first ones behind it.
+    std::erase_if(held, [&](const IndexRecord& p) {
+        if (p.position >= lowest) return false;
+        accept(p, out);
+        return true;
+    });
+
+    // The new clock's own start of each stream, against where that stream ended.
+    std::int64_t shift = kNoTime;
+    std::vector<std::int64_t> starts(streams_.size(), kNoTime);
+    for (const auto& p : held) {
         auto& start = starts[static_cast<std::size_t>(p.stream)];
         const bool other_clock = std::llabs(p.time_ns - first.time_ns) > 10 * kForward || fits(p);
         if (!other_clock && (start == kNoTime || p.pts_ns < start)) start = p.pts_ns;

@@ -77,8 +77,10 @@ PictureParser::PictureParser(const media::StreamInfo& info) : state_(std::make_u
         s.length_bytes = (std::to_integer<std::size_t>(extra[4]) & 3U) + 1;
     if (s.codec == media::CodecId::kHevc && extra.size() >= 23 && extra[0] == std::byte{1})
         s.length_bytes = (std::to_integer<std::size_t>(extra[21]) & 3U) + 1;
-    // Only H.264 needs more than key flags: fields in packets of their own, order of display in containers without timestamps.
-    if (s.codec != media::CodecId::kH264) return;
+    // These need more than key flags: fields in packets of their own, order of display in containers without timestamps.
+    const bool parsed = s.av_codec == AV_CODEC_ID_H264 || s.av_codec == AV_CODEC_ID_MPEG1VIDEO ||
+                        s.av_codec == AV_CODEC_ID_MPEG2VIDEO || s.av_codec == AV_CODEC_ID_MPEG4;
+    if (!parsed) return;
     s.context.reset(avcodec_alloc_context3(nullptr));
     if (!s.context) return;
     s.context->codec_type = AVMEDIA_TYPE_VIDEO;
@@ -119,6 +121,11 @@ PictureParser::Picture PictureParser::parse(const media::Packet& packet) {
                            native->pts,
                            native->dts,
                            native->pos);
+    if (s.codec != media::CodecId::kH264) {  // both fields come in one packet
+        picture.shown_later = s.parser->pict_type != AV_PICTURE_TYPE_B;
+        picture.order_known = s.parser->pict_type != AV_PICTURE_TYPE_NONE;
+        return picture;
+    }
     picture.field = s.parser->picture_structure == AV_PICTURE_STRUCTURE_TOP_FIELD ||
                     s.parser->picture_structure == AV_PICTURE_STRUCTURE_BOTTOM_FIELD;
     picture.bottom = s.parser->picture_structure == AV_PICTURE_STRUCTURE_BOTTOM_FIELD;

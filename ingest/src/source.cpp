@@ -28,6 +28,7 @@ using media::kNoTime;
 /// Failed reads in a row after which nothing more is expected to come.
 constexpr int kErrorsInARow = 64;
 constexpr std::int64_t kMaxReadErrors = 10'000;
+constexpr std::int64_t kProgramStreamLead = 512 << 10;
 constexpr unsigned kProbeFormatBytes = 1U << 20;
 
 int refuse_open(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) { return AVERROR(EPERM); }
@@ -357,7 +358,10 @@ Status MediaInput::seek(const pipeline::SeekPoint& point, pipeline::SeekMethod m
     int rc = 0;
     if (method == pipeline::SeekMethod::kPosition) {
         if (point.position < 0) return Error{Errc::kInvalidArgument, "seek in " + s.name + ": the point has no position"};
-        rc = avformat_seek_file(s.context.get(), -1, 0, point.position, point.position, AVSEEK_FLAG_BYTE);
+        // In a program stream pictures begin in mid-packet: the one before must be read to find where.
+        const std::int64_t early = s.facts.demuxer == "mpeg" ? kProgramStreamLead : 0;
+        const std::int64_t at = std::max<std::int64_t>(0, point.position - early);
+        rc = avformat_seek_file(s.context.get(), -1, 0, at, at, AVSEEK_FLAG_BYTE);
     } else {
         // ISO-BMFF finds samples by decoding time, Matroska's cues hold presentation times.
         const bool by_dts = s.facts.demuxer.starts_with("mov,") && point.dts != kNoTime;

@@ -14,6 +14,9 @@ using media::MediaType;
 
 /// A run without an IDR is settled after so many pictures, to bound memory.
 constexpr std::size_t kLongestGop = 600;
+/// ISO/IEC 14496-10 section A.3.1: at most 16 frames are kept back.
+constexpr std::int64_t kDeepestReorder = 16;
+constexpr std::size_t kLongestRun = 32;
 constexpr std::size_t kLongestGopBytes = std::size_t{96} << 20;
 
 }  // namespace
@@ -22,7 +25,8 @@ TimedReader::Stream::Stream(const StreamFacts& facts, bool all)
     : type(facts.type),
       timebase(facts.timebase),
       h264(facts.codec == media::CodecId::kH264),
-      every_picture(all && h264),
+      reorders(facts.codec_detail == "mpeg1video" || facts.codec_detail == "mpeg2video" || facts.codec_detail == "mpeg4"),
+      every_picture(all && (h264 || reorders)),
       parser(*facts.info) {
     media::Rational rate = facts.video.average_rate.positive() ? facts.video.average_rate : facts.video.declared_rate;
     if (!rate.positive()) rate = {25, 1};
@@ -107,11 +111,14 @@ void TimedReader::take(Stream& s, media::Packet packet) {
     timed.second_field = picture.field && s.half_picture;
     s.half_picture = picture.field && !timed.second_field;
 
+    const bool reference = s.reorders && picture.order_known && picture.shown_later;
+    if (reference && !s.gop.empty()) settle_reference(s, native->dts);
     if (native->pts != kNoTime) {
-        settle(s);
+        if (!s.reorders) settle(s);
         s.last_pts = native->pts;
         s.next = native->pts + (native->duration > 0 ? native->duration : s.frame_ticks);
-        ready_.push_back(std::move(timed));
+        if (s.gop.empty()) ready_.push_back(std::move(timed));
+        else s.gop.push_back({std::move(timed), 0});
         return;
     }
     timed.filled = true;
@@ -120,13 +127,13 @@ void TimedReader::take(Stream& s, media::Packet packet) {
         ready_.push_back(std::move(timed));
         return;
     }
+    if (reference && native->dts != kNoTime) {
+        s.gop.push_back({std::move(timed), 0});
+        return;
+    }
     if (!s.h264 || !picture.order_known) {
-        settle(s);
-        if (native->dts == kNoTime) s.counted = true;
-        native->pts = native->dts != kNoTime ? native->dts : s.next;
-        s.last_pts = native->pts;
-        s.next = native->pts + (native->duration > 0 ? native->duration : s.frame_ticks);
-        ready_.push_back(std::move(timed));
+        if (!s.reorders) settle(s);
+        give_dts(s, std::move(timed));
         return;
     }
     std::size_t bytes = 0;
@@ -135,8 +142,36 @@ void TimedReader::take(Stream& s, media::Packet packet) {
     s.gop.push_back({std::move(timed), picture.order});
 }
 
-/// Pictures of a closed run are shown in their order, one frame after the other, from the decoding time of the first on.
+/// A picture that is shown when it is decoded.
+void TimedReader::give_dts(Stream& s, TimedPacket timed) {
+    auto* native = timed.packet.native();
+    if (native->dts == kNoTime) s.counted = true;
+    native->pts = native->dts != kNoTime ? native->dts : s.next;
+    s.last_pts = native->pts;
+    s.next = native->pts + (native->duration > 0 ? native->duration : s.frame_ticks);
+    if (s.gop.empty()) ready_.push_back(std::move(timed));
+    else s.gop.push_back({std::move(timed), 0});
+    // Without another reference picture for so long, the one that waits is given what it would get at the end.
+    if (s.gop.size() > kLongestRun) settle(s);
+}
+
 void TimedReader::settle(Stream& s) {
+    if (s.reorders) settle_reference(s, kNoTime);
+    else settle_gop(s);
+}
+
+/// The first in line waits for its time; the pictures behind it have theirs.
+void TimedReader::settle_reference(Stream& s, std::int64_t next_dts) {
+    if (s.gop.empty()) return;
+    auto* native = s.gop.front().packet.packet.native();
+    if (next_dts == kNoTime) next_dts = native->dts + std::ssize(s.gop) * s.frame_ticks;
+    native->pts = next_dts;
+    for (auto& w : s.gop) ready_.push_back(std::move(w.packet));
+    s.gop.clear();
+}
+
+/// Pictures of a closed run are shown in their order, one frame after the other, from the decoding time of the first on.
+void TimedReader::settle_gop(Stream& s) {
     if (s.gop.empty()) return;
     std::vector<std::size_t> pictures;
     for (std::size_t i = 0; i < s.gop.size(); ++i) {
@@ -159,11 +194,8 @@ void TimedReader::settle(Stream& s) {
         auto* native = w.packet.packet.native();
         if (w.packet.second_field) native->pts = s.last_pts + s.frame_ticks / 2;
         if (native->duration <= 0) native->duration = s.frame_ticks;
-        // Decoding times that nobody gave: as late as they may be, so that they say nothing about presentation.
-        if (native->dts == kNoTime && s.counted && !w.packet.second_field) {
-            const auto reorder = static_cast<std::int64_t>(16) * s.frame_ticks;
-            native->dts = base + decoding * s.frame_ticks - reorder;
-        }
+        // Early enough for any reordering, so that no picture is decoded after it is shown.
+        if (w.packet.filled && !w.packet.second_field) native->dts = base + (decoding - kDeepestReorder) * s.frame_ticks;
         if (!w.packet.second_field) ++decoding;
         s.last_pts = native->pts;
         ready_.push_back(std::move(w.packet));

@@ -63,7 +63,8 @@ TEST_CASE("facts of a plain film are told") {
     CHECK(audio->audio.layout == "stereo");
     CHECK(audio->audio.sample_rate == 48000);
     CHECK(audio->audio.frame_samples == 1024);
-    CHECK(facts.warnings.empty());
+    // The list of chapters is a track of its own in this container.
+    for (const auto& w : facts.warnings) CHECK(w.code == "data_ignored");
     CHECK(to_json(facts).find("\"language_tag\": \"de\"") != std::string::npos);
     CHECK(describe(facts).find("29.970 fps") != std::string::npos);
 }

@@ -16,8 +16,8 @@ class PictureParser {
         bool field = false;  ///< a single field; its pair follows in the next packet
         bool bottom = false;
         bool shown_later = false;  ///< a reference picture: B pictures that follow may be shown before it
-        std::int64_t order = 0;    ///< display order since the last IDR; only its sign of difference matters
-        bool order_known = false;
+        std::int64_t order = 0;    ///< H.264: display order since the last IDR; only the sign of a difference matters
+        bool order_known = false;  ///< `shown_later`, and `order` for H.264, were read
     };
 
     explicit PictureParser(const media::StreamInfo& info);

@@ -39,6 +39,7 @@ class TimedReader {
         media::MediaType type;
         media::Timebase timebase;
         bool h264 = false;
+        bool reorders = false;  ///< MPEG-1, 2, 4: a reference picture is shown when the next one is decoded
         bool every_picture = false;  ///< parse all packets, not only key packets
         PictureParser parser;
         std::int64_t frame_ticks = 0;
@@ -51,11 +52,14 @@ class TimedReader {
             TimedPacket packet;
             std::int64_t order = 0;
         };
-        std::deque<Waiting> gop;  ///< pictures whose times follow from their order in the whole GOP
+        std::deque<Waiting> gop;  ///< pictures whose times follow from those after them
     };
 
     void take(Stream& s, media::Packet packet);
+    void give_dts(Stream& s, TimedPacket timed);
     void settle(Stream& s);
+    void settle_gop(Stream& s);
+    void settle_reference(Stream& s, std::int64_t next_dts);
     void fill_audio(Stream& s, TimedPacket& timed);
 
     MediaInput& input_;
