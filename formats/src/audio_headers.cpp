@@ -4,13 +4,14 @@
 #include <formats/bit_reader.hpp>
 #include <formats/byte_writer.hpp>
 
+#include "dolby_channels.hpp"
+
 namespace sg::formats {
 
 namespace {
 
 constexpr std::uint32_t kSync = 0x0B77;
 constexpr std::array<std::uint32_t, 3> kRates{48000, 44100, 32000};
-constexpr std::array<std::uint8_t, 8> kChannels{2, 1, 2, 3, 3, 4, 4, 5};
 constexpr std::uint32_t kMaxSubstreams = 8;
 
 Error bad_frame(const char* codec, const char* why) {
@@ -71,15 +72,6 @@ std::uint32_t channel_locations(std::uint32_t map) {
     return locations;
 }
 
-std::uint32_t extra_channels(std::uint32_t locations) {
-    static constexpr std::uint32_t kPairs = 0b0111'0011;  // Lc/Rc, Lrs/Rrs, Lsd/Rsd, Lw/Rw, Lvh/Rvh
-    std::uint32_t count = 0;
-    for (unsigned i = 0; i < 9; ++i) {
-        if ((locations >> i & 1) != 0) count += (kPairs >> i & 1) != 0 ? 2U : 1U;
-    }
-    return count;
-}
-
 struct Substream {
     Eac3Frame first;
     std::uint32_t dependents = 0;
@@ -87,6 +79,20 @@ struct Substream {
 };
 
 }  // namespace
+
+std::uint32_t dolby_mode_channels(std::uint32_t mode) {
+    static constexpr std::array<std::uint8_t, 8> kChannels{2, 1, 2, 3, 3, 4, 4, 5};
+    return kChannels[mode & 7U];
+}
+
+std::uint32_t dolby_extra_channels(std::uint32_t locations) {
+    static constexpr std::uint32_t kPairs = 0b0111'0011;  // Lc/Rc, Lrs/Rrs, Lsd/Rsd, Lw/Rw, Lvh/Rvh
+    std::uint32_t count = 0;
+    for (unsigned i = 0; i < 9; ++i) {
+        if ((locations >> i & 1) != 0) count += (kPairs >> i & 1) != 0 ? 2U : 1U;
+    }
+    return count;
+}
 
 Result<AudioFacts> parse_ac3_frame(std::span<const std::byte> frame, std::vector<std::byte>& dac3) {
     static constexpr std::uint32_t kFirstReservedSize = 38;
@@ -112,7 +118,7 @@ Result<AudioFacts> parse_ac3_frame(std::span<const std::byte> frame, std::vector
     ByteWriter(dac3).u24(packed);
     AudioFacts facts;
     facts.sample_rate = facts.core_sample_rate = kRates[rate_code];
-    facts.channels = kChannels[mode] + (lfe ? 1U : 0U);
+    facts.channels = dolby_mode_channels(mode) + (lfe ? 1U : 0U);
     facts.samples_per_frame = 1536;
     return facts;
 }
@@ -173,7 +179,7 @@ Result<AudioFacts> parse_eac3_frame(std::span<const std::byte> frame,
     AudioFacts facts;
     facts.sample_rate = facts.core_sample_rate = main.rate;
     facts.channels =
-        kChannels[main.mode] + (main.lfe ? 1U : 0U) + extra_channels(substreams.front().locations);
+        dolby_mode_channels(main.mode) + (main.lfe ? 1U : 0U) + dolby_extra_channels(substreams.front().locations);
     facts.samples_per_frame = blocks * 256;
     return facts;
 }

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <formats/bit_reader.hpp>
 #include <formats/byte_reader.hpp>
 
 #include "bmff_movie.hpp"
+#include "dolby_channels.hpp"
 
 namespace sg::formats {
 
@@ -161,6 +163,12 @@ CodecConfig plain_audio(const TrackInfo& track, Codec codec, const char* codecs)
     return config;
 }
 
+/// acmod and lfeon; MP4's own channel count is always 2 for these codecs (ETSI TS 102 366 Annex F).
+std::uint32_t dolby_channels(BitReader& bits) {
+    const std::uint32_t mode = bits.u(3);
+    return dolby_mode_channels(mode) + (bits.flag() ? 1U : 0U);
+}
+
 Result<CodecConfig> config_of_box(const TrackInfo& track) {
     const Bytes bytes = track.config;
     switch (track.config_type) {
@@ -187,10 +195,25 @@ Result<CodecConfig> config_of_box(const TrackInfo& track) {
             if (!reader.ok()) break;
             return config;
         }
-        case fourcc("dac3"):
-            return plain_audio(track, Codec::kAc3, "ac-3");
-        case fourcc("dec3"):
-            return plain_audio(track, Codec::kEac3, "ec-3");
+        case fourcc("dac3"): {
+            CodecConfig config = plain_audio(track, Codec::kAc3, "ac-3");
+            BitReader bits(bytes);
+            bits.skip(2 + 5 + 3);  // fscod, bsid, bsmod
+            config.audio.channels = dolby_channels(bits);
+            if (!bits.ok()) break;
+            return config;
+        }
+        case fourcc("dec3"): {
+            CodecConfig config = plain_audio(track, Codec::kEac3, "ec-3");
+            BitReader bits(bytes);
+            bits.skip(13 + 3 + 2 + 5 + 1 + 1 + 3);  // rate and count; fscod to bsmod of the first
+            config.audio.channels = dolby_channels(bits);
+            bits.skip(3);
+            // Dependent substreams add loudspeakers: chan_loc, ETSI TS 102 366 Annex F.6.
+            if (bits.u(4) > 0) config.audio.channels += dolby_extra_channels(bits.u(9));
+            if (!bits.ok()) break;
+            return config;
+        }
         default:
             return Error{Errc::kUnsupported,
                          fmt::format("read sample entry {}: its codec is not one that we package",
