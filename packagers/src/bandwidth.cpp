@@ -4,6 +4,8 @@
 
 #include <packagers/bandwidth.hpp>
 
+#include "key_frames.hpp"
+
 namespace sg::packagers {
 namespace {
 
@@ -77,8 +79,7 @@ Bitrate measured_bitrate(const TrackIndex& track, std::int64_t target_seconds) {
 
 Bitrate measured_iframe_bitrate(const TrackIndex& track, std::int64_t target_seconds) {
     std::vector<TimedBytes> frames;
-    for (const SegmentIndex& s : track.segments)
-        for (const FragmentIndex& f : s.fragments) frames.push_back({f.key_bytes, f.duration});
+    for (const KeyFrame& key : key_frames(track)) frames.push_back({key.bytes, key.duration});
     return measured_bitrate(frames, track.description.timescale, target_seconds);
 }
 

@@ -72,7 +72,7 @@ Status check_start(const LayoutConfig& config,
                                     earliest,
                                     first.pts));
     }
-    if (earliest + config.offset < 0) {
+    if (earliest + config.offset - config.decode_lead < 0) {
         return Error{
             Errc::kInvalidArgument,
             fmt::format("write segment {}: it starts at {}, which the offset {} does not lift "
@@ -85,6 +85,7 @@ Status check_start(const LayoutConfig& config,
 }
 
 Status fill_samples(std::int64_t number,
+                    std::int64_t decode_lead,
                     std::span<const LayoutSample> samples,
                     const Times& times,
                     std::vector<FragmentSample>& out) {
@@ -92,7 +93,7 @@ Status fill_samples(std::int64_t number,
     for (std::size_t i = 0; i < samples.size(); ++i) {
         const std::int64_t next = i + 1 < samples.size() ? times.decode[i + 1] : times.end;
         const std::int64_t duration = next - times.decode[i];
-        const std::int64_t offset = samples[i].pts - times.decode[i];
+        const std::int64_t offset = samples[i].pts - times.decode[i] + decode_lead;
         if (duration <= 0) {
             return mismatch(number, fmt::format("two samples are shown at {}", times.decode[i]));
         }
@@ -126,7 +127,7 @@ Result<SegmentLayout> lay_out_segment(const LayoutConfig& config,
     SG_TRY_ASSIGN(const Times times, decode_times(number, samples, end));
     SG_TRY(check_start(config, number, samples.front(), times.decode.front()));
     std::vector<FragmentSample> table;
-    SG_TRY(fill_samples(number, samples, times, table));
+    SG_TRY(fill_samples(number, config.decode_lead, samples, times, table));
 
     SegmentLayout layout;
     SegmentIndex& index = layout.index;
@@ -147,7 +148,7 @@ Result<SegmentLayout> lay_out_segment(const LayoutConfig& config,
         fragment.sequence = static_cast<std::uint32_t>((number - 1) * kSequenceStride +
                                                        static_cast<std::int64_t>(f) + 1);
         fragment.track_id = config.track_id;
-        fragment.decode_time = static_cast<std::uint64_t>(times.decode[first] + config.offset);
+        fragment.decode_time = static_cast<std::uint64_t>(times.decode[first] + config.offset - config.decode_lead);
         fragment.samples = std::span(table).subspan(first, next - first);
         LayoutPiece piece;
         // The first piece also carries what stands before the fragment.
@@ -162,7 +163,7 @@ Result<SegmentLayout> lay_out_segment(const LayoutConfig& config,
         FragmentIndex entry;
         entry.offset = bytes;
         entry.bytes = moof_bytes + piece.payload_bytes;
-        entry.key_bytes = moof_bytes + table[first].size;
+        if (samples[first].key) entry.key_bytes = moof_bytes + table[first].size;
         entry.start = times.decode[first];
         entry.duration = (is_last ? times.end : times.decode[next]) - entry.start;
         bytes += entry.bytes;

@@ -46,7 +46,8 @@ Status CmafTrackWriter::add_sample(const SampleView& sample) {
     const bool at_key =
         sample.key && config_.fragment_at_keys && formats::is_video(config_.codec.codec);
     if (samples_.empty() || border_pending_ || at_key) fragment_starts_.push_back(samples_.size());
-    border_pending_ = false;
+    // Alone in its fragment, an I-frame is a whole moof and mdat for I-frame playlists.
+    border_pending_ = at_key;
     samples_.push_back({sample.pts, sample.duration, static_cast<std::uint32_t>(size), sample.key});
     return {};
 }

@@ -5,6 +5,7 @@
 #include <formats/m3u8.hpp>
 #include <packagers/hls_presentation.hpp>
 
+#include "key_frames.hpp"
 #include "uri_path.hpp"
 
 namespace sg::packagers {
@@ -102,18 +103,15 @@ std::string iframe_playlist(const TrackIndex& track, const MediaPlaylistOptions&
     m3u8::Media list = start_playlist(track, options);
     list.iframes_only = true;
     list.media_sequence = 1;
+    if (options.ended) list.target_seconds = iframe_target_seconds(track);
     DurationClock clock(track.description.timescale);
-    std::uint64_t offset = track.single_file ? track.single_file->media_offset : 0;
-    for (const SegmentIndex& s : track.segments) {
-        for (const FragmentIndex& f : s.fragments) {
-            m3u8::Segment entry;
-            entry.uri = segment_uri(track, s);
-            entry.duration_us = clock.next_us(f.duration);
-            if (!list.maps.empty()) entry.map = 0;
-            entry.range = m3u8::ByteRange{offset + f.offset, f.key_bytes};
-            list.segments.push_back(std::move(entry));
-        }
-        if (track.single_file) offset += s.bytes;
+    for (const KeyFrame& key : key_frames(track)) {
+        m3u8::Segment entry;
+        entry.uri = segment_uri(track, *key.segment);
+        entry.duration_us = clock.next_us(key.duration);
+        if (!list.maps.empty()) entry.map = 0;
+        entry.range = m3u8::ByteRange{key.offset, key.bytes};
+        list.segments.push_back(std::move(entry));
     }
     return m3u8::write(list);
 }

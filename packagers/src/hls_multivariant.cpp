@@ -9,6 +9,7 @@
 #include <packagers/hls_presentation.hpp>
 
 #include "audio_groups.hpp"
+#include "key_frames.hpp"
 #include "uri_path.hpp"
 #include "video_groups.hpp"
 
@@ -212,7 +213,7 @@ void Multivariant::add_video(const std::vector<VideoGroup>& groups) {
     put_first_choice_first(first);
     for (const VideoGroup& video : groups) {
         for (const TrackIndex* t : video.tracks) {
-            const Bitrate b = measured_iframe_bitrate(*t, options_.target_seconds);
+            const Bitrate b = measured_iframe_bitrate(*t, iframe_target_seconds(*t));
             if (b.peak == 0) continue;
             m3u8::Variant v = video_variant(*t);
             v.bandwidth = b.peak;

@@ -66,6 +66,13 @@ formats::ParsedSegment parse(const CmafSegment& segment) {
     return *formats::parse_segment(segment.bytes, {});
 }
 
+std::vector<formats::ParsedSample> all_samples(const formats::ParsedSegment& segment) {
+    std::vector<formats::ParsedSample> all;
+    for (const auto& fragment : segment.fragments)
+        all.insert(all.end(), fragment.samples.begin(), fragment.samples.end());
+    return all;
+}
+
 }  // namespace
 
 TEST_CASE("a segment's first decode time is its first presentation time plus the offset") {
@@ -80,9 +87,9 @@ TEST_CASE("a segment's first decode time is its first presentation time plus the
     CHECK(first->index.duration == 5005);
     CHECK(second->index.start == 5005);
     const auto parsed = parse(*second);
-    REQUIRE(parsed.fragments.size() == 1);
+    REQUIRE(parsed.fragments.size() == 2);
     CHECK(parsed.fragments[0].decode_time == kOffset + 5005);
-    CHECK(parsed.fragments[0].duration() == 5005);
+    CHECK(parsed.fragments[0].duration() + parsed.fragments[1].duration() == 5005);
 }
 
 TEST_CASE("pictures shown later than decoded, and earlier, get signed offsets") {
@@ -92,10 +99,28 @@ TEST_CASE("pictures shown later than decoded, and earlier, get signed offsets") 
     REQUIRE(segment);
     std::vector<std::int32_t> offsets;
     const auto parsed = parse(*segment);
-    for (const auto& sample : parsed.fragments[0].samples) {
+    for (const auto& sample : all_samples(parsed)) {
         offsets.push_back(sample.composition_offset);
     }
     CHECK(offsets == std::vector<std::int32_t>{0, 2002, -1001, -1001, 0});
+}
+
+TEST_CASE("with a decode lead no offset is negative and presentation stays where it is") {
+    CmafTrackConfig config;
+    config.codec = h264();
+    config.layout.offset = kOffset;
+    config.layout.decode_lead = 2 * 1001;
+    auto writer = *CmafTrackWriter::create(std::move(config));
+    add_gop(writer, 0);
+    const auto segment = writer.end_segment(1);
+    REQUIRE(segment);
+    CHECK(segment->index.start == 0);
+    CHECK(segment->index.duration == 5005);
+    const auto parsed = parse(*segment);
+    CHECK(parsed.fragments[0].decode_time == kOffset - 2002);
+    std::vector<std::int32_t> offsets;
+    for (const auto& sample : all_samples(parsed)) offsets.push_back(sample.composition_offset);
+    CHECK(offsets == std::vector<std::int32_t>{2002, 4004, 1001, 1001, 2002});
 }
 
 TEST_CASE("variable durations follow the presentation times") {
@@ -108,7 +133,7 @@ TEST_CASE("variable durations follow the presentation times") {
     REQUIRE(segment);
     std::vector<std::uint32_t> durations;
     const auto parsed = parse(*segment);
-    for (const auto& sample : parsed.fragments[0].samples) {
+    for (const auto& sample : all_samples(parsed)) {
         durations.push_back(sample.duration);
     }
     CHECK(durations == std::vector<std::uint32_t>{300, 50, 550, 1100, 500});
@@ -125,26 +150,29 @@ TEST_CASE("the last duration comes from the picture shown last") {
     CHECK(writer.end_segment(2)->index.duration == 20);
 }
 
-TEST_CASE("a new fragment starts at each key frame, and the index names its first picture") {
+TEST_CASE("each key frame is a fragment of its own, and the index names it") {
     auto writer = make_writer(h264());
     add_gop(writer, 0);
     add_gop(writer, 5);
     const auto segment = writer.end_segment(1);
     REQUIRE(segment);
     const SegmentIndex& index = segment->index;
-    REQUIRE(index.fragments.size() == 2);
+    REQUIRE(index.fragments.size() == 4);
     CHECK(index.samples == 10);
     CHECK(index.bytes == segment->bytes.size());
     CHECK(index.sha256 == sha256_hex(segment->bytes));
-    CHECK(index.fragments[1].start == 5005);
-    CHECK(index.fragments[1].offset == index.fragments[0].offset + index.fragments[0].bytes);
-    CHECK(index.fragments[1].offset + index.fragments[1].bytes == index.bytes);
+    CHECK(index.fragments[2].start == 5005);
+    CHECK(index.fragments[3].offset == index.fragments[2].offset + index.fragments[2].bytes);
+    CHECK(index.fragments[3].offset + index.fragments[3].bytes == index.bytes);
+    CHECK(index.fragments[2].key_bytes == index.fragments[2].bytes);
+    CHECK(index.fragments[3].key_bytes == 0);
     const auto parsed = parse(*segment);
-    REQUIRE(parsed.fragments.size() == 2);
-    CHECK(parsed.fragments[1].offset == index.fragments[1].offset);
-    const auto& key = parsed.fragments[1].samples[0];
-    CHECK(key.offset + key.size == index.fragments[1].offset + index.fragments[1].key_bytes);
-    CHECK(parsed.fragments[1].sequence == parsed.fragments[0].sequence + 1);
+    REQUIRE(parsed.fragments.size() == 4);
+    CHECK(parsed.fragments[2].offset == index.fragments[2].offset);
+    REQUIRE(parsed.fragments[2].samples.size() == 1);
+    const auto& key = parsed.fragments[2].samples[0];
+    CHECK(key.offset + key.size == index.fragments[2].offset + index.fragments[2].key_bytes);
+    CHECK(parsed.fragments[3].sequence == parsed.fragments[2].sequence + 1);
 }
 
 TEST_CASE("a segment's bytes do not depend on what was written before") {

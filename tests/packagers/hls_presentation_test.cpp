@@ -201,6 +201,17 @@ TEST_CASE("hls: an I-frame playlist names each fragment's head") {
     CHECK(list.segments[1].duration_us == 2'000'000);
 }
 
+TEST_CASE("hls: an I-frame lasts over the fragment behind it, to the next one") {
+    auto track = video_track("v", 640, 360, {120}, {300'000});
+    std::vector<FragmentIndex>& fragments = track.segments[0].fragments;
+    fragments[0].duration = 512;
+    fragments.insert(fragments.begin() + 1, {100, 100, 0, 512, 59 * 512});
+    const auto list = media(iframe_playlist(track, {m3u8::PlaylistType::kVod, true, 4}));
+    REQUIRE(list.segments.size() == 2);
+    CHECK(list.segments[0].duration_us == 2'000'000);
+    CHECK(list.segments[1].duration_us == 2'000'000);
+}
+
 TEST_CASE("hls: a single file is named by byte ranges") {
     auto track = ladder()[0];
     track.single_file = SingleFile{"media.mp4", 700, 68, 768};

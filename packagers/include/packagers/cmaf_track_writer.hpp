@@ -31,7 +31,8 @@ struct CmafTrackConfig {
     /// parameter sets equal to the init segment's. Others are an error. Off: bytes go through
     /// untouched (only without `annex_b`).
     bool clean = true;
-    /// A fragment starts at each key frame of a video track; else only at end_fragment().
+    /// Each key frame of a video track is a fragment of its own, and what follows it up to the next
+    /// one another; else fragments start only at end_fragment().
     bool fragment_at_keys = true;
 };
 

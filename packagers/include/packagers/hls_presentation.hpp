@@ -45,7 +45,8 @@ struct MediaPlaylistOptions {
 [[nodiscard]] std::string media_playlist(const TrackIndex& track,
                                          const MediaPlaylistOptions& options);
 
-/// <out>/<rendition>/iframes.m3u8: byte ranges from each fragment's start to the end of its key frame.
+/// <out>/<rendition>/iframes.m3u8: byte ranges from each fragment's start to the end of its key frame. A finished one has a
+/// target duration of its own, as RFC 8216bis allows for it alone.
 [[nodiscard]] std::string iframe_playlist(const TrackIndex& track,
                                           const MediaPlaylistOptions& options);
 

@@ -7,11 +7,11 @@
 
 namespace sg::packagers {
 
-/// One moof+mdat pair: samples from one key frame up to the next (one GOP), or the whole segment of an audio track.
+/// One moof+mdat pair: a key frame, or the samples behind it up to the next one, or the whole segment of an audio track.
 struct FragmentIndex {
     std::uint64_t offset = 0;     ///< of its moof in the segment's bytes
     std::uint64_t bytes = 0;      ///< moof + mdat
-    std::uint64_t key_bytes = 0;  ///< from `offset` to the end of its first sample: what an I-frame playlist names
+    std::uint64_t key_bytes = 0;  ///< from `offset` to the end of its first sample when that is a key frame, what an I-frame playlist names; else 0
     std::int64_t start = 0;       ///< presentation time from the timeline's origin (without K), track timescale
     std::int64_t duration = 0;    ///< track timescale
 };
