@@ -65,6 +65,12 @@ TEST_CASE("an avcC of high profile without its extension gets one") {
     CHECK(to_hex(config.payload).ends_with("fdf8f800"));
 }
 
+TEST_CASE("a sequence parameter set extension survives being read and written") {
+    const CodecConfig first = make(Codec::kH264, annex_b({"0d00ac", kAvcSps, kAvcPps}));
+    CHECK(to_hex(first.payload).ends_with("fdf8f80100030d00ac"));
+    CHECK(make(Codec::kH264, to_hex(first.payload)).payload == first.payload);
+}
+
 TEST_CASE("H.264 with 4:2:2, ten bits and full range is told as such") {
     const CodecConfig config =
         make(Codec::kH264,
