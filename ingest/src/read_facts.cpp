@@ -199,6 +199,12 @@ media::StreamInfoPtr make_info(const AVStream* stream, const StreamFacts& facts)
         const auto bytes = std::as_bytes(std::span(par->extradata, static_cast<std::size_t>(par->extradata_size)));
         info->extradata.assign(bytes.begin(), bytes.end());
     }
+    info->codec_tag = par->codec_tag;
+    info->block_align = par->block_align;
+    info->bits_per_coded_sample = par->bits_per_coded_sample;
+    info->bitrate = par->bit_rate;
+    info->profile = par->profile;
+    info->level = par->level;
     info->width = facts.video.width;
     info->height = facts.video.height;
     info->pixel_format = facts.video.pixel_format;
