@@ -1,5 +1,3 @@
-#include "src/film_writer.hpp"
-
 #include <charconv>
 #include <filesystem>
 #include <string>
@@ -11,6 +9,8 @@
 #include <fmt/format.h>
 
 #include <base/result.hpp>
+
+#include "src/film_writer.hpp"
 
 namespace {
 
@@ -59,22 +59,27 @@ Result<Options> read_options(int argc, char** argv) {
             options.out = word;
             continue;
         }
-        if (i + 1 == argc) return Error{Errc::kInvalidArgument, fmt::format("{} needs a value", word)};
+        if (i + 1 == argc)
+            return Error{Errc::kInvalidArgument, fmt::format("{} needs a value", word)};
         const std::string_view value = argv[++i];
         int none = 1;
         bool good = false;
         if (word == "--seconds") {
-            good = read_pair(value, 's', format.seconds, none) && format.seconds >= 1 && format.seconds <= 86'400;
+            good = read_pair(value, 's', format.seconds, none) && format.seconds >= 1 &&
+                   format.seconds <= 86'400;
         } else if (word == "--size") {
             good = read_pair(value, 'x', format.width, format.height) && format.width % 2 == 0 &&
-                   format.height % 2 == 0 && format.width >= 64 && format.height >= 64 && format.width <= 8192 &&
-                   format.height <= 8192;
+                   format.height % 2 == 0 && format.width >= 64 && format.height >= 64 &&
+                   format.width <= 8192 && format.height <= 8192;
         } else if (word == "--rate") {
             format.rate_den = 1;
-            good = read_pair(value, '/', format.rate_num, format.rate_den) && format.rate_den >= 1 &&
-                   format.rate_den <= 1001 && format.rate_num >= format.rate_den && format.rate_num / format.rate_den <= 240;
+            good = read_pair(value, '/', format.rate_num, format.rate_den) &&
+                   format.rate_den >= 1 && format.rate_den <= 1001 &&
+                   format.rate_num >= format.rate_den && format.rate_num / format.rate_den <= 240;
         }
-        if (!good) return Error{Errc::kInvalidArgument, fmt::format("'{} {}' is not understood; see --help", word, value)};
+        if (!good)
+            return Error{Errc::kInvalidArgument,
+                         fmt::format("'{} {}' is not understood; see --help", word, value)};
     }
     return options;
 }

@@ -1,8 +1,5 @@
 #include "command_line.hpp"
 
-#include "help_text.hpp"
-#include "quantities.hpp"
-
 #include <algorithm>
 #include <memory>
 #include <string_view>
@@ -13,6 +10,9 @@
 
 #include <presets/document.hpp>
 #include <presets/loader.hpp>
+
+#include "help_text.hpp"
+#include "quantities.hpp"
 
 namespace sg::apps {
 namespace {
@@ -138,8 +138,10 @@ void Parser::add_transcode() {
     c->add_flag("--no-verify", no_verify, "The same as --verify off")
         ->excludes(checked)
         ->group("Quality");
-    c->add_flag("--quality", o.quality, "Measure PSNR and SSIM of each rendition")->group("Quality");
-    c->add_option("--strict", o.strict_percent, "Percentage of a track's frames that may be damaged")
+    c->add_flag("--quality", o.quality, "Measure PSNR and SSIM of each rendition")
+        ->group("Quality");
+    c->add_option(
+         "--strict", o.strict_percent, "Percentage of a track's frames that may be damaged")
         ->check(CLI::Range(0.0, 100.0))
         ->type_name("PERCENT")
         ->group("Quality");
@@ -287,7 +289,8 @@ std::string meant_by(const std::string& typed, const std::vector<std::string>& k
     return presets::nearest(typed, known);
 }
 
-/// "unknown flag '--presset'; did you mean --preset?" for the first word that nobody knows, else empty.
+/// "unknown flag '--presset'; did you mean --preset?" for the first word that nobody knows, else
+/// empty.
 std::string explain_unknown_word(const CommandSpec& root, int argc, const char* const* argv) {
     const CommandSpec* command = &root;
     for (int i = 1; i < argc; ++i) {
@@ -319,10 +322,10 @@ std::string explain_unknown_word(const CommandSpec& root, int argc, const char* 
         }
         if (found == nullptr) {
             const auto meant = meant_by(flag, names);
-            return fmt::format("unknown flag '{}'{}",
-                               flag,
-                               meant.empty() ? std::string()
-                                             : fmt::format("; did you mean {}?", meant));
+            return fmt::format(
+                "unknown flag '{}'{}",
+                flag,
+                meant.empty() ? std::string() : fmt::format("; did you mean {}?", meant));
         }
         if (found->takes_value && word.find('=') == std::string::npos &&
             (word[1] == '-' || word.size() == 2)) {

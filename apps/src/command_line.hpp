@@ -1,11 +1,11 @@
 #pragma once
 
-#include "exit_codes.hpp"
-#include "options.hpp"
-
 #include <string>
 #include <variant>
 #include <vector>
+
+#include "exit_codes.hpp"
+#include "options.hpp"
 
 namespace sg::apps {
 
@@ -34,8 +34,7 @@ struct Leave {
 };
 
 /// Reads argv. Usage errors come back as Leave with a hint for people in its text.
-[[nodiscard]] std::variant<Invocation, Leave> parse_command_line(int argc,
-                                                                 const char* const* argv);
+[[nodiscard]] std::variant<Invocation, Leave> parse_command_line(int argc, const char* const* argv);
 
 [[nodiscard]] CommandSpec command_line_spec();
 

@@ -1,10 +1,10 @@
-#include "commands.hpp"
-#include "terminal.hpp"
-#include "text_width.hpp"
-
 #include <string>
 
 #include <unistd.h>
+
+#include "commands.hpp"
+#include "terminal.hpp"
+#include "text_width.hpp"
 
 namespace sg::apps {
 

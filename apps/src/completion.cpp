@@ -1,8 +1,5 @@
 #include "completion.hpp"
 
-#include "commands.hpp"
-#include "terminal.hpp"
-
 #include <algorithm>
 #include <iterator>
 
@@ -10,10 +7,15 @@
 
 #include <fmt/format.h>
 
+#include "commands.hpp"
+#include "terminal.hpp"
+
 namespace sg::apps {
 namespace {
 
-std::string joined(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, " ")); }
+std::string joined(const std::vector<std::string>& words) {
+    return fmt::format("{}", fmt::join(words, " "));
+}
 
 std::vector<std::string> flag_names(const CommandSpec& command) {
     std::vector<std::string> names;
@@ -37,7 +39,10 @@ std::string words_of(const CommandSpec& command) {
     return joined(words);
 }
 
-void bash_cases(const CommandSpec& command, const std::string& path, std::string& words, std::string& values) {
+void bash_cases(const CommandSpec& command,
+                const std::string& path,
+                std::string& words,
+                std::string& values) {
     words += fmt::format("        '{}') words='{}' ;;\n", path, words_of(command));
     for (const auto& flag : command.flags) {
         if (!flag.takes_value || (flag.choices.empty() && !flag.takes_file)) continue;
@@ -113,14 +118,16 @@ std::string zsh_function(const CommandSpec& command, const std::string& name) {
                 value = flag.choices.empty() ? ":value:_files"
                                              : fmt::format(":value:({})", joined(flag.choices));
             }
-            specs += fmt::format(" \\\n        '*{}[{}]{}'", flag_name, zsh_quoted(flag.description), value);
+            specs += fmt::format(
+                " \\\n        '*{}[{}]{}'", flag_name, zsh_quoted(flag.description), value);
         }
     }
     if (command.commands.empty()) {
         const auto rest = command.argument_choices.empty()
                               ? std::string("_files")
                               : fmt::format("({})", joined(command.argument_choices));
-        return fmt::format("{}() {{\n    _arguments -s{} \\\n        '*:argument:{}'\n}}\n\n", name, specs, rest);
+        return fmt::format(
+            "{}() {{\n    _arguments -s{} \\\n        '*:argument:{}'\n}}\n\n", name, specs, rest);
     }
     std::string described;
     std::string cases;
@@ -154,14 +161,16 @@ std::string zsh_function(const CommandSpec& command, const std::string& name) {
 
 std::string fish_quoted(const std::string& text) {
     std::string quoted = "'";
-    for (const char c : text) quoted += c == '\'' || c == '\\' ? fmt::format("\\{}", c) : std::string(1, c);
+    for (const char c : text)
+        quoted += c == '\'' || c == '\\' ? fmt::format("\\{}", c) : std::string(1, c);
     return quoted + "'";
 }
 
 void fish_lines(const CommandSpec& command, const std::string& condition, std::string& out) {
     const auto start = fmt::format("complete -c streamgate -n {}", fish_quoted(condition));
     for (const auto& below : command.commands) {
-        out += fmt::format("{} -f -a {} -d {}\n", start, below.name, fish_quoted(below.description));
+        out +=
+            fmt::format("{} -f -a {} -d {}\n", start, below.name, fish_quoted(below.description));
     }
     if (!command.argument_choices.empty()) {
         out += fmt::format("{} -f -a {}\n", start, fish_quoted(joined(command.argument_choices)));
@@ -188,7 +197,8 @@ std::string fish_script(const CommandSpec& spec) {
                        out);
         }
         if (!command.commands.empty()) {
-            condition += fmt::format("; and not __fish_seen_subcommand_from {}", joined(command_names(command)));
+            condition += fmt::format("; and not __fish_seen_subcommand_from {}",
+                                     joined(command_names(command)));
         }
         fish_lines(command, condition, out);
     }
@@ -199,7 +209,9 @@ std::string fish_script(const CommandSpec& spec) {
 
 std::string completion_script(const CommandSpec& spec, std::string_view shell) {
     if (shell == "bash") return bash_script(spec);
-    if (shell == "zsh") return "#compdef streamgate\n\n" + zsh_function(spec, "_streamgate") + "_streamgate \"$@\"\n";
+    if (shell == "zsh")
+        return "#compdef streamgate\n\n" + zsh_function(spec, "_streamgate") +
+               "_streamgate \"$@\"\n";
     if (shell == "fish") return fish_script(spec);
     return {};
 }

@@ -15,7 +15,8 @@ class Display : public engine::EventSink {
     virtual void finish() = 0;
 };
 
-/// Redraws one line per active input on a terminal, from a thread of its own; ended inputs scroll away above.
+/// Redraws one line per active input on a terminal, from a thread of its own; ended inputs scroll
+/// away above.
 [[nodiscard]] std::unique_ptr<Display> make_live_display(int fd, std::size_t input_count);
 
 /// A line at each change of stage and each tenth of a stage.

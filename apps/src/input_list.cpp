@@ -69,7 +69,8 @@ class CsvReader {
             if (quote == std::string_view::npos) {
                 return fault(name, record_line_, "a quoted field is not closed");
             }
-            line_ += static_cast<std::size_t>(std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(quote), '\n'));
+            line_ += static_cast<std::size_t>(std::count(
+                text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(quote), '\n'));
             field += text_.substr(0, quote);
             text_.remove_prefix(quote + 1);
             if (!text_.starts_with('"')) break;
@@ -92,7 +93,9 @@ bool is_blank(const std::vector<std::string>& fields) {
     return fields.size() == 1 && fields.front().find_first_not_of(" \t") == std::string::npos;
 }
 
-Result<engine::JobInput> input_from_json(const std::string& line, const std::string& name, std::size_t number) {
+Result<engine::JobInput> input_from_json(const std::string& line,
+                                         const std::string& name,
+                                         std::size_t number) {
     const auto object = nlohmann::json::parse(line, nullptr, false);
     if (!object.is_object()) {
         return fault(name, number, R"(not a JSON object such as {"input": "film.mov"})");
@@ -107,11 +110,12 @@ Result<engine::JobInput> input_from_json(const std::string& line, const std::str
             continue;
         }
         if (std::ranges::find(kColumns, key) == kColumns.end() || !value.is_string()) {
-            return fault(name,
-                         number,
-                         fmt::format("'{}' is not accepted; accepted are the strings {} and the object set",
-                                     key,
-                                     fmt::join(kColumns, ", ")));
+            return fault(
+                name,
+                number,
+                fmt::format("'{}' is not accepted; accepted are the strings {} and the object set",
+                            key,
+                            fmt::join(kColumns, ", ")));
         }
         auto text = value.get<std::string>();
         if (key == "input") input.uri = std::move(text);
@@ -124,7 +128,8 @@ Result<engine::JobInput> input_from_json(const std::string& line, const std::str
 
 }  // namespace
 
-Result<std::vector<engine::JobInput>> parse_csv_list(std::string_view text, const std::string& name) {
+Result<std::vector<engine::JobInput>> parse_csv_list(std::string_view text,
+                                                     const std::string& name) {
     CsvReader reader(text);
     std::vector<std::string> header;
     SG_TRY_ASSIGN(const bool any, reader.next(header, name));
@@ -149,9 +154,10 @@ Result<std::vector<engine::JobInput>> parse_csv_list(std::string_view text, cons
         if (!more) break;
         if (is_blank(fields)) continue;
         if (fields.size() != header.size()) {
-            return fault(name,
-                         reader.line(),
-                         fmt::format("{} fields, the header names {}", fields.size(), header.size()));
+            return fault(
+                name,
+                reader.line(),
+                fmt::format("{} fields, the header names {}", fields.size(), header.size()));
         }
         engine::JobInput input;
         for (std::size_t i = 0; i < header.size(); ++i) {
@@ -160,13 +166,15 @@ Result<std::vector<engine::JobInput>> parse_csv_list(std::string_view text, cons
             if (header[i] == "preset" && !fields[i].empty()) input.preset = fields[i];
         }
         if (input.uri.empty()) return fault(name, reader.line(), "'input' is empty");
-        if (inputs.size() == kMaxInputs) return fault(name, reader.line(), "more than a million inputs");
+        if (inputs.size() == kMaxInputs)
+            return fault(name, reader.line(), "more than a million inputs");
         inputs.push_back(std::move(input));
     }
     return inputs;
 }
 
-Result<std::vector<engine::JobInput>> parse_ndjson_list(std::string_view text, const std::string& name) {
+Result<std::vector<engine::JobInput>> parse_ndjson_list(std::string_view text,
+                                                        const std::string& name) {
     std::vector<engine::JobInput> inputs;
     for (std::size_t number = 1; !text.empty(); ++number) {
         const auto end = std::min(text.find('\n'), text.size());
@@ -185,12 +193,15 @@ Result<std::vector<engine::JobInput>> load_input_list(const std::filesystem::pat
     const bool csv = ending == ".csv";
     if (!csv && ending != ".ndjson" && ending != ".jsonl") {
         return Error{Errc::kInvalidArgument,
-                     fmt::format("read manifest {}: its name must end in .csv, .ndjson or .jsonl", path.string())};
+                     fmt::format("read manifest {}: its name must end in .csv, .ndjson or .jsonl",
+                                 path.string())};
     }
     SG_TRY_ASSIGN(const auto text, read_file(path, kMaxListBytes));
-    auto inputs = csv ? parse_csv_list(text, path.string()) : parse_ndjson_list(text, path.string());
+    auto inputs =
+        csv ? parse_csv_list(text, path.string()) : parse_ndjson_list(text, path.string());
     if (inputs && inputs->empty()) {
-        return Error{Errc::kInvalidArgument, fmt::format("read manifest {}: it names no input", path.string())};
+        return Error{Errc::kInvalidArgument,
+                     fmt::format("read manifest {}: it names no input", path.string())};
     }
     return inputs;
 }
@@ -201,11 +212,13 @@ std::vector<std::string> expand_globs(const std::vector<std::string>& words) {
         std::error_code unreadable;
         const bool pattern = word.find_first_of("*?[") != std::string::npos;
         glob_t found{};
-        if (!pattern || std::filesystem::exists(word, unreadable) || ingest::is_image_pattern(word) ||
+        if (!pattern || std::filesystem::exists(word, unreadable) ||
+            ingest::is_image_pattern(word) ||
             ::glob(word.c_str(), GLOB_TILDE, nullptr, &found) != 0) {
             expanded.push_back(word);
         } else {
-            for (std::size_t i = 0; i < found.gl_pathc; ++i) expanded.emplace_back(found.gl_pathv[i]);
+            for (std::size_t i = 0; i < found.gl_pathc; ++i)
+                expanded.emplace_back(found.gl_pathv[i]);
         }
         ::globfree(&found);
     }

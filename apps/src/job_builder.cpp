@@ -1,11 +1,11 @@
 #include "job_builder.hpp"
 
-#include "input_list.hpp"
-
 #include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "input_list.hpp"
 
 namespace sg::apps {
 
@@ -30,7 +30,8 @@ Result<engine::JobDocument> build_job(const TranscodeOptions& options) {
     if (options.quality) job.quality = true;
     for (const auto& [key, value] : options.overrides) job.overrides[key] = value;
     if (options.strict_percent) {
-        job.overrides["limits.max_decode_errors_percent"] = fmt::format("{:.2f}", *options.strict_percent);
+        job.overrides["limits.max_decode_errors_percent"] =
+            fmt::format("{:.2f}", *options.strict_percent);
     }
     return job;
 }

@@ -1,10 +1,10 @@
 #pragma once
 
-#include "options.hpp"
-
 #include <base/result.hpp>
 #include <engine/job.hpp>
 #include <engine/transcode.hpp>
+
+#include "options.hpp"
 
 namespace sg::apps {
 

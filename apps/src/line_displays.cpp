@@ -1,15 +1,14 @@
-#include "display.hpp"
-
-#include "progress_model.hpp"
-#include "quantities.hpp"
-#include "terminal.hpp"
-
 #include <cmath>
 #include <map>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "display.hpp"
+#include "progress_model.hpp"
+#include "quantities.hpp"
+#include "terminal.hpp"
 
 namespace sg::apps {
 namespace {
@@ -104,6 +103,8 @@ std::unique_ptr<Display> make_json_display(int fd, std::function<void()> gone) {
     return std::make_unique<JsonDisplay>(fd, std::move(gone));
 }
 
-std::unique_ptr<Display> make_quiet_display(int fd) { return std::make_unique<QuietDisplay>(fd); }
+std::unique_ptr<Display> make_quiet_display(int fd) {
+    return std::make_unique<QuietDisplay>(fd);
+}
 
 }  // namespace sg::apps

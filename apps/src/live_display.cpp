@@ -1,9 +1,3 @@
-#include "display.hpp"
-
-#include "progress_model.hpp"
-#include "terminal.hpp"
-#include "text_width.hpp"
-
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -14,6 +8,11 @@
 #include <vector>
 
 #include <fmt/format.h>
+
+#include "display.hpp"
+#include "progress_model.hpp"
+#include "terminal.hpp"
+#include "text_width.hpp"
 
 namespace sg::apps {
 namespace {
@@ -78,11 +77,13 @@ class LiveDisplay final : public Display {
             const std::scoped_lock lock(mutex_);
             notices = std::exchange(notices_, {});
             // What is still active at the end was interrupted: its line has nothing more to say.
-            if (!last) lines = progress_lines(model_, style, std::max<std::size_t>(size.rows, 2) - 1);
+            if (!last)
+                lines = progress_lines(model_, style, std::max<std::size_t>(size.rows, 2) - 1);
         }
         if (notices.empty() && lines == drawn_ && size.columns == drawn_columns_) return;
 
-        // One write holds a whole frame, and leaves the terminal as it was: a process that is killed leaves nothing behind.
+        // One write holds a whole frame, and leaves the terminal as it was: a process that is
+        // killed leaves nothing behind.
         std::string out;
         const auto rows = drawn_rows(size.columns);
         if (rows > 0) out += fmt::format("\x1b[{}A", rows);

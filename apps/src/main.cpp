@@ -1,8 +1,3 @@
-#include "command_line.hpp"
-#include "commands.hpp"
-#include "terminal.hpp"
-#include "text_width.hpp"
-
 #include <cstring>
 #include <exception>
 #include <string>
@@ -14,6 +9,11 @@
 
 #include <base/log.hpp>
 #include <engine/transcode.hpp>
+
+#include "command_line.hpp"
+#include "commands.hpp"
+#include "terminal.hpp"
+#include "text_width.hpp"
 
 namespace sg::apps {
 namespace {
@@ -55,7 +55,7 @@ int main(int argc, char** argv) {
         }
         return sg::apps::run(argc, argv);
     } catch (const std::exception& error) {
-        return static_cast<int>(sg::apps::complain(sg::apps::ExitCode::kSomeFailed,
-                                                   fmt::format("unexpected failure: {}", error.what())));
+        return static_cast<int>(sg::apps::complain(
+            sg::apps::ExitCode::kSomeFailed, fmt::format("unexpected failure: {}", error.what())));
     }
 }

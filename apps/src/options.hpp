@@ -70,8 +70,12 @@ struct CompletionOptions {
     std::string shell;
 };
 
-using CommandOptions = std::
-    variant<TranscodeOptions, ProbeOptions, PlanOptions, PresetsOptions, VerifyOptions, CompletionOptions>;
+using CommandOptions = std::variant<TranscodeOptions,
+                                    ProbeOptions,
+                                    PlanOptions,
+                                    PresetsOptions,
+                                    VerifyOptions,
+                                    CompletionOptions>;
 
 struct Invocation {
     CommandOptions command;

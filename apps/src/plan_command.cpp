@@ -1,9 +1,3 @@
-#include "commands.hpp"
-
-#include "open_source.hpp"
-#include "quantities.hpp"
-#include "terminal.hpp"
-
 #include <algorithm>
 #include <string>
 #include <thread>
@@ -15,6 +9,11 @@
 #include <engine/index.hpp>
 #include <engine/planner.hpp>
 #include <presets/loader.hpp>
+
+#include "commands.hpp"
+#include "open_source.hpp"
+#include "quantities.hpp"
+#include "terminal.hpp"
 
 namespace sg::apps {
 
@@ -35,13 +34,14 @@ ExitCode run_plan(const PlanOptions& options) {
     std::string text;
     if (options.json) {
         // The plan's own bytes, so that its digest can be checked; the estimate stays outside.
-        text = fmt::format(R"({{"digest":"{}","estimate":{{"bytes":{},"cpu_s":{:.1f},"jobs":{},"wall_s":{:.1f}}},"plan":{}}})",
-                           plan->digest(),
-                           cost.bytes,
-                           cost.cpu_seconds,
-                           jobs,
-                           cost.wall_seconds,
-                           plan->canonical_json());
+        text = fmt::format(
+            R"({{"digest":"{}","estimate":{{"bytes":{},"cpu_s":{:.1f},"jobs":{},"wall_s":{:.1f}}},"plan":{}}})",
+            plan->digest(),
+            cost.bytes,
+            cost.cpu_seconds,
+            jobs,
+            cost.wall_seconds,
+            plan->canonical_json());
     } else {
         text = engine::describe(*plan);
         if (!text.ends_with('\n')) text += '\n';

@@ -1,8 +1,3 @@
-#include "commands.hpp"
-
-#include "table.hpp"
-#include "terminal.hpp"
-
 #include <string>
 
 #include <unistd.h>
@@ -11,6 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include <presets/loader.hpp>
+
+#include "commands.hpp"
+#include "table.hpp"
+#include "terminal.hpp"
 
 namespace sg::apps {
 namespace {
@@ -60,9 +59,14 @@ ExitCode check_file(const PresetsOptions& options) {
 ExitCode run_presets(const PresetsOptions& options) {
     std::string text;
     switch (options.action) {
-        case PresetsOptions::Action::kCheck: return check_file(options);
-        case PresetsOptions::Action::kList: text = list_text(options.json); break;
-        case PresetsOptions::Action::kSchema: text = presets::json_schema() + "\n"; break;
+        case PresetsOptions::Action::kCheck:
+            return check_file(options);
+        case PresetsOptions::Action::kList:
+            text = list_text(options.json);
+            break;
+        case PresetsOptions::Action::kSchema:
+            text = presets::json_schema() + "\n";
+            break;
         case PresetsOptions::Action::kShow: {
             const auto preset = presets::load_preset(options.name, options.overrides);
             if (!preset) return complain(ExitCode::kUsage, preset.error().message);

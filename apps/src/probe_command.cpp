@@ -1,8 +1,3 @@
-#include "commands.hpp"
-
-#include "open_source.hpp"
-#include "terminal.hpp"
-
 #include <string>
 
 #include <unistd.h>
@@ -11,6 +6,10 @@
 
 #include <engine/index.hpp>
 #include <ingest/facts.hpp>
+
+#include "commands.hpp"
+#include "open_source.hpp"
+#include "terminal.hpp"
 
 namespace sg::apps {
 namespace {

@@ -1,11 +1,11 @@
-#include "progress_model.hpp"
-#include "quantities.hpp"
-#include "text_width.hpp"
-
 #include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
+
+#include "progress_model.hpp"
+#include "quantities.hpp"
+#include "text_width.hpp"
 
 namespace sg::apps {
 namespace {
@@ -25,15 +25,17 @@ std::string painted(std::string_view text, std::string_view colour, const LineSt
 std::string bar(double percent, std::size_t cells, bool utf8) {
     const char* full = utf8 ? "█" : "#";
     const char* empty = utf8 ? "░" : "-";
-    const auto filled = static_cast<std::size_t>(
-        std::lround(percent / 100.0 * static_cast<double>(cells)));
+    const auto filled =
+        static_cast<std::size_t>(std::lround(percent / 100.0 * static_cast<double>(cells)));
     std::string text;
     for (std::size_t i = 0; i < cells; ++i) text += i < filled ? full : empty;
     return text;
 }
 
 // What comes after the name, the most telling first, until the line is full.
-std::string input_line(const InputProgress& input, std::size_t name_columns, const LineStyle& style) {
+std::string input_line(const InputProgress& input,
+                       std::size_t name_columns,
+                       const LineStyle& style) {
     constexpr std::size_t kStageColumns = 8;
     constexpr std::size_t kLeastBar = 6;
     constexpr std::size_t kMostBar = 24;
@@ -43,7 +45,8 @@ std::string input_line(const InputProgress& input, std::size_t name_columns, con
     const auto percent = fmt::format("{:3.0f} %", std::floor(input.percent));
     std::vector<std::string> figures;
     figures.push_back(fmt::format("{:>5.2f}x", input.speed));
-    figures.push_back(fmt::format("ETA {:>7}", input.eta_s < 0 ? "--:--" : clock_text(input.eta_s)));
+    figures.push_back(
+        fmt::format("ETA {:>7}", input.eta_s < 0 ? "--:--" : clock_text(input.eta_s)));
     figures.push_back(fmt::format("{:>4.0f} fps", input.fps));
     figures.push_back(fmt::format("{:>8}", bytes_text(input.bytes)));
 
@@ -82,14 +85,16 @@ std::vector<std::string> progress_lines(const ProgressModel& model,
 
     std::size_t name_columns = kLeastNameColumns;
     for (const auto& input : active) name_columns = std::max(name_columns, text_width(input.name));
-    name_columns = std::min({name_columns, kMostNameColumns, std::max(kLeastNameColumns, style.columns / 3)});
+    name_columns =
+        std::min({name_columns, kMostNameColumns, std::max(kLeastNameColumns, style.columns / 3)});
 
     for (const auto& input : active) {
         if (lines.size() == room) break;
         lines.push_back(input_line(input, name_columns, style));
     }
     if (total && lines.size() < max_lines) {
-        auto text = fmt::format("{} of {} done", model.done() + model.failed(), model.input_count());
+        auto text =
+            fmt::format("{} of {} done", model.done() + model.failed(), model.input_count());
         if (model.failed() > 0) text += fmt::format(", {} failed", model.failed());
         if (active.size() > room) text += fmt::format(", {} more at work", active.size() - room);
         lines.push_back(clipped(text, style.columns - 1));
@@ -99,9 +104,12 @@ std::vector<std::string> progress_lines(const ProgressModel& model,
 
 std::string notice_line(const Notice& notice, const LineStyle& style) {
     switch (notice.kind) {
-        case Notice::Kind::kDone: return painted("done ", kGreen, style) + notice.text;
-        case Notice::Kind::kFailed: return painted("failed ", kRed, style) + notice.text;
-        case Notice::Kind::kWarning: return painted("warning ", kYellow, style) + notice.text;
+        case Notice::Kind::kDone:
+            return painted("done ", kGreen, style) + notice.text;
+        case Notice::Kind::kFailed:
+            return painted("failed ", kRed, style) + notice.text;
+        case Notice::Kind::kWarning:
+            return painted("warning ", kYellow, style) + notice.text;
     }
     return notice.text;
 }

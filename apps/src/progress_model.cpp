@@ -1,12 +1,12 @@
 #include "progress_model.hpp"
 
-#include "quantities.hpp"
-#include "text_width.hpp"
-
 #include <algorithm>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include "quantities.hpp"
+#include "text_width.hpp"
 
 namespace sg::apps {
 namespace {
@@ -69,7 +69,8 @@ std::vector<Notice> ProgressModel::apply(const engine::Event& event) {
         input.fps = number(data, "fps", input.fps);
         input.speed = number(data, "speed", input.speed);
         input.eta_s = number(data, "eta_s", -1);
-        input.bytes = static_cast<std::int64_t>(number(data, "bytes", static_cast<double>(input.bytes)));
+        input.bytes =
+            static_cast<std::int64_t>(number(data, "bytes", static_cast<double>(input.bytes)));
     } else if (event.type == "warning") {
         return {{Notice::Kind::kWarning, fmt::format("{}: {}", input.name, text(data, "text"))}};
     } else if (event.type == "task.failed") {

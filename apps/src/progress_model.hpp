@@ -63,7 +63,8 @@ struct LineStyle {
     bool utf8 = true;
 };
 
-/// One line of exactly at most `columns` columns for each active input, and a total when there are several inputs.
+/// One line of exactly at most `columns` columns for each active input, and a total when there are
+/// several inputs.
 [[nodiscard]] std::vector<std::string> progress_lines(const ProgressModel& model,
                                                       const LineStyle& style,
                                                       std::size_t max_lines);

@@ -1,12 +1,12 @@
 #include "summary.hpp"
 
-#include "quantities.hpp"
-#include "table.hpp"
-#include "text_width.hpp"
-
 #include <algorithm>
 
 #include <fmt/format.h>
+
+#include "quantities.hpp"
+#include "table.hpp"
+#include "text_width.hpp"
 
 namespace sg::apps {
 namespace {
@@ -49,7 +49,8 @@ std::string rendition_table(const engine::InputSummary& input) {
 }
 
 std::string cost_line(const engine::InputSummary& input) {
-    auto line = fmt::format("  {} of media in {}", clock_text(input.duration_s), seconds_text(input.wall_s));
+    auto line = fmt::format(
+        "  {} of media in {}", clock_text(input.duration_s), seconds_text(input.wall_s));
     if (input.speed > 0) line += fmt::format(" ({:.2f}x real time)", input.speed);
     if (input.cpu_s > 0) line += fmt::format(", CPU {}", seconds_text(input.cpu_s));
     if (input.peak_rss_bytes > 0) {
@@ -62,7 +63,8 @@ std::string good_text(const engine::InputSummary& input) {
     auto text = fmt::format("{}\n", printable(input.uri));
     if (!input.renditions.empty()) text += rendition_table(input);
     text += cost_line(input);
-    for (const auto& repair : input.repairs) text += fmt::format("  repaired: {}\n", printable(repair.text));
+    for (const auto& repair : input.repairs)
+        text += fmt::format("  repaired: {}\n", printable(repair.text));
     for (const auto& note : input.notes) text += fmt::format("  note: {}\n", printable(note));
     for (const auto& manifest : input.manifests) {
         text += fmt::format("  {}\n", printable(manifest.string()));
@@ -74,7 +76,8 @@ std::string bad_text(const engine::InputSummary& input) {
     auto text = fmt::format("{}: failed", printable(input.uri));
     if (!input.stage.empty()) text += fmt::format(" ({})", input.stage);
     text += fmt::format(": {}\n", printable(input.error.message));
-    if (input.resumable) text += "  what is finished is kept: run the same command with --resume to go on\n";
+    if (input.resumable)
+        text += "  what is finished is kept: run the same command with --resume to go on\n";
     return text;
 }
 
@@ -89,10 +92,12 @@ std::string quoted(const std::string& path) {
 std::string watch_text(const engine::RunSummary& summary) {
     for (const auto& input : summary.inputs) {
         if (!input.ok || input.manifests.empty()) continue;
-        return fmt::format("Watch: ffplay {}\n       or serve the folder to a browser's player: python3 -m http.server "
-                           "--directory {}\n",
-                           quoted(input.manifests.front().string()),
-                           quoted(input.folder.string()));
+        return fmt::format(
+            "Watch: ffplay {}\n       or serve the folder to a browser's player: python3 -m "
+            "http.server "
+            "--directory {}\n",
+            quoted(input.manifests.front().string()),
+            quoted(input.folder.string()));
     }
     return {};
 }
@@ -108,7 +113,10 @@ std::string summary_text(const engine::RunSummary& summary) {
     text += watch_text(summary);
     if (summary.inputs.size() > 1) {
         const auto good = std::ranges::count_if(summary.inputs, &engine::InputSummary::ok);
-        text += fmt::format("{} of {} inputs made in {}\n", good, summary.inputs.size(), seconds_text(summary.wall_s));
+        text += fmt::format("{} of {} inputs made in {}\n",
+                            good,
+                            summary.inputs.size(),
+                            seconds_text(summary.wall_s));
     }
     if (summary.cancelled) text += "Interrupted. The same command with --resume goes on.\n";
     return text;

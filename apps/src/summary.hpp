@@ -1,10 +1,10 @@
 #pragma once
 
-#include "exit_codes.hpp"
-
 #include <string>
 
 #include <engine/transcode.hpp>
+
+#include "exit_codes.hpp"
 
 namespace sg::apps {
 

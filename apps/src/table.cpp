@@ -1,8 +1,8 @@
 #include "table.hpp"
 
-#include "text_width.hpp"
-
 #include <algorithm>
+
+#include "text_width.hpp"
 
 namespace sg::apps {
 

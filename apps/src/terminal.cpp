@@ -3,8 +3,9 @@
 #include <cstdlib>
 #include <span>
 
-#include <sys/ioctl.h>
 #include <unistd.h>
+
+#include <sys/ioctl.h>
 
 #include <base/file.hpp>
 
@@ -18,7 +19,9 @@ std::string_view environment(const char* name) {
 
 }  // namespace
 
-bool is_terminal(int fd) { return ::isatty(fd) == 1 && environment("TERM") != "dumb"; }
+bool is_terminal(int fd) {
+    return ::isatty(fd) == 1 && environment("TERM") != "dumb";
+}
 
 TerminalSize terminal_size(int fd) {
     winsize size{};
@@ -26,7 +29,9 @@ TerminalSize terminal_size(int fd) {
     return {size.ws_col, size.ws_row == 0 ? std::size_t{24} : std::size_t{size.ws_row}};
 }
 
-bool colour_allowed() { return environment("NO_COLOR").empty(); }
+bool colour_allowed() {
+    return environment("NO_COLOR").empty();
+}
 
 bool locale_is_utf8() {
     for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {

@@ -30,7 +30,9 @@ Character next_character(std::string_view text) {
     return {code, length, true};
 }
 
-bool steers_terminal(char32_t code) { return code < 0x20 || (code >= 0x7F && code < 0xA0); }
+bool steers_terminal(char32_t code) {
+    return code < 0x20 || (code >= 0x7F && code < 0xA0);
+}
 
 std::size_t columns_of(char32_t code) {
     const int width = ::wcwidth(static_cast<wchar_t>(code));
@@ -52,7 +54,9 @@ std::size_t front_bytes(std::string_view text, std::size_t columns) {
 
 }  // namespace
 
-void use_unicode_widths() { std::setlocale(LC_CTYPE, "C.UTF-8"); }
+void use_unicode_widths() {
+    std::setlocale(LC_CTYPE, "C.UTF-8");
+}
 
 std::size_t text_width(std::string_view utf8) {
     std::size_t columns = 0;

@@ -1,10 +1,3 @@
-#include "commands.hpp"
-
-#include "display.hpp"
-#include "job_builder.hpp"
-#include "summary.hpp"
-#include "terminal.hpp"
-
 #include <memory>
 #include <stop_token>
 
@@ -13,6 +6,12 @@
 #include <base/clock.hpp>
 #include <engine/transcode.hpp>
 #include <process/signals.hpp>
+
+#include "commands.hpp"
+#include "display.hpp"
+#include "job_builder.hpp"
+#include "summary.hpp"
+#include "terminal.hpp"
 
 namespace sg::apps {
 namespace {

@@ -1,8 +1,3 @@
-#include "commands.hpp"
-
-#include "terminal.hpp"
-#include "text_width.hpp"
-
 #include <algorithm>
 #include <chrono>
 #include <string>
@@ -13,6 +8,10 @@
 
 #include <engine/verify.hpp>
 #include <process/signals.hpp>
+
+#include "commands.hpp"
+#include "terminal.hpp"
+#include "text_width.hpp"
 
 namespace sg::apps {
 namespace {
@@ -31,14 +30,15 @@ std::string report_text(const std::string& location, const engine::VerifyReport&
                             printable(check.subject),
                             printable(check.detail));
     }
-    text += fmt::format("{}: {}: {} checks, {} failed, {} warnings; {} segments, {} pictures decoded\n",
-                        printable(location),
-                        report.ok() ? "good" : "NOT good",
-                        report.checks.size(),
-                        failed,
-                        warned,
-                        report.segments,
-                        report.pictures_decoded);
+    text +=
+        fmt::format("{}: {}: {} checks, {} failed, {} warnings; {} segments, {} pictures decoded\n",
+                    printable(location),
+                    report.ok() ? "good" : "NOT good",
+                    report.checks.size(),
+                    failed,
+                    warned,
+                    report.segments,
+                    report.pictures_decoded);
     return text;
 }
 
@@ -50,19 +50,21 @@ ExitCode run_verify(const VerifyOptions& options) {
 
     const bool live = !options.json && is_terminal(STDERR_FILENO);
     auto shown_at = std::chrono::steady_clock::time_point();
-    const auto report = engine::verify(
-        options.location, options.mode, (*signals)->token(), [&](double fraction) {
+    const auto report =
+        engine::verify(options.location, options.mode, (*signals)->token(), [&](double fraction) {
             const auto now = std::chrono::steady_clock::now();
             if (!live || now - shown_at < std::chrono::milliseconds(100)) return;
             shown_at = now;
-            (void)write_text(STDERR_FILENO, fmt::format("\r\x1b[Kchecking {:3.0f} %", fraction * 100));
+            (void)write_text(STDERR_FILENO,
+                             fmt::format("\r\x1b[Kchecking {:3.0f} %", fraction * 100));
         });
     if (live) (void)write_text(STDERR_FILENO, "\r\x1b[K");
     if (!report) {
         if (report.error().code == Errc::kCancelled) return ExitCode::kInterrupted;
         return complain(ExitCode::kNothingRead, report.error().message);
     }
-    const auto text = options.json ? report->to_json() + "\n" : report_text(options.location, *report);
+    const auto text =
+        options.json ? report->to_json() + "\n" : report_text(options.location, *report);
     if (!write_text(STDOUT_FILENO, text)) return ExitCode::kSomeFailed;
     return report->ok() ? ExitCode::kSuccess : ExitCode::kSomeFailed;
 }

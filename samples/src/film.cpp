@@ -24,7 +24,8 @@ std::vector<std::int8_t> make_wave() {
     return wave;
 }
 
-// Noise smoothed a little, as film grain and leaves are: without it an encoder would have nothing to do.
+// Noise smoothed a little, as film grain and leaves are: without it an encoder would have nothing
+// to do.
 std::vector<std::int8_t> make_texture() {
     std::vector<int> noise(kTileSize * kTileSize);
     std::minstd_rand random(20'24);
@@ -86,7 +87,8 @@ void FilmPictures::draw_landscape(std::int64_t frame, Picture& picture) const {
         const auto* grain = texture_.data() + ((y + n) % kTileSize) * kTileSize;
         for (std::size_t x = 0; x < width; ++x) {
             const int along = wave_[(x * step / 2 + y * step / 4 + n * 7) % kWaveSize];
-            row[x] = static_cast<std::uint8_t>(112 + along + across / 2 + grain[(x + 2 * n) % kTileSize]);
+            row[x] = static_cast<std::uint8_t>(112 + along + across / 2 +
+                                               grain[(x + 2 * n) % kTileSize]);
         }
     }
     for (std::size_t y = 0; y < height / 2; ++y) {
@@ -94,7 +96,8 @@ void FilmPictures::draw_landscape(std::int64_t frame, Picture& picture) const {
         auto* red = picture.red.data() + y * (width / 2);
         for (std::size_t x = 0; x < width / 2; ++x) {
             blue[x] = static_cast<std::uint8_t>(128 + wave_[(x * step + n * 5) % kWaveSize]);
-            red[x] = static_cast<std::uint8_t>(128 + wave_[(y * step + x * step / 2 + 300 + n * 4) % kWaveSize]);
+            red[x] = static_cast<std::uint8_t>(
+                128 + wave_[(y * step + x * step / 2 + 300 + n * 4) % kWaveSize]);
         }
     }
 }
@@ -138,7 +141,8 @@ StereoSample film_sound(std::int64_t sample) {
                      static_cast<float>(low + 0.003 * (1 - swell) * std::sin(kTurn * 329.63 * t))};
     const auto in_second = sample % kSampleRate;
     if (in_second < kBeepSamples) {
-        const auto beep = static_cast<float>(0.5 * std::sin(kTurn * 1000 * static_cast<double>(in_second) / kSampleRate));
+        const auto beep = static_cast<float>(
+            0.5 * std::sin(kTurn * 1000 * static_cast<double>(in_second) / kSampleRate));
         out.left += beep;
         out.right += beep;
     }
@@ -147,7 +151,8 @@ StereoSample film_sound(std::int64_t sample) {
 
 std::string film_clock(const FilmFormat& format, std::int64_t frame) {
     const auto ms = frame * 1000 * format.rate_den / format.rate_num;
-    return fmt::format("{:02}:{:02}:{:02}.{:03}", ms / 3'600'000, ms / 60'000 % 60, ms / 1000 % 60, ms % 1000);
+    return fmt::format(
+        "{:02}:{:02}:{:02}.{:03}", ms / 3'600'000, ms / 60'000 % 60, ms / 1000 % 60, ms % 1000);
 }
 
 }  // namespace sg::samples

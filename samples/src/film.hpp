@@ -1,11 +1,11 @@
 #pragma once
 
-#include "picture.hpp"
-
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "picture.hpp"
 
 namespace sg::samples {
 
@@ -19,8 +19,8 @@ struct FilmFormat {
 
 inline constexpr int kSampleRate = 48'000;
 
-/// The pictures: a moving landscape of colours and texture, discs that bounce, and in a dark panel the frame's number and time.
-/// The first picture of each second is white.
+/// The pictures: a moving landscape of colours and texture, discs that bounce, and in a dark panel
+/// the frame's number and time. The first picture of each second is white.
 class FilmPictures {
   public:
     explicit FilmPictures(const FilmFormat& format);

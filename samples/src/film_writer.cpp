@@ -28,7 +28,8 @@ struct Track {
 
 class FilmWriter {
   public:
-    explicit FilmWriter(const FilmFormat& format) : format_(format), pictures_(format), picture_(format.width, format.height) {}
+    explicit FilmWriter(const FilmFormat& format)
+        : format_(format), pictures_(format), picture_(format.width, format.height) {}
 
     Status write(const std::string& path, const std::function<void(double)>& progress) {
         SG_TRY(open_output(path));
@@ -36,15 +37,19 @@ class FilmWriter {
         SG_TRY(open_audio());
         av::Dictionary options;
         options.set("movflags", "+faststart");
-        SG_TRY(av::check(avformat_write_header(output_.get(), options.inout()), "write the header of " + path));
+        SG_TRY(av::check(avformat_write_header(output_.get(), options.inout()),
+                         "write the header of " + path));
 
-        const std::int64_t frames = std::int64_t{format_.seconds} * format_.rate_num / format_.rate_den;
+        const std::int64_t frames =
+            std::int64_t{format_.seconds} * format_.rate_num / format_.rate_den;
         const std::int64_t samples = std::int64_t{format_.seconds} * kSampleRate;
         while (video_.next < frames || audio_.next < samples) {
             const bool video_first =
                 video_.next < frames &&
-                (audio_.next >= samples ||
-                 av_compare_ts(video_.next, video_.encoder->time_base, audio_.next, audio_.encoder->time_base) <= 0);
+                (audio_.next >= samples || av_compare_ts(video_.next,
+                                                         video_.encoder->time_base,
+                                                         audio_.next,
+                                                         audio_.encoder->time_base) <= 0);
             SG_TRY(video_first ? send_picture() : send_sound(samples));
             if (video_first && video_.next % 15 == 0) {
                 progress(static_cast<double>(video_.next) / static_cast<double>(frames));
@@ -58,7 +63,8 @@ class FilmWriter {
   private:
     Status open_output(const std::string& path) {
         AVFormatContext* context = nullptr;
-        SG_TRY(av::check(avformat_alloc_output_context2(&context, nullptr, "mp4", path.c_str()), "make an MP4 file"));
+        SG_TRY(av::check(avformat_alloc_output_context2(&context, nullptr, "mp4", path.c_str()),
+                         "make an MP4 file"));
         output_.reset(context);
         packet_.reset(av_packet_alloc());
         return av::check(avio_open(&context->pb, path.c_str(), AVIO_FLAG_WRITE), "write " + path);
@@ -73,15 +79,17 @@ class FilmWriter {
         track.stream = avformat_new_stream(output_.get(), nullptr);
         track.stream->time_base = track.encoder->time_base;
         track.frame.reset(av_frame_alloc());
-        return av::check(avcodec_parameters_from_context(track.stream->codecpar, track.encoder.get()),
-                         "describe a stream");
+        return av::check(
+            avcodec_parameters_from_context(track.stream->codecpar, track.encoder.get()),
+            "describe a stream");
     }
 
     static Result<av::CodecContextPtr> new_encoder(const char* name) {
         const AVCodec* codec = avcodec_find_encoder_by_name(name);
         if (codec == nullptr) {
-            return Error{Errc::kUnsupported,
-                         std::string("libavcodec has no encoder ") + name + "; install Debian's libavcodec"};
+            return Error{
+                Errc::kUnsupported,
+                std::string("libavcodec has no encoder ") + name + "; install Debian's libavcodec"};
         }
         return av::CodecContextPtr(avcodec_alloc_context3(codec));
     }
@@ -142,8 +150,10 @@ class FilmWriter {
         av_frame_unref(frame);
         frame->format = audio_.encoder->sample_fmt;
         frame->sample_rate = kSampleRate;
-        frame->nb_samples = static_cast<int>(std::min<std::int64_t>(audio_.encoder->frame_size, samples - audio_.next));
-        SG_TRY(av::check(av_channel_layout_copy(&frame->ch_layout, &audio_.encoder->ch_layout), "describe sound"));
+        frame->nb_samples = static_cast<int>(
+            std::min<std::int64_t>(audio_.encoder->frame_size, samples - audio_.next));
+        SG_TRY(av::check(av_channel_layout_copy(&frame->ch_layout, &audio_.encoder->ch_layout),
+                         "describe sound"));
         SG_TRY(av::check(av_frame_get_buffer(frame, 0), "allocate sound"));
         auto* left = reinterpret_cast<float*>(frame->data[0]);
         auto* right = reinterpret_cast<float*>(frame->data[1]);
@@ -163,10 +173,12 @@ class FilmWriter {
             const int rc = avcodec_receive_packet(track.encoder.get(), packet_.get());
             if (rc == AVERROR(EAGAIN) || rc == AVERROR_EOF) return {};
             SG_TRY(av::check(rc, "encode"));
-            if (packet_->duration == 0 && track.encoder->codec_type == AVMEDIA_TYPE_VIDEO) packet_->duration = 1;
+            if (packet_->duration == 0 && track.encoder->codec_type == AVMEDIA_TYPE_VIDEO)
+                packet_->duration = 1;
             av_packet_rescale_ts(packet_.get(), track.encoder->time_base, track.stream->time_base);
             packet_->stream_index = track.stream->index;
-            SG_TRY(av::check(av_interleaved_write_frame(output_.get(), packet_.get()), "write a packet"));
+            SG_TRY(av::check(av_interleaved_write_frame(output_.get(), packet_.get()),
+                             "write a packet"));
         }
     }
 
@@ -181,7 +193,9 @@ class FilmWriter {
 
 }  // namespace
 
-Status write_film(const FilmFormat& format, const std::string& path, const std::function<void(double)>& progress) {
+Status write_film(const FilmFormat& format,
+                  const std::string& path,
+                  const std::function<void(double)>& progress) {
     av::route_log();
     return FilmWriter(format).write(path, progress);
 }

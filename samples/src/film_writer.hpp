@@ -1,11 +1,11 @@
 #pragma once
 
-#include "film.hpp"
-
 #include <functional>
 #include <string>
 
 #include <base/result.hpp>
+
+#include "film.hpp"
 
 namespace sg::samples {
 

@@ -34,7 +34,8 @@ void fill_row(Picture& picture, int y, int from, int to, Colour colour) {
     from = std::clamp(from, 0, picture.width) & ~1;
     to = std::clamp(to, 0, picture.width) & ~1;
     if (from >= to) return;
-    std::fill_n(picture.luma.begin() + std::ptrdiff_t{y} * picture.width + from, to - from, colour.y);
+    std::fill_n(
+        picture.luma.begin() + std::ptrdiff_t{y} * picture.width + from, to - from, colour.y);
     if (y % 2 != 0) return;
     const auto chroma = std::ptrdiff_t{y / 2} * (picture.width / 2) + from / 2;
     std::fill_n(picture.blue.begin() + chroma, (to - from) / 2, colour.u);
@@ -43,7 +44,8 @@ void fill_row(Picture& picture, int y, int from, int to, Colour colour) {
 
 }  // namespace
 
-Picture::Picture(int picture_width, int picture_height) : width(picture_width), height(picture_height) {
+Picture::Picture(int picture_width, int picture_height)
+    : width(picture_width), height(picture_height) {
     const auto pixels = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
     luma.resize(pixels);
     blue.resize(pixels / 4);
@@ -71,7 +73,9 @@ void fill_disc(Picture& picture, int x, int y, int radius, Colour colour) {
     }
 }
 
-int text_dots(std::string_view text) { return static_cast<int>(text.size()) * (kGlyphColumns + 1) - 1; }
+int text_dots(std::string_view text) {
+    return static_cast<int>(text.size()) * (kGlyphColumns + 1) - 1;
+}
 
 void draw_text(Picture& picture, int x, int y, int dot, std::string_view text, Colour colour) {
     for (const char character : text) {

@@ -8,7 +8,8 @@
 
 namespace sg::samples {
 
-/// One 8-bit 4:2:0 picture, BT.709 limited range; planes without padding. Width and height are even.
+/// One 8-bit 4:2:0 picture, BT.709 limited range; planes without padding. Width and height are
+/// even.
 struct Picture {
     Picture(int picture_width, int picture_height);
 
@@ -31,7 +32,8 @@ void fill(Picture& picture, Colour colour);
 /// Clipped to the picture; positions and sizes are rounded to even numbers.
 void fill_box(Picture& picture, int x, int y, int width, int height, Colour colour);
 void fill_disc(Picture& picture, int x, int y, int radius, Colour colour);
-/// Digits, colon and full stop in a dot font; each dot is `dot` pixels wide. Other characters leave a gap.
+/// Digits, colon and full stop in a dot font; each dot is `dot` pixels wide. Other characters leave
+/// a gap.
 void draw_text(Picture& picture, int x, int y, int dot, std::string_view text, Colour colour);
 /// Columns of dots that draw_text() needs.
 [[nodiscard]] int text_dots(std::string_view text);

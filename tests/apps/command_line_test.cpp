@@ -1,6 +1,4 @@
 #include "command_line.hpp"
-#include "completion.hpp"
-#include "job_builder.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -10,6 +8,9 @@
 
 #include <support/catch.hpp>
 #include <support/temp_folder.hpp>
+
+#include "completion.hpp"
+#include "job_builder.hpp"
 
 using namespace sg;
 using namespace sg::apps;
@@ -34,14 +35,19 @@ Leave left(std::vector<const char*> words) {
     return std::get<Leave>(result);
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
 TEST_CASE("transcode flags become options") {
-    const auto o = parsed<TranscodeOptions>({"transcode", "a.mov", "--set", "video.crf=21", "b.mov", "-o", "dir", "-p", "mobile",
-                                             "--set", "x=a=b", "--jobs", "3", "--resume", "--publish", "early", "--verify", "full",
-                                             "--strict", "0.5", "--memory-limit", "2G", "--stall-timeout", "2m", "--quality"});
+    const auto o = parsed<TranscodeOptions>(
+        {"transcode", "a.mov",    "--set",          "video.crf=21", "b.mov",           "-o",
+         "dir",       "-p",       "mobile",         "--set",        "x=a=b",           "--jobs",
+         "3",         "--resume", "--publish",      "early",        "--verify",        "full",
+         "--strict",  "0.5",      "--memory-limit", "2G",           "--stall-timeout", "2m",
+         "--quality"});
     CHECK(o.inputs == std::vector<std::string>{"a.mov", "b.mov"});
     CHECK(o.overrides == std::map<std::string, std::string>{{"video.crf", "21"}, {"x", "a=b"}});
     CHECK(o.output == "dir");
@@ -58,16 +64,19 @@ TEST_CASE("transcode flags become options") {
 }
 
 TEST_CASE("standard input is named by a dash") {
-    CHECK(parsed<TranscodeOptions>({"transcode", "-", "-o", "x"}).inputs == std::vector<std::string>{"-"});
+    CHECK(parsed<TranscodeOptions>({"transcode", "-", "-o", "x"}).inputs ==
+          std::vector<std::string>{"-"});
 }
 
 TEST_CASE("no-verify turns checking off") {
-    CHECK(parsed<TranscodeOptions>({"transcode", "a", "--no-verify"}).verify == engine::VerifyMode::kOff);
+    CHECK(parsed<TranscodeOptions>({"transcode", "a", "--no-verify"}).verify ==
+          engine::VerifyMode::kOff);
     CHECK(left({"transcode", "a", "--no-verify", "--verify", "full"}).code == ExitCode::kUsage);
 }
 
 TEST_CASE("flags only build a job document") {
-    const auto job = build_job(parsed<TranscodeOptions>({"transcode", "a.mov", "-o", "dir", "--strict", "0", "--quality"}));
+    const auto job = build_job(parsed<TranscodeOptions>(
+        {"transcode", "a.mov", "-o", "dir", "--strict", "0", "--quality"}));
     REQUIRE(job);
     CHECK(job->inputs.size() == 1);
     CHECK(job->output == "dir");
@@ -80,7 +89,8 @@ TEST_CASE("the other commands are understood") {
     CHECK(parsed<ProbeOptions>({"probe", "a", "--full", "--json"}).full);
     CHECK(parsed<PlanOptions>({"plan", "a", "--set", "video.crf=20"}).overrides.size() == 1);
     CHECK(parsed<VerifyOptions>({"verify", "out", "--full"}).mode == engine::VerifyMode::kFull);
-    CHECK(parsed<PresetsOptions>({"presets", "check", "x.yaml"}).action == PresetsOptions::Action::kCheck);
+    CHECK(parsed<PresetsOptions>({"presets", "check", "x.yaml"}).action ==
+          PresetsOptions::Action::kCheck);
     CHECK(parsed<PresetsOptions>({"presets", "list"}).action == PresetsOptions::Action::kList);
     CHECK(left({"--version"}).wants_version);
 }
@@ -88,7 +98,9 @@ TEST_CASE("the other commands are understood") {
 TEST_CASE("a wrong flag gets a suggestion and a hint in two lines") {
     const auto leave = left({"transcode", "a.mov", "--presset", "x"});
     CHECK(leave.code == ExitCode::kUsage);
-    CHECK(leave.text == "streamgate: unknown flag '--presset'; did you mean --preset?\nTry 'streamgate transcode --help'.\n");
+    CHECK(leave.text ==
+          "streamgate: unknown flag '--presset'; did you mean --preset?\nTry 'streamgate transcode "
+          "--help'.\n");
 }
 
 TEST_CASE("a flag that is cut short, swapped or far off is told apart") {
@@ -132,12 +144,26 @@ TEST_CASE("what cannot be is a usage error") {
 TEST_CASE("help shows groups, examples and exit codes") {
     const auto root = left({"--help"});
     CHECK(root.code == ExitCode::kSuccess);
-    for (const char* part : {"Streams", "Settings", "transcode", "probe", "plan", "verify", "presets", "completion", "Examples:",
+    for (const char* part : {"Streams",
+                             "Settings",
+                             "transcode",
+                             "probe",
+                             "plan",
+                             "verify",
+                             "presets",
+                             "completion",
+                             "Examples:",
                              "130 interrupted"}) {
         CHECK(contains(root.text, part));
     }
     const auto transcode = left({"transcode", "--help"}).text;
-    for (const char* part : {"What to make", "How to run", "Quality", "Diagnosis", "--in-process", "Examples:", "--resume"}) {
+    for (const char* part : {"What to make",
+                             "How to run",
+                             "Quality",
+                             "Diagnosis",
+                             "--in-process",
+                             "Examples:",
+                             "--resume"}) {
         CHECK(contains(transcode, part));
     }
     for (const char* command : {"probe", "plan", "verify", "presets", "completion"}) {
@@ -147,7 +173,8 @@ TEST_CASE("help shows groups, examples and exit codes") {
 }
 
 TEST_CASE("help fits a terminal of a hundred columns") {
-    for (const auto& words : std::vector<std::vector<const char*>>{{"--help"}, {"transcode", "--help"}, {"plan", "--help"}}) {
+    for (const auto& words : std::vector<std::vector<const char*>>{
+             {"--help"}, {"transcode", "--help"}, {"plan", "--help"}}) {
         const auto text = left(words).text;
         for (std::size_t at = 0; at < text.size();) {
             const auto end = std::min(text.find('\n', at), text.size());
@@ -163,7 +190,8 @@ TEST_CASE("completion scripts name every command, flag and preset") {
     for (const char* shell : {"bash", "zsh", "fish"}) {
         const auto script = completion_script(spec, shell);
         INFO(shell);
-        for (const char* word : {"transcode", "verify", "in-process", "stall-timeout", "web-hd", "schema"}) {
+        for (const char* word :
+             {"transcode", "verify", "in-process", "stall-timeout", "web-hd", "schema"}) {
             CHECK(contains(script, word));
         }
     }
@@ -176,8 +204,10 @@ TEST_CASE("bash completes commands, flags and values") {
     const auto out = folder / "out";
     std::ofstream(script) << completion_script(command_line_spec(), "bash");
     const auto complete = [&](const std::string& words, int at) {
-        const auto command = "bash -c 'source \"" + script.string() + "\"; COMP_WORDS=(" + words + "); COMP_CWORD=" +
-                             std::to_string(at) + "; _streamgate 2>/dev/null; echo \"${COMPREPLY[@]}\"' > \"" + out.string() + "\"";
+        const auto command = "bash -c 'source \"" + script.string() + "\"; COMP_WORDS=(" + words +
+                             "); COMP_CWORD=" + std::to_string(at) +
+                             "; _streamgate 2>/dev/null; echo \"${COMPREPLY[@]}\"' > \"" +
+                             out.string() + "\"";
         REQUIRE(std::system(command.c_str()) == 0);
         std::ifstream in(out);
         std::string line;

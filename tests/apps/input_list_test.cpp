@@ -23,12 +23,15 @@ std::string ndjson_error(const std::string& text) {
     return result.error().message;
 }
 
-void touch(const std::filesystem::path& path) { std::ofstream(path) << "x"; }
+void touch(const std::filesystem::path& path) {
+    std::ofstream(path) << "x";
+}
 
 }  // namespace
 
 TEST_CASE("a CSV list gives inputs with names and presets in any column order") {
-    const auto inputs = parse_csv_list("\xEF\xBB\xBFpreset,input,name\r\nmobile,a.mov,one\r\n,\"b, \"\"c\"\".mov\",\r\n\r\n", "l");
+    const auto inputs = parse_csv_list(
+        "\xEF\xBB\xBFpreset,input,name\r\nmobile,a.mov,one\r\n,\"b, \"\"c\"\".mov\",\r\n\r\n", "l");
     REQUIRE(inputs);
     REQUIRE(inputs->size() == 2);
     CHECK(inputs->at(0).uri == "a.mov");
@@ -45,7 +48,8 @@ TEST_CASE("the last line of a CSV list needs no line feed") {
 }
 
 TEST_CASE("a fault in a CSV list names file, line and what is accepted") {
-    CHECK(csv_error("") == "films.csv:1: the first line must name the columns: input[,name][,preset]");
+    CHECK(csv_error("") ==
+          "films.csv:1: the first line must name the columns: input[,name][,preset]");
     CHECK(csv_error("a.mov\n").find("films.csv:1: the first line") == 0);
     CHECK(csv_error("input,size\n").find("films.csv:1: column 'size' is not accepted here") == 0);
     CHECK(csv_error("input,input\n").find("accepted once each") != std::string::npos);
@@ -57,7 +61,10 @@ TEST_CASE("a fault in a CSV list names file, line and what is accepted") {
 }
 
 TEST_CASE("an NDJSON list gives inputs with overrides") {
-    const auto inputs = parse_ndjson_list("{\"input\":\"a.mov\",\"set\":{\"video.crf\":21,\"x\":\"y\"}}\n\n{\"input\":\"b\",\"name\":\"n\"}", "l");
+    const auto inputs = parse_ndjson_list(
+        "{\"input\":\"a.mov\",\"set\":{\"video.crf\":21,\"x\":\"y\"}}\n\n{\"input\":\"b\",\"name\":"
+        "\"n\"}",
+        "l");
     REQUIRE(inputs);
     REQUIRE(inputs->size() == 2);
     CHECK(inputs->at(0).overrides.at("video.crf") == "21");
@@ -66,9 +73,11 @@ TEST_CASE("an NDJSON list gives inputs with overrides") {
 }
 
 TEST_CASE("a fault in an NDJSON list names its line") {
-    CHECK(ndjson_error("{\"input\":\"a\"}\nnot json\n").find("films.ndjson:2: not a JSON object") == 0);
+    CHECK(ndjson_error("{\"input\":\"a\"}\nnot json\n").find("films.ndjson:2: not a JSON object") ==
+          0);
     CHECK(ndjson_error("{\"name\":\"a\"}") == "films.ndjson:1: 'input' is missing");
-    CHECK(ndjson_error("{\"input\":\"a\",\"rate\":\"1\"}").find("'rate' is not accepted") != std::string::npos);
+    CHECK(ndjson_error("{\"input\":\"a\",\"rate\":\"1\"}").find("'rate' is not accepted") !=
+          std::string::npos);
     CHECK(ndjson_error("{\"input\":5}").find("films.ndjson:1:") == 0);
 }
 
@@ -89,8 +98,10 @@ TEST_CASE("quoted globs are expanded, in order") {
     touch(folder / "a.mov");
     touch(folder / "c[1].mov");
     const auto base = folder.path().string();
-    CHECK(expand_globs({base + "/*.mov"}) == std::vector<std::string>{base + "/a.mov", base + "/b.mov", base + "/c[1].mov"});
+    CHECK(expand_globs({base + "/*.mov"}) ==
+          std::vector<std::string>{base + "/a.mov", base + "/b.mov", base + "/c[1].mov"});
     CHECK(expand_globs({base + "/c[1].mov"}) == std::vector<std::string>{base + "/c[1].mov"});
     CHECK(expand_globs({base + "/*.mkv", "-"}) == std::vector<std::string>{base + "/*.mkv", "-"});
-    CHECK(expand_globs({"shots/*.png", "f/%04d.png"}) == std::vector<std::string>{"shots/*.png", "f/%04d.png"});
+    CHECK(expand_globs({"shots/*.png", "f/%04d.png"}) ==
+          std::vector<std::string>{"shots/*.png", "f/%04d.png"});
 }

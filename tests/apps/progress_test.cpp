@@ -1,9 +1,3 @@
-#include "display.hpp"
-#include "progress_model.hpp"
-#include "summary.hpp"
-#include "terminal.hpp"
-#include "text_width.hpp"
-
 #include <csignal>
 #include <cstdlib>
 #include <string>
@@ -12,11 +6,18 @@
 
 #include <poll.h>
 #include <pty.h>
-#include <sys/ioctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+
 #include <support/catch.hpp>
+
+#include "display.hpp"
+#include "progress_model.hpp"
+#include "summary.hpp"
+#include "terminal.hpp"
+#include "text_width.hpp"
 
 using namespace sg;
 using namespace sg::apps;
@@ -36,7 +37,9 @@ std::string progress_data(int percent) {
            R"(,"fps":143.2,"speed":4.77,"eta_s":12,"bytes":14200000,"frames":100,"tasks_running":2})";
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
 
 // Up to the end, or until `last` was seen.
 std::string read_until(int fd, const std::string& last) {
@@ -51,7 +54,9 @@ std::string read_until(int fd, const std::string& last) {
     }
     return text;
 }
-std::string read_all(int fd) { return read_until(fd, {}); }
+std::string read_all(int fd) {
+    return read_until(fd, {});
+}
 
 }  // namespace
 
@@ -62,13 +67,16 @@ TEST_CASE("a line tells name, stage, percent, speed, time left, rate and bytes")
     (void)model.apply(event("film.mov", "progress", progress_data(52)));
     const auto lines = progress_lines(model, {100, false, true}, 10);
     REQUIRE(lines.size() == 1);
-    for (const char* part : {"film.mov", "encode", "█", " 52 %", "4.77x", "ETA    0:12", "143 fps", "14.2 MB"}) CHECK(contains(lines[0], part));
+    for (const char* part :
+         {"film.mov", "encode", "█", " 52 %", "4.77x", "ETA    0:12", "143 fps", "14.2 MB"})
+        CHECK(contains(lines[0], part));
 }
 
 TEST_CASE("a line is never wider than the terminal, whatever its width and the name") {
     use_unicode_widths();
     ProgressModel model(2);
-    (void)model.apply(event("映画-映画-映画-映画-映画-映画-\x1b[2J.mov", "progress", progress_data(100)));
+    (void)model.apply(
+        event("映画-映画-映画-映画-映画-映画-\x1b[2J.mov", "progress", progress_data(100)));
     (void)model.apply(event("b", "progress", progress_data(7)));
     for (std::size_t columns = 2; columns < 200; ++columns) {
         for (const auto& line : progress_lines(model, {columns, false, true}, 10)) {
@@ -81,8 +89,12 @@ TEST_CASE("a line is never wider than the terminal, whatever its width and the n
 
 TEST_CASE("more inputs than rows are counted in the last line") {
     ProgressModel model(50);
-    for (int i = 0; i < 50; ++i) (void)model.apply(event("film" + std::to_string(i), "input.started", "{}"));
-    (void)model.apply(event("film0", "input.finished", R"({"ok":true,"duration_s":10,"wall_s":5,"speed":2,"folder":"out/film0"})"));
+    for (int i = 0; i < 50; ++i)
+        (void)model.apply(event("film" + std::to_string(i), "input.started", "{}"));
+    (void)model.apply(
+        event("film0",
+              "input.finished",
+              R"({"ok":true,"duration_s":10,"wall_s":5,"speed":2,"folder":"out/film0"})"));
     (void)model.apply(event("film1", "input.failed", R"({"code":"bad_data","message":"broken"})"));
     const auto lines = progress_lines(model, {80, false, false}, 5);
     REQUIRE(lines.size() == 5);
@@ -91,7 +103,8 @@ TEST_CASE("more inputs than rows are counted in the last line") {
 
 TEST_CASE("events whose data is not what was promised do no harm") {
     ProgressModel model(1);
-    for (const char* data : {"", "[]", "null", "{\"percent\":\"x\"}", "{\"percent\":1e9}", "{", "{\"stage\":5}"}) {
+    for (const char* data :
+         {"", "[]", "null", "{\"percent\":\"x\"}", "{\"percent\":1e9}", "{", "{\"stage\":5}"}) {
         (void)model.apply(event("a", "progress", data));
         (void)model.apply(event("a", "stage", data));
         (void)model.apply(event("a", "task.failed", data));
@@ -112,14 +125,20 @@ TEST_CASE("without a terminal there is a line at each stage and each tenth") {
         const auto display = make_plain_display(ends[1], 1);
         display->on_event(event("film.mov", "stage", R"({"stage":"probe"})"));
         display->on_event(event("film.mov", "stage", R"({"stage":"encode"})"));
-        for (int percent = 0; percent <= 100; ++percent) display->on_event(event("film.mov", "progress", progress_data(percent)));
-        display->on_event(event("film.mov", "input.finished", R"({"ok":true,"duration_s":24,"wall_s":5,"speed":4.8,"folder":"out"})"));
+        for (int percent = 0; percent <= 100; ++percent)
+            display->on_event(event("film.mov", "progress", progress_data(percent)));
+        display->on_event(
+            event("film.mov",
+                  "input.finished",
+                  R"({"ok":true,"duration_s":24,"wall_s":5,"speed":4.8,"folder":"out"})"));
     }
     ::close(ends[1]);
     const auto text = read_all(ends[0]);
     ::close(ends[0]);
     CHECK(std::count(text.begin(), text.end(), '\n') == 13);
-    CHECK(contains(text, "film.mov: probe\nfilm.mov: encode\nfilm.mov: encode 10 %, 143 fps, 4.77x, ETA 0:12, 14.2 MB\n"));
+    CHECK(contains(text,
+                   "film.mov: probe\nfilm.mov: encode\nfilm.mov: encode 10 %, 143 fps, 4.77x, ETA "
+                   "0:12, 14.2 MB\n"));
     CHECK(contains(text, "done film.mov: 0:24 in 5.0 s (4.80x) -> out\n"));
     CHECK_FALSE(contains(text, "\x1b"));
 }
@@ -160,7 +179,10 @@ TEST_CASE("on a terminal lines are redrawn in place and ended inputs stay above"
             display->on_event(event("b.mov", "progress", progress_data(20)));
             char seen = 0;
             good = good && ::read(go_on[0], &seen, 1) == 1;
-            display->on_event(event("a.mov", "input.finished", R"({"ok":true,"duration_s":24,"wall_s":5,"speed":4.8,"folder":"out"})"));
+            display->on_event(
+                event("a.mov",
+                      "input.finished",
+                      R"({"ok":true,"duration_s":24,"wall_s":5,"speed":4.8,"folder":"out"})"));
             display->finish();
         }
         ::_exit(good ? 0 : 1);
@@ -177,7 +199,8 @@ TEST_CASE("on a terminal lines are redrawn in place and ended inputs stay above"
     INFO(text);
     CHECK(WIFEXITED(status));
     CHECK(WEXITSTATUS(status) == 0);
-    // Three lines (two inputs and the total), then up over what they take when wrapped at 40 columns.
+    // Three lines (two inputs and the total), then up over what they take when wrapped at 40
+    // columns.
     CHECK(contains(text, "a.mov"));
     CHECK(contains(text, "0 of 2 done"));
     CHECK(contains(text, "\x1b[7A\r\x1b[J"));
@@ -221,9 +244,19 @@ TEST_CASE("the summary shows figures, repairs, notes and how to watch") {
     bad.error = {Errc::kBadData, "open bad.mov: it is empty"};
 
     const auto text = summary_text(run);
-    for (const char* part : {"RENDITION", "1920x1080", "4.0 Mbit/s", "5.1 Mbit/s", "41.23 dB", "0.9877", "(4.00x real time)", "CPU 11.0 s",
-                             "repaired: 2 gaps", "note: 4k left out", "bad.mov: failed (probe): open bad.mov: it is empty",
-                             "ffplay 'out dir/index.m3u8'", "1 of 2 inputs made"}) {
+    for (const char* part : {"RENDITION",
+                             "1920x1080",
+                             "4.0 Mbit/s",
+                             "5.1 Mbit/s",
+                             "41.23 dB",
+                             "0.9877",
+                             "(4.00x real time)",
+                             "CPU 11.0 s",
+                             "repaired: 2 gaps",
+                             "note: 4k left out",
+                             "bad.mov: failed (probe): open bad.mov: it is empty",
+                             "ffplay 'out dir/index.m3u8'",
+                             "1 of 2 inputs made"}) {
         INFO(part);
         CHECK(contains(text, part));
     }

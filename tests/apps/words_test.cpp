@@ -1,10 +1,10 @@
-#include "quantities.hpp"
-#include "table.hpp"
-#include "text_width.hpp"
-
 #include <string>
 
 #include <support/catch.hpp>
+
+#include "quantities.hpp"
+#include "table.hpp"
+#include "text_width.hpp"
 
 using namespace sg;
 using namespace sg::apps;
