@@ -6,6 +6,13 @@
 #include <support/catch.hpp>
 #include <transcoders/encoder_settings.hpp>
 
+#if defined(__SANITIZE_ADDRESS__)
+/// x265 does not free the copies of strings in its parameters.
+extern "C" const char* __lsan_default_suppressions() {
+    return "leak:libx265\nleak:libSvtAv1Enc\n";
+}
+#endif
+
 namespace sg::test {
 namespace {
 

@@ -79,6 +79,17 @@ TEST_CASE("what an encoder makes is decoded to the same frames with the same tim
     }
 }
 
+TEST_CASE("a chunk of one frame is one key packet") {
+    for (const auto codec : kCodecs) {
+        DYNAMIC_SECTION(std::string(media::codec_name(codec))) {
+            const auto encoded = test::encode_gradient(test::small_encoder(codec), 50, 1);
+            REQUIRE(encoded.packets.size() == 1);
+            CHECK(encoded.packets.front().key());
+            CHECK(encoded.packets.front().pts() == 50);
+        }
+    }
+}
+
 TEST_CASE("an encoder that gets another number of frames than planned fails") {
     auto options = test::small_encoder(CodecId::kH264);
     options.expected_frames = 10;
