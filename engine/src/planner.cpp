@@ -1,10 +1,10 @@
-#include <engine/planner.hpp>
-
-#include "plan_parts.hpp"
-
 #include <algorithm>
 
 #include <fmt/format.h>
+
+#include <engine/planner.hpp>
+
+#include "plan_parts.hpp"
 
 namespace sg::engine {
 namespace {
@@ -19,7 +19,9 @@ std::int64_t longest_segment_ms(const pipeline::Plan& plan) {
     std::int64_t longest = 0;
     const auto add = [&](const std::vector<std::int64_t>& borders, std::int64_t timescale) {
         for (std::size_t i = 1; i < borders.size(); ++i) {
-            longest = std::max(longest, media::mul_div(borders[i] - borders[i - 1], 1000, timescale, Rounding::kUp));
+            longest = std::max(
+                longest,
+                media::mul_div(borders[i] - borders[i - 1], 1000, timescale, Rounding::kUp));
         }
     };
     for (const auto& r : plan.video.renditions) add(r.borders, r.timescale);
@@ -39,15 +41,20 @@ Status plan_packaging(Planning& p) {
     packaging.target_ms = longest_segment_ms(p.plan);
     if (packaging.hls_ts) {
         const auto refuse = [&](const std::string& rendition, media::CodecId codec) {
-            return Error{Errc::kUnsupported,
-                         fmt::format("plan {}: rendition {} is {}, which players do not take in MPEG-TS; leave hls-ts out of packaging.formats or choose another codec",
-                                     p.facts.name, rendition, media::codec_name(codec))};
+            return Error{
+                Errc::kUnsupported,
+                fmt::format("plan {}: rendition {} is {}, which players do not take in MPEG-TS; "
+                            "leave hls-ts out of packaging.formats or choose another codec",
+                            p.facts.name,
+                            rendition,
+                            media::codec_name(codec))};
         };
         for (const auto& r : p.plan.video.renditions) {
-            if (r.codec != media::CodecId::kH264 && r.codec != media::CodecId::kHevc) return refuse(r.name, r.codec);
+            if (r.codec != media::CodecId::kH264) return refuse(r.name, r.codec);
         }
         for (const auto& r : p.plan.audio) {
-            if (r.codec == media::CodecId::kOpus || r.codec == media::CodecId::kFlac) return refuse(r.name, r.codec);
+            if (r.codec == media::CodecId::kOpus || r.codec == media::CodecId::kFlac)
+                return refuse(r.name, r.codec);
         }
     }
     return {};
@@ -57,16 +64,52 @@ void note_repairs(Planning& p) {
     for (const auto& repair : p.index.repairs) {
         p.note("source_repair", p.facts.name, fmt::format("{} (x{})", repair.text, repair.count));
     }
-    if (p.index.truncated) p.note("truncated", p.facts.name, "the source ends before its announced end; what is there is used");
+    if (p.index.truncated)
+        p.note("truncated",
+               p.facts.name,
+               "the source ends before its announced end; what is there is used");
+}
+
+bool wants_only_copies(const presets::Preset& preset) {
+    const auto& video = preset.video;
+    return std::all_of(video.ladder.begin(), video.ladder.end(), [&](const presets::Rung& r) {
+        return r.codec.value_or(video.codec) == presets::VideoCodec::kCopy;
+    });
+}
+
+/// The share that the preset puts up with, of the track with the most frames; at least one where
+/// any are.
+std::int64_t errors_allowed(const Planning& p) {
+    std::int64_t most = p.video_index != nullptr ? p.video_index->frames : 0;
+    for (const auto* s : p.audio) most = std::max(most, p.index.audio_stream(s->index)->packets);
+    return media::mul_div(
+        most, p.preset.limits.max_decode_errors_percent_x100, 10'000, Rounding::kUp);
 }
 
 }  // namespace
+
+void set_origin(Planning& p, std::int64_t origin_ns) {
+    p.origin_ns = origin_ns;
+    auto epochs = p.index.timeline.epochs();
+    for (auto& e : epochs) e.shift_ns -= origin_ns;
+    p.plan.source.timeline = pipeline::TimelineMap(std::move(epochs));
+}
+
+Status check_duration(const Planning& p, std::int64_t duration_ns) {
+    const auto most = p.preset.limits.max_duration_ms;
+    if (duration_ns / 1'000'000 <= most) return {};
+    return Error{Errc::kLimit,
+                 fmt::format("plan {}: it lasts {} s, over the limit of {} s (limits.max_duration)",
+                             p.facts.name,
+                             duration_ns / 1'000'000'000,
+                             most / 1000)};
+}
 
 Result<pipeline::Plan> make_plan(const ingest::SourceFacts& facts,
                                  const Index& index,
                                  const pipeline::SourceIdentity& identity,
                                  const presets::Preset& preset) {
-    Planning p{facts, index, preset, {}, nullptr, nullptr, {}, {}, 0, {}, 1};
+    Planning p{facts, index, preset};
     p.plan.source.identity = identity;
     p.plan.source.demuxer = index.demuxer;
     p.plan.source.seek = index.seek;
@@ -77,102 +120,28 @@ Result<pipeline::Plan> make_plan(const ingest::SourceFacts& facts,
     SG_TRY(choose_streams(p));
     if (p.video != nullptr) {
         bool copied = false;
-        if (preset.video.codec == presets::VideoCodec::kCopy) {
+        if (wants_only_copies(preset)) {
             SG_TRY_ASSIGN(copied, plan_copied_video(p));
         }
         if (!copied) SG_TRY(plan_encoded_video(p));
     } else {
-        plan_audio_only_borders(p);
+        SG_TRY(plan_audio_only_borders(p));
     }
     SG_TRY(plan_audio(p));
+    if (p.plan.video.renditions.empty() && p.plan.audio.empty()) {
+        return Error{
+            Errc::kUnsupported,
+            fmt::format("plan {}: no rendition of preset {} fits it", facts.name, preset.name)};
+    }
     SG_TRY(plan_packaging(p));
     note_repairs(p);
 
     auto& plan = p.plan;
     plan.segment_count = static_cast<std::int64_t>(p.borders.size()) - 1;
-    plan.duration_ns = media::mul_div(p.borders.back(), 1'000'000'000, p.border_timescale, Rounding::kNearest);
-    if (plan.duration_ns / 1'000'000 > preset.limits.max_duration_ms) {
-        return Error{Errc::kLimit,
-                     fmt::format("plan {}: it lasts {} s, over the limit of {} s (limits.max_duration)",
-                                 facts.name, plan.duration_ns / 1'000'000'000, preset.limits.max_duration_ms / 1000)};
-    }
-    std::int64_t units = p.video_index != nullptr ? p.video_index->frames : 0;
-    for (const auto* s : p.audio) units += index.audio_stream(s->index)->packets;
-    plan.decode_errors_allowed = media::mul_div(units, preset.limits.max_decode_errors_percent_x100, 10'000, Rounding::kDown);
+    plan.duration_ns =
+        media::mul_div(p.borders.back(), 1'000'000'000, p.border_timescale, Rounding::kNearest);
+    plan.decode_errors_allowed = errors_allowed(p);
     return std::move(p.plan);
-}
-
-Estimate estimate(const pipeline::Plan& plan, int jobs) {
-    // Nanoseconds of one processor for a pixel, from runs of the benchmark; a guess for display, never part of a plan.
-    const auto cost = [](media::CodecId codec) {
-        switch (codec) {
-            case media::CodecId::kHevc: return 60.0;
-            case media::CodecId::kAv1: return 45.0;
-            case media::CodecId::kVp9: return 50.0;
-            default: return 12.0;
-        }
-    };
-    Estimate e;
-    const double seconds = static_cast<double>(plan.duration_ns) / 1e9;
-    for (const auto& r : plan.video.renditions) {
-        if (r.mode == pipeline::RenditionMode::kCopy) continue;
-        const double frames = seconds * r.frame_rate.as_double();
-        e.cpu_seconds += frames * static_cast<double>(r.width * r.height) * cost(r.codec) * 1e-9;
-        // Capped CRF stays well under its cap on most material.
-        e.bytes += static_cast<std::int64_t>(seconds * static_cast<double>(r.encoder.max_bitrate) * 0.6 / 8);
-    }
-    if (plan.video.source_stream >= 0) {
-        const double frames = seconds * plan.video.grid.rate.as_double();
-        e.cpu_seconds += frames * static_cast<double>(plan.video.source_width * plan.video.source_height) * 3.5e-9;
-    }
-    for (const auto& r : plan.audio) {
-        if (r.mode == pipeline::RenditionMode::kCopy) continue;
-        e.cpu_seconds += seconds * 0.012 * static_cast<double>(std::max<std::int64_t>(r.channels, 1)) / 2;
-        e.bytes += static_cast<std::int64_t>(seconds * static_cast<double>(r.encoder.max_bitrate) / 8);
-    }
-    e.wall_seconds = e.cpu_seconds / std::max(1, jobs);
-    return e;
-}
-
-std::string describe(const pipeline::Plan& plan) {
-    std::string out = fmt::format("plan      {}\npreset    {}\nduration  {:.3f} s in {} segments of at most {} ms\n",
-                                  plan.digest().substr(0, 16), plan.preset, static_cast<double>(plan.duration_ns) / 1e9, plan.segment_count, plan.packaging.target_ms);
-    std::string formats;
-    const auto add = [&](bool on, const char* name) {
-        if (on) formats += (formats.empty() ? "" : ", ") + std::string(name);
-    };
-    add(plan.packaging.hls_cmaf, "HLS (CMAF)");
-    add(plan.packaging.hls_ts, "HLS (TS)");
-    add(plan.packaging.dash, "DASH");
-    add(plan.packaging.single_file, "single files");
-    out += "packaging " + formats + "\n\nrenditions\n";
-    for (const auto& r : plan.video.renditions) {
-        if (r.mode == pipeline::RenditionMode::kCopy) {
-            out += fmt::format("  {:<14} {:<5} {}x{} copied from stream {}\n", r.name, media::codec_name(r.codec), r.width, r.height, r.source_stream);
-            continue;
-        }
-        out += fmt::format("  {:<14} {:<5} {}x{} at {:.3f} fps, GOP {} frames, at most {} kbit/s, {}, from {}\n",
-                           r.name, media::codec_name(r.codec), r.width, r.height, r.frame_rate.as_double(), r.encoder.gop_frames, r.encoder.max_bitrate / 1000, r.encoder.name,
-                           r.scale_from >= 0 ? plan.video.renditions[static_cast<std::size_t>(r.scale_from)].name : plan.video.branches[static_cast<std::size_t>(r.branch)].name);
-    }
-    for (const auto& r : plan.audio) {
-        out += fmt::format("  {:<14} {:<5} {} Hz, {} channel(s), {} ({}){}{}\n",
-                           r.name, media::codec_name(r.codec), r.sample_rate, r.channels, r.label, r.language,
-                           r.mode == pipeline::RenditionMode::kCopy ? fmt::format(", copied from stream {}", r.source_stream) : fmt::format(", {} kbit/s", r.encoder.max_bitrate / 1000),
-                           r.is_default ? ", default" : "");
-    }
-    if (!plan.video.chunks.empty()) {
-        out += "\nchunks\n";
-        for (std::size_t i = 0; i < plan.video.chunks.size(); ++i) {
-            const auto& c = plan.video.chunks[i];
-            out += fmt::format("  {:>4}  segments {}-{}, frames {}-{}\n", i, c.first_segment + 1, c.first_segment + c.segments, c.first_frame, c.first_frame + c.frames - 1);
-        }
-    }
-    if (!plan.notes.empty()) {
-        out += "\nwhy\n";
-        for (const auto& n : plan.notes) out += fmt::format("  {:<20} {}: {}\n", n.code, n.subject, n.reason);
-    }
-    return out;
 }
 
 }  // namespace sg::engine

@@ -479,7 +479,7 @@ Result<EncoderSettings> vp9(const EncoderRequest& request, const AVCodec* codec)
     options.set("tile-rows", 0);
     options.set("frame-parallel", 0);
     options.set("row-mt", request.threads.value_or(1) > 1 ? 1 : 0);
-    if (!request.tune.empty()) options.set("tune-content", request.tune);
+    if (!request.tune.empty()) options.set("tune", request.tune);
     SG_TRY(add_extra(request, codec, options, false));
     EncoderSettings out;
     out.options = std::move(options).finish("");
