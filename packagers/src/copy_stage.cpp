@@ -111,7 +111,10 @@ Result<Flow> CopyStage::take(media::Packet packet, pipeline::Emit& out) {
             native->pts = media::rescale(pts, media::kNanoseconds, {1, s.timescale}, Rounding::kNearest);
             native->duration = media::rescale(packet.duration(), media::kNanoseconds, {1, s.timescale}, Rounding::kNearest);
         }
-        native->dts = AV_NOPTS_VALUE;  // decode times follow from presentation times
+        // Decode times follow from presentation times; only how far they lead is kept.
+        if (packet.dts() != media::kNoTime) {
+            native->dts = native->pts - media::rescale(pts - packet.dts(), media::kNanoseconds, {1, s.timescale}, Rounding::kNearest);
+        }
         return send(std::move(packet), out);
     }
 

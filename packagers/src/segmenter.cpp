@@ -2,6 +2,8 @@
 
 #include <packagers/cmaf_init.hpp>
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace sg::packagers {
@@ -78,7 +80,10 @@ formats::InitTrack init_track(const SegmenterConfig& config, const media::Stream
 Result<formats::CodecConfig> codec_config(const media::StreamInfo& info, std::span<const std::byte> first_sample) {
     SG_TRY_ASSIGN(const auto codec, packaged_codec(info.codec));
     const auto from = described_by_first_sample(info.codec) ? first_sample : std::span<const std::byte>(info.extradata);
-    return formats::make_codec_config(codec, from);
+    auto config = formats::make_codec_config(codec, from);
+    // An av1C may leave the sequence header to the stream.
+    if (!config && config.error().code == Errc::kAgain) config = formats::make_codec_config(codec, first_sample);
+    return config;
 }
 
 Segmenter::Segmenter(SegmenterConfig config, SegmentSink& sink) : config_(std::move(config)), sink_(sink) {}
@@ -104,13 +109,22 @@ Result<Flow> Segmenter::process(int /*port*/, Item item, pipeline::Emit& /*out*/
     return Flow::kContinue;
 }
 
-Status Segmenter::start_track(std::span<const std::byte> first_sample) {
+/// Pictures may be decoded this much before they are shown. Known from the bitstream, else from the first packet.
+std::int64_t Segmenter::decode_lead(const formats::CodecConfig& codec, const media::Packet& first) const {
+    if (!formats::is_video(codec.codec)) return 0;
+    if (codec.video.reorder_depth >= 0 && config_.sample_duration > 0) return codec.video.reorder_depth * config_.sample_duration;
+    if (first.pts() == media::kNoTime || first.dts() == media::kNoTime) return 0;
+    return std::max<std::int64_t>(0, media::rescale(first.pts() - first.dts(), info_->timebase, {1, config_.timescale}, media::Rounding::kUp));
+}
+
+Status Segmenter::start_track(const media::Packet& first) {
     if (info_ == nullptr) return Error{Errc::kInternal, "segmenter: a packet before its stream's start"};
-    auto config = codec_config(*info_, first_sample);
+    auto config = codec_config(*info_, first.data());
     if (!config) return config.error().within("rendition " + config_.track.rendition);
     CmafTrackConfig writer;
     writer.annex_b = config->from_annex_b;
     writer.layout.offset = config_.offset;
+    writer.layout.decode_lead = decode_lead(*config, first);
     auto track = init_track(config_, *info_, *config);
     writer.codec = track.config;
     SG_TRY_ASSIGN(auto init, make_cmaf_init(track, config_.offset));
@@ -126,7 +140,7 @@ Status Segmenter::start_track(std::span<const std::byte> first_sample) {
 }
 
 Status Segmenter::add(const media::Packet& packet) {
-    if (!writer_) SG_TRY(start_track(packet.data()));
+    if (!writer_) SG_TRY(start_track(packet));
     const auto ticks = [&](std::int64_t t) { return media::rescale(t, info_->timebase, {1, config_.timescale}, media::Rounding::kNearest); };
     SampleView sample;
     sample.data = packet.data();

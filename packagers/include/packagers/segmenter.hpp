@@ -52,7 +52,8 @@ class Segmenter final : public pipeline::Stage {
   private:
     Segmenter(SegmenterConfig config, SegmentSink& sink);
 
-    [[nodiscard]] Status start_track(std::span<const std::byte> first_sample);
+    [[nodiscard]] std::int64_t decode_lead(const formats::CodecConfig& codec, const media::Packet& first) const;
+    [[nodiscard]] Status start_track(const media::Packet& first);
     [[nodiscard]] Status add(const media::Packet& packet);
     [[nodiscard]] Status close_segment();
     [[nodiscard]] Status finish();
