@@ -1,7 +1,5 @@
 #include <engine/index.hpp>
 
-#include <media_av/libav.hpp>
-
 #include <algorithm>
 #include <chrono>
 #include <optional>
@@ -14,7 +12,9 @@
 
 #include "index_audio.hpp"
 #include "index_clock.hpp"
+#include "index_record.hpp"
 #include "index_seek.hpp"
+#include "index_tables.hpp"
 #include "index_video.hpp"
 
 namespace sg::engine {
@@ -22,40 +22,6 @@ namespace {
 
 using media::kNoTime;
 using media::MediaType;
-
-std::uint32_t little_endian(const std::uint8_t* p) {
-    return static_cast<std::uint32_t>(p[0]) | static_cast<std::uint32_t>(p[1]) << 8 | static_cast<std::uint32_t>(p[2]) << 16 |
-           static_cast<std::uint32_t>(p[3]) << 24;
-}
-
-IndexRecord to_record(const ingest::TimedReader::TimedPacket& timed, const ingest::StreamFacts& facts) {
-    const auto& packet = timed.packet;
-    const auto ns = [&](std::int64_t ticks) {
-        // The same rounding as TimelineMap, so that both agree to the nanosecond.
-        return media::rescale(ticks, facts.timebase, media::kNanoseconds, media::Rounding::kDown);
-    };
-    IndexRecord r;
-    r.stream = packet.stream();
-    r.pts = packet.pts();
-    r.dts = packet.dts();
-    r.pts_ns = ns(r.pts);
-    r.time_ns = r.dts != kNoTime ? ns(r.dts) : r.pts_ns;
-    r.duration_ns = ns(packet.duration());
-    r.position = packet.position();
-    r.bytes = static_cast<std::int64_t>(packet.bytes());
-    r.key = packet.key();
-    r.idr = timed.idr;
-    r.discard = (packet.native()->flags & AV_PKT_FLAG_DISCARD) != 0;
-    r.filled = timed.filled;
-    r.second_field = timed.second_field;
-    std::size_t size = 0;
-    const auto* skip = av_packet_get_side_data(packet.native(), AV_PKT_DATA_SKIP_SAMPLES, &size);
-    if (skip != nullptr && size >= 10) {
-        r.skip_samples = little_endian(skip);
-        r.drop_samples = little_endian(skip + 4);
-    }
-    return r;
-}
 
 struct Trackers {
     std::vector<std::optional<VideoTracker>> video;
@@ -137,35 +103,11 @@ IndexClock make_clock(const ingest::SourceFacts& facts) {
     return IndexClock(facts.streams.size(), !fixed, broadcast);
 }
 
-}  // namespace
-
-const VideoIndex* Index::video_stream(int stream) const {
-    const auto found = std::find_if(video.begin(), video.end(), [&](const VideoIndex& v) { return v.stream == stream; });
-    return found != video.end() ? &*found : nullptr;
-}
-
-const AudioIndex* Index::audio_stream(int stream) const {
-    const auto found = std::find_if(audio.begin(), audio.end(), [&](const AudioIndex& a) { return a.stream == stream; });
-    return found != audio.end() ? &*found : nullptr;
-}
-
-Result<Index> build_index(ingest::MediaInput& input, const IndexOptions& options) {
+Status scan(ingest::TimedReader& reader, const IndexOptions& options, IndexClock& clock, Trackers& trackers) {
     using Clock = std::chrono::steady_clock;
+    auto& input = reader.input();
     const auto& facts = input.facts();
-    Index index;
-    index.identity = facts.identity;
-    index.demuxer = facts.demuxer;
-    Trackers trackers(facts, options);
-    IndexClock clock = make_clock(facts);
-    std::vector<int> streams;
-    for (const auto& s : facts.streams) {
-        if (s.is_playable_video() || s.type == MediaType::kAudio) streams.push_back(s.index);
-    }
-    input.select(streams);
-    input.set_stop(options.stop);
-    ingest::TimedReader reader(input);
     SG_TRY(reader.seek({}, pipeline::SeekMethod::kScan, -1));
-
     std::vector<IndexRecord> decided;
     std::int64_t packets = 0;
     auto last_report = Clock::now();
@@ -188,13 +130,46 @@ Result<Index> build_index(ingest::MediaInput& input, const IndexOptions& options
             const auto now = Clock::now();
             if (now - last_report > std::chrono::milliseconds(100)) {
                 last_report = now;
-                options.progress(input.position(), facts.bytes);
+                options.progress(std::min(input.position(), facts.bytes), facts.bytes);
             }
         }
     }
     clock.finish(decided);
     for (const auto& record : decided) trackers.add(record);
+    return {};
+}
 
+}  // namespace
+
+const VideoIndex* Index::video_stream(int stream) const {
+    const auto found = std::find_if(video.begin(), video.end(), [&](const VideoIndex& v) { return v.stream == stream; });
+    return found != video.end() ? &*found : nullptr;
+}
+
+const AudioIndex* Index::audio_stream(int stream) const {
+    const auto found = std::find_if(audio.begin(), audio.end(), [&](const AudioIndex& a) { return a.stream == stream; });
+    return found != audio.end() ? &*found : nullptr;
+}
+
+Result<Index> build_index(ingest::MediaInput& input, const IndexOptions& options) {
+    const auto& facts = input.facts();
+    Index index;
+    index.identity = facts.identity;
+    index.demuxer = facts.demuxer;
+    Trackers trackers(facts, options);
+    IndexClock clock = make_clock(facts);
+    std::vector<int> streams;
+    for (const auto& s : facts.streams) {
+        if (s.is_playable_video() || s.type == MediaType::kAudio) streams.push_back(s.index);
+    }
+    input.select(streams);
+    input.set_stop(options.stop);
+    ingest::TimedReader reader(input);
+    bool done = false;
+    if (facts.bytes >= options.tables_from_bytes) {
+        SG_TRY_ASSIGN(done, records_from_tables(reader, streams, [&](const IndexRecord& r) { trackers.add(r); }));
+    }
+    if (!done) SG_TRY(scan(reader, options, clock, trackers));
     index.timeline = pipeline::TimelineMap(clock.epochs());
     index.jumps = clock.jumps();
     for (auto& t : trackers.video) {

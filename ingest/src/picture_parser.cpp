@@ -35,7 +35,7 @@ struct PictureParser::State {
 
     /// True for a NAL unit type of an IDR (ISO/IEC 14496-10 table 7-1: 5; ISO/IEC 23008-2 table 7-1: 19, 20); false at the first
     /// other slice.
-    [[nodiscard]] bool starts_idr(std::span<const std::byte> data) const {
+    [[nodiscard]] bool starts_idr(std::span<const std::byte> data, std::size_t missing) const {
         const bool hevc = codec == media::CodecId::kHevc;
         for (int i = 0; i < kMaxUnits && !data.empty(); ++i) {
             std::span<const std::byte> unit;
@@ -45,9 +45,9 @@ struct PictureParser::State {
                 for (std::size_t b = 0; b < length_bytes; ++b)
                     length = length << 8 | std::to_integer<std::size_t>(data[b]);
                 data = data.subspan(length_bytes);
-                if (length == 0 || length > data.size()) return false;
-                unit = data.first(length);
-                data = data.subspan(length);
+                if (length == 0 || length > data.size() + missing || data.empty()) return false;
+                unit = data.first(std::min(length, data.size()));
+                data = data.subspan(unit.size());
             } else {
                 constexpr std::byte kCode[3] = {std::byte{0}, std::byte{0}, std::byte{1}};
                 const auto at = std::search(data.begin(), data.end(), std::begin(kCode), std::end(kCode));
@@ -103,11 +103,16 @@ void PictureParser::reset() {
     if (state_->parser) state_->open();
 }
 
+bool PictureParser::starts_idr(const media::Packet& packet, std::size_t whole_bytes) const {
+    const bool nal = state_->codec == media::CodecId::kH264 || state_->codec == media::CodecId::kHevc;
+    return !nal || state_->starts_idr(packet.data(), whole_bytes - std::min(whole_bytes, packet.bytes()));
+}
+
 PictureParser::Picture PictureParser::parse(const media::Packet& packet) {
     auto& s = *state_;
     Picture picture;
     const bool nal = s.codec == media::CodecId::kH264 || s.codec == media::CodecId::kHevc;
-    picture.idr = packet.key() && (!nal || s.starts_idr(packet.data()));
+    picture.idr = packet.key() && (!nal || s.starts_idr(packet.data(), 0));
     if (!s.parser || packet.bytes() == 0) return picture;
     std::uint8_t* out = nullptr;
     int out_size = 0;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include <engine/index.hpp>
 #include <ingest/source.hpp>
@@ -256,6 +257,46 @@ TEST_CASE("a film of key frames only has a short list of them") {
     CHECK(index.video.front().frames == 250);
     CHECK(index.video.front().key_frames_thinned);
     CHECK(index.video.front().key_frames.size() < 30);
+}
+
+TEST_CASE("the sample tables of an MP4 tell what its payload tells") {
+    test::TempFolder folder;
+    test::ClipOptions clip;
+    clip.video[0].seconds = 30;
+    clip.audio[0].seconds = 30;
+    clip.video[0].gop = 50;
+    const auto both = [&](const std::filesystem::path& path) {
+        std::string texts[2];
+        for (const bool tables : {false, true}) {
+            ingest::OpenOptions options;
+            options.path = path;
+            auto input = ingest::MediaInput::open(std::move(options));
+            REQUIRE(input);
+            IndexOptions index_options;
+            index_options.tables_from_bytes = tables ? 0 : std::numeric_limits<std::int64_t>::max();
+            const auto index = build_index(**input, index_options);
+            REQUIRE(index);
+            texts[tables ? 1 : 0] = to_json(*index);
+        }
+        CHECK(texts[0] == texts[1]);
+    };
+    both(test::make_clip(folder / "plain.mp4", clip));
+    clip.video[0].b_frames = 3;
+    clip.audio[0].start_s = 0.4;
+    both(test::make_clip(folder / "late.mp4", clip));
+    clip.video[0].options = {{"x264-params", "scenecut=0:bframes=3:open-gop=1"}};
+    clip.start_s = 3;
+    both(test::make_clip(folder / "open.mov", clip));
+    clip.video[0].encoder = "libx265";
+    clip.video[0].options.clear();
+    both(test::make_clip(folder / "hevc.mp4", clip));
+    clip.audio[0].encoder = "pcm_s16le";
+    both(test::make_clip(folder / "pcm.mov", clip));
+    clip.video.clear();
+    clip.audio[0].encoder = "aac";
+    both(test::make_clip(folder / "sound.m4a", clip));
+    clip.muxer_options = {{"movflags", "frag_keyframe+empty_moov"}};
+    both(test::make_clip(folder / "fragmented.mp4", clip));
 }
 
 TEST_CASE("sound alone is indexed") {

@@ -126,6 +126,8 @@ struct IndexOptions {
     std::int64_t max_key_frames = 2'000'000;
     std::int64_t max_packets = 500'000'000;
     std::int64_t max_read_errors = 1000;
+    /// MP4 and MOV files of at least this size are indexed by their sample tables, without reading the payload.
+    std::int64_t tables_from_bytes = std::int64_t{16} << 20;
 };
 
 /// Reads the whole source once, without decoding; leaves it at its end. kBadData when nothing playable is in it.

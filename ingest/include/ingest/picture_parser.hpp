@@ -3,6 +3,7 @@
 #include <media/packet.hpp>
 #include <media/stream_info.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -26,6 +27,8 @@ class PictureParser {
     PictureParser& operator=(PictureParser&&) noexcept;
 
     [[nodiscard]] Picture parse(const media::Packet& packet);
+    /// Whether a key packet of `whole_bytes` is an IDR picture, of which `packet` holds at least the front.
+    [[nodiscard]] bool starts_idr(const media::Packet& packet, std::size_t whole_bytes) const;
     /// Forgets what came before: after a seek.
     void reset();
 
