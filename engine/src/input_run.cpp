@@ -121,7 +121,8 @@ std::optional<process::Task> InputRun::next_task() {
         }
         work.folder = *folder;
     } else {
-        work.folder = presentation_folder();
+        // Quality is measured on the CMAF segments, whatever is published of them.
+        work.folder = work.kind == TaskKind::kQuality ? work_->stage() : presentation_folder();
     }
     return make_task(std::move(work));
 }
@@ -159,6 +160,14 @@ process::Task InputRun::make_task(Work work) {
     return task;
 }
 
+/// Frames tell how far encoding is; without video to encode samples do, else the bytes of a copy.
+bool InputRun::measures_progress(TaskKind kind) const {
+    if (phase_ != Phase::kEncoding) return true;
+    if (!plan_.video.chunks.empty()) return kind == TaskKind::kVideo;
+    const bool encodes_audio = std::any_of(plan_.audio.begin(), plan_.audio.end(), [](const auto& r) { return r.mode == RenditionMode::kEncode; });
+    return encodes_audio ? kind == TaskKind::kAudio : kind == TaskKind::kCopy;
+}
+
 void InputRun::on_progress(std::string_view task, std::string_view payload) {
     const auto message = json::parse(payload, nullptr, false);
     if (message.is_discarded()) return;
@@ -166,7 +175,8 @@ void InputRun::on_progress(std::string_view task, std::string_view payload) {
         if (auto status = journal_segment(std::string(payload)); !status) fail(status.error());
         return;
     }
-    if (!progress_.task_progress(std::string(task), message)) return;
+    const auto at = running_.find(std::string(task));
+    if (at == running_.end() || !progress_.task_progress(at->first, message, measures_progress(at->second.kind))) return;
     if (auto data = progress_.report(false)) reporter_.emit("progress", setup_.name, *data);
 }
 

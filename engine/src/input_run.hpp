@@ -79,6 +79,7 @@ class InputRun {
     [[nodiscard]] Status finish_publishing();
     [[nodiscard]] bool retry(const Work& work, const Error& error);
 
+    [[nodiscard]] bool measures_progress(TaskKind kind) const;
     void enter(Phase phase, const char* stage);
     void fail(const Error& error);
     void finish();

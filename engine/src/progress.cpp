@@ -23,14 +23,14 @@ void Progress::task_finished(const std::string& task, std::int64_t units) {
     done_ += units;
 }
 
-bool Progress::task_progress(const std::string& task, const nlohmann::json& message) {
+bool Progress::task_progress(const std::string& task, const nlohmann::json& message, bool counts) {
     if (!message.is_object() || !message.contains("done")) return false;
     const auto number = [&](const char* key) {
         const auto at = message.find(key);
         return at != message.end() && at->is_number_integer() ? std::max<std::int64_t>(0, at->get<std::int64_t>()) : 0;
     };
-    running_[task] = {number("done"), number("bytes")};
-    if (total_ == 0) total_ = number("total");
+    running_[task] = {counts ? number("done") : 0, number("bytes")};
+    if (total_ == 0 && counts) total_ = number("total");
     return true;
 }
 

@@ -21,8 +21,8 @@ class Progress {
     void already_done(std::int64_t units) { done_before_ += units; }
     void task_finished(const std::string& task, std::int64_t units);
     void task_failed(const std::string& task) { running_.erase(task); }
-    /// False when the payload is not a plain progress message.
-    bool task_progress(const std::string& task, const nlohmann::json& message);
+    /// `counts`: its units are the stage's; else only its bytes are added. False when the message is not one of progress.
+    bool task_progress(const std::string& task, const nlohmann::json& message, bool counts);
 
     /// Frames in a unit and seconds of media in all units: for fps and speed.
     void set_media(bool frames, double seconds) {

@@ -21,7 +21,9 @@ Status TaskMeter::advance(std::int64_t units, std::int64_t bytes) {
 Result<pipeline::Flow> MeterStage::process(int /*port*/, pipeline::Item item, pipeline::Emit& out) {
     if (pipeline::carries_media(item)) {
         const auto bytes = static_cast<std::int64_t>(pipeline::item_bytes(item));
-        SG_TRY(meter_.advance(units_ == kBytes ? bytes : units_, units_ != 0 ? bytes : 0));
+        // Only what an encoder or a source gave is output; decoded frames are not.
+        const bool packet = std::holds_alternative<media::Packet>(item);
+        SG_TRY(meter_.advance(units_ == kBytes ? bytes : units_, packet ? bytes : 0));
     }
     return out.emit(0, std::move(item));
 }

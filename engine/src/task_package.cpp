@@ -2,6 +2,7 @@
 #include "single_file.hpp"
 #include "task.hpp"
 #include "task_meter.hpp"
+#include "ts_presentation.hpp"
 
 #include <base/file.hpp>
 
@@ -65,6 +66,7 @@ Result<std::string> run_package_task(const TaskRequest& request, TaskContext& co
         SG_TRY_ASSIGN(const auto single, join_segments(request.stage / name, to, track, copied));
         result["single_files"].push_back({{"rendition", name}, {"name", single.name}, {"index_offset", single.index_offset}, {"index_bytes", single.index_bytes}, {"media_offset", single.media_offset}});
     }
+    if (wanted.hls_ts) SG_TRY(write_ts_presentation(request.stage, request.folder, plan, tracks, copied));
     return result.dump();
 }
 
