@@ -11,7 +11,7 @@
 #include <presets/document.hpp>
 #include <presets/loader.hpp>
 
-#include "help_text.hpp"
+#include "help_page.hpp"
 #include "quantities.hpp"
 
 namespace sg::apps {
@@ -72,15 +72,12 @@ void add_set(CLI::App* command, std::vector<std::string>& into) {
 Parser::Parser() {
     app.name("streamgate");
     app.set_help_flag("-h,--help", "Show this and exit");
-    app.get_formatter()->column_width(32);
     app.add_flag("--version", version, "Show the version, and those of the media libraries");
-    app.add_option("--log-level", log_level, "What is logged on standard error")
+    app.add_option("--log-level", log_level, "Least important log lines shown (default: warn)")
         ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
-        ->type_name("LEVEL")
-        ->capture_default_str();
+        ->type_name("LEVEL");
     app.require_subcommand(0, 1);
     app.fallthrough(false);
-    app.footer(std::string(help_footer("")));
     add_transcode();
     add_probe();
     add_plan();
@@ -95,12 +92,12 @@ CLI::App* Parser::add_command(const std::string& group,
     auto* command = app.add_subcommand(name, description);
     command->group(group);
     command->set_help_flag("-h,--help", "Show this and exit");
-    command->footer(std::string(help_footer(name)));
     if (name != "completion") {
-        command->add_option("--log-level", log_level, "What is logged on standard error")
+        command
+            ->add_option(
+                "--log-level", log_level, "Least important log lines shown (default: warn)")
             ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
-            ->type_name("LEVEL")
-            ->group("Diagnosis");
+            ->type_name("LEVEL");
     }
     return command;
 }
@@ -154,13 +151,15 @@ void Parser::add_transcode() {
         ->group("How to run");
     c->add_flag("--overwrite", o.overwrite, "Replace what the folder already publishes")
         ->group("How to run");
-    c->add_option("--memory-limit", memory_limit, "Of one task: 2G, 1500M")
+    c->add_option("--memory-limit", memory_limit, "Of one task, for example 2G (default: none)")
         ->type_name("SIZE")
         ->group("How to run");
-    c->add_option("--stall-timeout", stall_timeout, "End a task that is silent for so long: 120s")
+    c->add_option(
+         "--stall-timeout", stall_timeout, "End a task that is silent for so long (default: 120s)")
         ->type_name("TIME")
         ->group("How to run");
-    c->add_option("--open-timeout", open_timeout, "How long a pipe may stay silent at first: 10s")
+    c->add_option(
+         "--open-timeout", open_timeout, "How long a pipe may stay silent at first (default: 10s)")
         ->type_name("TIME")
         ->group("How to run");
 
@@ -184,9 +183,8 @@ void Parser::add_probe() {
 void Parser::add_plan() {
     auto* c = add_command("Streams", "plan", "Show what transcode would make of a file, and why");
     c->add_option("input", plan.input, "A file")->type_name("INPUT")->required();
-    c->add_option("-p,--preset", plan.preset, "Preset by name, or a file")
+    c->add_option("-p,--preset", plan.preset, "Preset by name, or a file (default: web-hd)")
         ->type_name("NAME|FILE")
-        ->capture_default_str()
         ->group("What to make");
     add_set(c, plan_set);
     c->add_option("-j,--jobs", plan.jobs, "Tasks at once, for the estimate")
@@ -231,45 +229,77 @@ void Parser::add_completion() {
         ->required();
 }
 
-Leave usage_error(const std::string& text, const CLI::App* command) {
-    const auto name = command == nullptr ? std::string() : command->get_name() + " ";
+// "streamgate presets show"
+std::string path_of(const CLI::App& command) {
+    const auto* parent = command.get_parent();
+    return parent == nullptr ? command.get_name() : path_of(*parent) + " " + command.get_name();
+}
+
+Leave usage_error(const std::string& text, const CLI::App& command) {
     return {ExitCode::kUsage,
-            fmt::format("streamgate: {}\nTry 'streamgate {}--help'.\n", text, name),
+            fmt::format("streamgate: {}\nTry '{} --help'.\n", text, path_of(command)),
             false};
 }
 
+ArgumentSpec argument_of(const CLI::Option& option) {
+    ArgumentSpec argument{option.get_type_name(), option.get_description(), option.get_required()};
+    argument.name.resize(std::min(argument.name.find(':'), argument.name.size()));
+    if (option.get_items_expected_max() > 1) argument.name += "...";
+    return argument;
+}
+
+std::vector<std::string> choices_of(const std::string& flag) {
+    if (flag == "--preset") return preset_names();
+    if (flag == "--log-level") return {"trace", "debug", "info", "warn", "error", "off"};
+    if (flag == "--verify") return {"quick", "full", "off"};
+    if (flag == "--publish") return {"early", "end"};
+    return {};
+}
+
+FlagSpec flag_of(const CLI::Option& option) {
+    FlagSpec flag;
+    for (const auto& name : option.get_lnames()) flag.names.push_back("--" + name);
+    for (const auto& name : option.get_snames()) flag.names.push_back("-" + name);
+    flag.description = option.get_description();
+    flag.group = option.get_group();
+    flag.takes_value = option.get_items_expected_max() > 0;
+    if (flag.takes_value) {
+        // The library appends what its checks accept.
+        flag.value = option.get_type_name();
+        flag.value.resize(std::min(flag.value.find(':'), flag.value.size()));
+    }
+    flag.takes_file = flag.value == kFileType || flag.value == "DIR";
+    flag.choices = choices_of(flag.names.front());
+    return flag;
+}
+
 CommandSpec spec_of(const CLI::App& app) {
-    CommandSpec spec{app.get_name(), app.get_description(), {}, {}, {}};
+    CommandSpec spec;
+    spec.name = app.get_name();
+    spec.description = app.get_description();
+    spec.group = app.get_group();
     for (const auto* option : app.get_options()) {
         if (option->get_positional()) {
-            if (app.get_name() == "completion") spec.argument_choices = {"bash", "zsh", "fish"};
-            continue;
+            spec.arguments.push_back(argument_of(*option));
+        } else {
+            spec.flags.push_back(flag_of(*option));
         }
-        FlagSpec flag;
-        for (const auto& name : option->get_lnames()) flag.names.push_back("--" + name);
-        for (const auto& name : option->get_snames()) flag.names.push_back("-" + name);
-        flag.description = option->get_description();
-        flag.takes_value = option->get_items_expected_max() > 0;
-        const auto type = option->get_type_name();
-        flag.takes_file = type.starts_with(kFileType) || type.starts_with("DIR");
-        if (flag.names.front() == "--preset") flag.choices = preset_names();
-        if (flag.names.front() == "--log-level") {
-            flag.choices = {"trace", "debug", "info", "warn", "error", "off"};
-        }
-        if (flag.names.front() == "--verify") flag.choices = {"quick", "full", "off"};
-        if (flag.names.front() == "--publish") flag.choices = {"early", "end"};
-        spec.flags.push_back(std::move(flag));
     }
     for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
         spec.commands.push_back(spec_of(*command));
     }
-    if (app.get_name() == "show") spec.argument_choices = preset_names();
+    if (spec.name == "show") spec.argument_choices = preset_names();
+    if (spec.name == "completion") spec.argument_choices = {"bash", "zsh", "fish"};
     return spec;
 }
 
 const CLI::App* deepest_command(const CLI::App& app) {
     const auto chosen = app.get_subcommands();
     return chosen.empty() ? &app : deepest_command(*chosen.front());
+}
+
+std::string help_of(const CLI::App& command) {
+    return help_page(spec_of(command), path_of(command));
 }
 
 const CommandSpec* spec_named(const CommandSpec& root, const std::string& name) {
@@ -417,19 +447,19 @@ std::variant<Invocation, Leave> parse_command_line(int argc, const char* const* 
     try {
         parser.app.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
-        return Leave{ExitCode::kSuccess, deepest_command(parser.app)->help(), false};
+        return Leave{ExitCode::kSuccess, help_of(*deepest_command(parser.app)), false};
     } catch (const CLI::ParseError& error) {
         const auto* command = deepest_command(parser.app);
         const auto unknown = explain_unknown_word(spec_of(parser.app), argc, argv);
         std::string text = unknown.empty() ? std::string(error.what()) : unknown;
         std::replace(text.begin(), text.end(), '\n', ' ');
-        return usage_error(text, command == &parser.app ? nullptr : command);
+        return usage_error(text, *command);
     }
     if (parser.version) return Leave{ExitCode::kSuccess, {}, true};
     const auto chosen = parser.app.get_subcommands();
-    if (chosen.empty()) return Leave{ExitCode::kUsage, parser.app.help(), false};
+    if (chosen.empty()) return Leave{ExitCode::kUsage, help_of(parser.app), false};
     auto taken = take_command(parser, *chosen.front());
-    if (!taken) return usage_error(taken.error().message, chosen.front());
+    if (!taken) return usage_error(taken.error().message, *chosen.front());
     return Invocation{std::move(taken).value(), level_from(parser.log_level)};
 }
 

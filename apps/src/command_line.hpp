@@ -12,15 +12,25 @@ namespace sg::apps {
 struct FlagSpec {
     std::vector<std::string> names;  ///< with dashes, long ones first
     std::string description;
+    std::string group;                 ///< heading in the help
+    std::string value;                 ///< "DIR"; empty when it takes none
     std::vector<std::string> choices;  ///< accepted values where they can be listed
     bool takes_value = false;
     bool takes_file = false;
 };
 
-/// The command line as data, for completion scripts and suggestions.
+struct ArgumentSpec {
+    std::string name;  ///< "INPUT..."
+    std::string description;
+    bool required = false;
+};
+
+/// The command line as data, for help, completion scripts and suggestions.
 struct CommandSpec {
     std::string name;
     std::string description;
+    std::string group;
+    std::vector<ArgumentSpec> arguments;
     std::vector<FlagSpec> flags;
     std::vector<CommandSpec> commands;
     std::vector<std::string> argument_choices;

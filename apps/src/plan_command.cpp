@@ -14,6 +14,7 @@
 #include "open_source.hpp"
 #include "quantities.hpp"
 #include "terminal.hpp"
+#include "text_width.hpp"
 
 namespace sg::apps {
 
@@ -43,7 +44,7 @@ ExitCode run_plan(const PlanOptions& options) {
             cost.wall_seconds,
             plan->canonical_json());
     } else {
-        text = engine::describe(*plan);
+        text = printable_lines(engine::describe(*plan));
         if (!text.ends_with('\n')) text += '\n';
         text += fmt::format("Estimate: {} in {} with {} tasks at once (CPU {}).",
                             bytes_text(cost.bytes),

@@ -10,6 +10,7 @@
 #include "commands.hpp"
 #include "open_source.hpp"
 #include "terminal.hpp"
+#include "text_width.hpp"
 
 namespace sg::apps {
 namespace {
@@ -17,10 +18,13 @@ namespace {
 Result<std::string> probe_text(const ProbeOptions& options) {
     SG_TRY_ASSIGN(const auto input, open_source(options.input));
     if (!options.full) {
-        return options.json ? ingest::to_json(input->facts()) : ingest::describe(input->facts());
+        return options.json ? ingest::to_json(input->facts())
+                            : printable_lines(ingest::describe(input->facts()));
     }
     SG_TRY_ASSIGN(const auto index, engine::build_index(*input, {}));
-    if (!options.json) return ingest::describe(input->facts()) + engine::describe(index);
+    if (!options.json) {
+        return printable_lines(ingest::describe(input->facts()) + engine::describe(index));
+    }
     auto document = nlohmann::ordered_json::parse(ingest::to_json(input->facts()));
     document["index"] = nlohmann::ordered_json::parse(engine::to_json(index));
     return document.dump(2);

@@ -83,6 +83,17 @@ std::string printable(std::string_view utf8) {
     return text;
 }
 
+std::string printable_lines(std::string_view utf8) {
+    std::string text;
+    while (true) {
+        const auto end = utf8.find('\n');
+        text += printable(utf8.substr(0, end));
+        if (end == std::string_view::npos) return text;
+        text += '\n';
+        utf8.remove_prefix(end + 1);
+    }
+}
+
 std::string fitted(std::string_view utf8, std::size_t columns) {
     const auto width = text_width(utf8);
     if (width <= columns) return std::string(utf8) + std::string(columns - width, ' ');

@@ -17,6 +17,9 @@ void use_unicode_widths();
 /// the terminal.
 [[nodiscard]] std::string printable(std::string_view utf8);
 
+/// The same for text of several lines.
+[[nodiscard]] std::string printable_lines(std::string_view utf8);
+
 /// Exactly `columns` wide: cut in the middle with "…" or padded with blanks at the end. For
 /// printable text.
 [[nodiscard]] std::string fitted(std::string_view utf8, std::size_t columns);

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <chrono>
 #include <string>
 
@@ -14,35 +13,6 @@
 #include "text_width.hpp"
 
 namespace sg::apps {
-namespace {
-
-std::string report_text(const std::string& location, const engine::VerifyReport& report) {
-    std::string text;
-    std::size_t failed = 0;
-    std::size_t warned = 0;
-    for (const auto& check : report.checks) {
-        if (check.ok) continue;
-        ++(check.warning ? warned : failed);
-        text += fmt::format("{} {}{}{}: {}\n",
-                            check.warning ? "warning" : "FAILED ",
-                            check.name,
-                            check.subject.empty() ? "" : " ",
-                            printable(check.subject),
-                            printable(check.detail));
-    }
-    text +=
-        fmt::format("{}: {}: {} checks, {} failed, {} warnings; {} segments, {} pictures decoded\n",
-                    printable(location),
-                    report.ok() ? "good" : "NOT good",
-                    report.checks.size(),
-                    failed,
-                    warned,
-                    report.segments,
-                    report.pictures_decoded);
-    return text;
-}
-
-}  // namespace
 
 ExitCode run_verify(const VerifyOptions& options) {
     auto signals = process::StopSignals::install(process::StopSignals::Second::kExit);
@@ -64,7 +34,7 @@ ExitCode run_verify(const VerifyOptions& options) {
         return complain(ExitCode::kNothingRead, report.error().message);
     }
     const auto text =
-        options.json ? report->to_json() + "\n" : report_text(options.location, *report);
+        options.json ? report->to_json() + "\n" : printable_lines(engine::describe(*report));
     if (!write_text(STDOUT_FILENO, text)) return ExitCode::kSomeFailed;
     return report->ok() ? ExitCode::kSuccess : ExitCode::kSomeFailed;
 }

@@ -113,7 +113,7 @@ TEST_CASE("a flag that is cut short, swapped or far off is told apart") {
 TEST_CASE("a wrong command gets a suggestion") {
     CHECK(contains(left({"trancode", "a.mov"}).text, "did you mean transcode?"));
     CHECK(contains(left({"xyzzy"}).text, "there are: transcode, probe"));
-    CHECK(contains(left({"presets", "shwo", "x"}).text, "did you mean show?"));
+    CHECK(contains(left({"presets", "shw", "x"}).text, "did you mean show?"));
 }
 
 TEST_CASE("what cannot be is a usage error") {

@@ -64,6 +64,7 @@ TEST_CASE("a file name cannot steer the terminal") {
     CHECK(printable("ok \xc3\xa9") == "ok é");
     CHECK(printable("\xc0\x80") == "\uFFFD\uFFFD");
     CHECK(printable("\xc2\x9b") == "\uFFFD");
+    CHECK(printable_lines("a\x1b\nb\n") == "a\uFFFD\nb\n");
 }
 
 TEST_CASE("a table leaves out columns that nobody filled") {

@@ -1,7 +1,7 @@
-#include "help_text.hpp"
-
 #include <array>
 #include <utility>
+
+#include "help_page.hpp"
 
 namespace sg::apps {
 namespace {
@@ -59,8 +59,8 @@ constexpr std::string_view kCompletion = R"(Examples:
   streamgate completion fish > ~/.config/fish/completions/streamgate.fish
 )";
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kFooters{{
-    {"", kRoot},
+constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kExamples{{
+    {"streamgate", kRoot},
     {"transcode", kTranscode},
     {"probe", kProbe},
     {"plan", kPlan},
@@ -71,8 +71,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kFooters{
 
 }  // namespace
 
-std::string_view help_footer(std::string_view command) {
-    for (const auto& [name, text] : kFooters) {
+std::string_view help_examples(std::string_view command) {
+    for (const auto& [name, text] : kExamples) {
         if (name == command) return text;
     }
     return {};
