@@ -57,7 +57,6 @@ class JoinedFiles {
 
 Result<std::vector<fs::path>> files_of(const fs::path& folder, std::size_t segments) {
     std::error_code ec;
-    if (fs::exists(folder / "media.mp4", ec)) return std::vector<fs::path>{folder / "media.mp4"};
     std::vector<fs::path> files;
     for (fs::directory_iterator at(folder, ec), end; !ec && at != end; at.increment(ec)) {
         const auto name = at->path().filename().string();

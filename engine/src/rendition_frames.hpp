@@ -13,7 +13,7 @@ namespace sg::engine {
 /// Decodes a finished CMAF rendition of a folder from its first picture on. One thread.
 class RenditionFrames {
   public:
-    /// `folder` holds init-*.mp4 and seg-<n>.m4s, or media.mp4. `offset` is K in the rendition's timescale.
+    /// `folder` holds init-*.mp4 and seg-<n>.m4s. `offset` is K in the rendition's timescale.
     [[nodiscard]] static Result<std::unique_ptr<RenditionFrames>> open(const std::filesystem::path& folder, const pipeline::VideoRendition& rendition, std::int64_t offset);
     ~RenditionFrames();
 

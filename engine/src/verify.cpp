@@ -3,6 +3,7 @@
 #include "verify_read.hpp"
 
 #include <engine/verify.hpp>
+#include <media_av/check.hpp>
 
 #include <algorithm>
 
@@ -24,6 +25,11 @@ std::int64_t MeasuredStream::duration() const {
     return sum;
 }
 
+std::int64_t MeasuredStream::shown_end() const {
+    // Decode times lead by the same everywhere.
+    return segments.back().end() + segments.front().first_shown - segments.front().decode_time - edit_shift;
+}
+
 const MeasuredStream* Track::main_stream() const {
     for (const auto wanted : {StreamType::kVideo, StreamType::kAudio, StreamType::kOther}) {
         for (const auto& s : streams) {
@@ -42,6 +48,8 @@ std::vector<packagers::TimedBytes> Track::timed_bytes() const {
 }
 
 Result<VerifyReport> verify(const std::string& location, const VerifyOptions& options) {
+    // Damage is reported by us.
+    av::route_log();
     SG_TRY_ASSIGN(const auto opened, open_location(location, options.stop));
     Presentation presentation;
     CheckBook checks;

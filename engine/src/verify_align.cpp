@@ -18,8 +18,8 @@ struct Member {
     const MeasuredStream* stream = nullptr;
 
     [[nodiscard]] double seconds(std::int64_t ticks) const { return static_cast<double>(ticks) / stream->timescale; }
-    [[nodiscard]] double start(std::size_t i) const { return seconds(stream->segments[i].first_shown - stream->edit_shift); }
-    [[nodiscard]] double end() const { return seconds(stream->segments.back().end() + stream->segments.front().first_shown - stream->segments.front().decode_time - stream->edit_shift); }
+    [[nodiscard]] double start(std::size_t i) const { return seconds(stream->shown_start(i)); }
+    [[nodiscard]] double end() const { return seconds(stream->shown_end()); }
     [[nodiscard]] double frame() const { return seconds(stream->longest_sample); }
     /// The rounding of both clocks.
     [[nodiscard]] double tick_with(const Member& other) const { return 1.01 / stream->timescale + 1.01 / other.stream->timescale; }

@@ -60,7 +60,7 @@ class DashChecker {
     const mpd::Representation& rep_;
 };
 
-/// S@t is the earliest presentation time of a segment's media (ISO/IEC 23009-1 section 5.3.9.6), in CMAF also its decode time.
+/// S@t is the earliest presentation time of a segment's media (ISO/IEC 23009-1 section 5.3.9.6); some packagers give its decode time.
 void DashChecker::check_timeline() {
     const double tick = 1.0 / use_.timescale + 1.0 / stream_->timescale;
     const auto count = std::min(use_.timeline.size(), stream_->segments.size());
@@ -79,8 +79,8 @@ void DashChecker::check_timeline() {
         if (!segment.known) continue;
         const double slack = exact ? tick : manifest_seconds(named.duration) / 2;
         const double at = manifest_seconds(named.time);
-        const bool same = std::abs(at - stored_seconds(segment.decode_time)) <= slack || std::abs(at - stored_seconds(segment.first_shown - stream_->edit_shift)) <= slack;
-        expect(same, kind::kDashTimeline, [&] { return fmt::format("{}: the MPD's time is {} ({:.6f} s), its tfdt {} ({:.6f} s)", label, named.time, at, segment.decode_time, stored_seconds(segment.decode_time)); });
+        const bool same = std::abs(at - stored_seconds(segment.decode_time)) <= slack || std::abs(at - stored_seconds(stream_->shown_start(i))) <= slack;
+        expect(same, kind::kDashTimeline, [&] { return fmt::format("{}: the MPD says it starts at {} ({:.6f} s), its media at {} ({:.6f} s)", label, named.time, at, stream_->shown_start(i), stored_seconds(stream_->shown_start(i))); });
         if (!exact) continue;
         expect(std::abs(manifest_seconds(named.duration) - stored_seconds(segment.duration)) <= tick, kind::kDashTimeline,
                [&] { return fmt::format("{}: S@d says {:.6f} s, its samples last {:.6f} s", label, manifest_seconds(named.duration), stored_seconds(segment.duration)); });
@@ -108,8 +108,8 @@ void DashChecker::check_index() {
 void DashChecker::check_length() {
     if (dash_.mpd.dynamic || !stream_->complete()) return;
     const double frame = stored_seconds(stream_->longest_sample) + 0.001;
-    const double start = stored_seconds(stream_->segments.front().first_shown - stream_->edit_shift) - manifest_seconds(use_.offset);
-    const double end = stored_seconds(stream_->segments.back().end()) - manifest_seconds(use_.offset);
+    const double start = stored_seconds(stream_->shown_start(0)) - manifest_seconds(use_.offset);
+    const double end = stored_seconds(stream_->shown_end()) - manifest_seconds(use_.offset);
     const double period = static_cast<double>(use_.period_us) / 1e6;
     const bool video = stream_->type == StreamType::kVideo;
     // Audio begins with its priming.
@@ -118,9 +118,9 @@ void DashChecker::check_length() {
     expect(end <= period + frame, kind::kDashTimeline, [&] { return fmt::format("the period ends at {:.4f} s, its media at {:.4f} s", period, end); });
     if (dash_.mpd.max_segment_duration_us) {
         const double most = static_cast<double>(*dash_.mpd.max_segment_duration_us) / 1e6;
-        for (const auto& s : stream_->segments) {
-            if (stored_seconds(s.duration) > most + 0.001) expect(false, kind::kDashTimeline, [&] { return fmt::format("a segment lasts {:.4f} s, @maxSegmentDuration is {:.4f} s", stored_seconds(s.duration), most); });
-        }
+        std::int64_t longest = 0;
+        for (const auto& s : stream_->segments) longest = std::max(longest, s.duration);
+        expect(stored_seconds(longest) <= most + 0.001, kind::kDashTimeline, [&] { return fmt::format("a segment lasts {:.4f} s, @maxSegmentDuration is {:.4f} s", stored_seconds(longest), most); });
     }
 }
 
@@ -215,7 +215,7 @@ void check_dash(VerifyRun& run) {
             DashChecker(run, dash, use).check();
             const auto* stream = run.presentation.tracks[use.track].main_stream();
             known &= stream != nullptr && stream->complete();
-            if (known) end = std::max(end, static_cast<double>(stream->segments.back().end()) / stream->timescale - static_cast<double>(use.offset) / use.timescale);
+            if (known) end = std::max(end, static_cast<double>(stream->shown_end()) / stream->timescale - static_cast<double>(use.offset) / use.timescale);
         }
         if (!known || !dash.mpd.presentation_duration_us) continue;
         const double declared = static_cast<double>(*dash.mpd.presentation_duration_us) / 1e6;

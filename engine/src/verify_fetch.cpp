@@ -148,15 +148,20 @@ Result<Opened> find_manifests(Opened opened, const std::string& location, const 
         opened.manifests.push_back(given);
         return opened;
     }
+    std::optional<Error> trouble;
     for (const char* name : kManifestNames) {
         auto status = opened.fetcher->read(name, std::nullopt, kMaxManifestBytes, bytes);
         if (status) {
             opened.manifests.emplace_back(name);
-        } else if (status.error().code != Errc::kNotFound) {
-            return status.error();
+            continue;
         }
+        const auto code = status.error().code;
+        if (code == Errc::kCancelled || code == Errc::kTimeout) return status.error();
+        // Object stores say "forbidden" of what is not there: it counts only when nothing else is found.
+        if (code != Errc::kNotFound && !trouble) trouble = status.error();
     }
     if (opened.manifests.empty()) {
+        if (trouble) return *trouble;
         return Error{Errc::kNotFound, fmt::format("verify {}: there is no index.m3u8 and no manifest.mpd; give a folder that streamgate wrote, or the manifest itself", location)};
     }
     return opened;

@@ -98,6 +98,9 @@ struct MeasuredStream {
     [[nodiscard]] bool complete() const;  ///< every segment is known
     [[nodiscard]] std::int64_t samples() const;
     [[nodiscard]] std::int64_t duration() const;
+    /// When a segment's first sample is shown, and when the last segment's last one ends; edit list applied. Of known segments.
+    [[nodiscard]] std::int64_t shown_start(std::size_t segment) const { return segments[segment].first_shown - edit_shift; }
+    [[nodiscard]] std::int64_t shown_end() const;
 };
 
 /// One list of segments, however many manifests name it.

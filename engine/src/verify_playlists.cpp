@@ -32,6 +32,7 @@ class IframeChecker {
                 places_[t.segments[i].name].push_back({&t, i, t.segments[i].range ? t.segments[i].range->offset : 0});
             }
         }
+        for (auto& [name, places] : places_) std::stable_sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.offset < b.offset; });
     }
 
     void check();
@@ -52,11 +53,9 @@ class IframeChecker {
 std::optional<Place> IframeChecker::place_of(const SegmentRef& entry) const {
     const auto file = places_.find(entry.name);
     if (file == places_.end()) return std::nullopt;
-    std::optional<Place> best;
-    for (const auto& p : file->second) {
-        if (p.offset <= entry.range->offset) best = p;
-    }
-    return best;
+    const auto after = std::upper_bound(file->second.begin(), file->second.end(), entry.range->offset, [](std::uint64_t at, const Place& p) { return at < p.offset; });
+    if (after == file->second.begin()) return std::nullopt;
+    return *(after - 1);
 }
 
 std::optional<std::int64_t> IframeChecker::check_entry(const SegmentRef& entry) {

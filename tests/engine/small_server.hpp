@@ -1,0 +1,38 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <thread>
+
+#include <base/unique_fd.hpp>
+
+namespace sg::engine::test {
+
+/// An HTTP/1.1 server on a free port of the loopback, one connection at a time: files of a folder, with ranges.
+class SmallServer {
+  public:
+    enum class Manner {
+        kServe,
+        kSilent,   ///< takes connections and says nothing
+        kEndless,  ///< every object goes on for ever
+    };
+
+    SmallServer(std::filesystem::path folder, Manner manner);
+    ~SmallServer();
+    SmallServer(const SmallServer&) = delete;
+    SmallServer& operator=(const SmallServer&) = delete;
+
+    [[nodiscard]] std::string url() const;
+
+  private:
+    void run(std::stop_token stop);
+    void answer(int client, std::stop_token stop) const;
+
+    std::filesystem::path folder_;
+    Manner manner_;
+    UniqueFd listener_;
+    int port_ = 0;
+    std::jthread thread_;
+};
+
+}  // namespace sg::engine::test
