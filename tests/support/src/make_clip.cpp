@@ -75,7 +75,7 @@ void encode(AVCodecContext* encoder, const AVFrame* frame, int stream, std::vect
     }
 }
 
-void paint(AVFrame* frame, int n) {
+void paint(AVFrame* frame, int n, bool white) {
     const auto* format = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame->format));
     const int bytes = (format->comp[0].depth + 7) / 8;
     for (int plane = 0; plane < 4 && frame->data[plane] != nullptr; ++plane) {
@@ -85,7 +85,7 @@ void paint(AVFrame* frame, int n) {
         for (int y = 0; y < h; ++y) {
             auto* row = frame->data[plane] + static_cast<std::ptrdiff_t>(y) * frame->linesize[plane];
             for (int x = 0; x < w; ++x) {
-                const int value = luma ? 16 + (n * 4 + x / bytes + y / 2) % 200 : 128;
+                const int value = !luma ? 128 : white ? 235 : 16 + (n * 4 + x / bytes + y / 2) % 200;
                 row[x] = static_cast<std::uint8_t>(bytes == 1 ? value : x % 2 == 0 ? 0 : value >> (16 - format->comp[0].depth));
             }
         }
@@ -134,14 +134,20 @@ void add_video(const Muxer& muxer, const ClipVideo& clip, std::vector<Coded>& ou
     }
     const auto frames = listed ? static_cast<int>(clip.times_ms.size())
                                : static_cast<int>(std::lround(clip.seconds * clip.rate.as_double()));
+    const auto seconds_at = [&](int n) {
+        return listed ? static_cast<double>(clip.times_ms[static_cast<std::size_t>(n)]) / 1000 : n / clip.rate.as_double();
+    };
+    std::size_t flashes = 0;
     const std::size_t first = out.size();
     for (int n = 0; n < frames; ++n) {
+        const bool white = flashes < clip.flash_s.size() && seconds_at(n) > clip.flash_s[flashes] - 1e-6;
+        if (white) ++flashes;
         av::FramePtr frame(av_frame_alloc());
         frame->format = encoder->pix_fmt;
         frame->width = clip.width;
         frame->height = clip.height;
         must(av_frame_get_buffer(frame.get(), 0), "allocate a picture");
-        paint(frame.get(), n);
+        paint(frame.get(), n, white);
         frame->pts = listed ? clip.times_ms[static_cast<std::size_t>(n)] : n;
         if (clip.interlaced) av::set_frame_interlaced(frame.get(), true, true);
         encode(encoder.get(), frame.get(), stream->index, out);
@@ -175,6 +181,13 @@ void add_audio(const Muxer& muxer, const ClipAudio& clip, std::vector<Coded>& ou
 
     const int size = encoder->frame_size > 0 ? encoder->frame_size : 1024;
     const auto total = static_cast<std::int64_t>(std::llround(clip.seconds * clip.sample_rate));
+    const auto audible = [&](std::int64_t sample) {
+        constexpr double kBeep = 0.05;
+        const double at = static_cast<double>(sample) / clip.sample_rate;
+        return clip.beep_s.empty() || std::any_of(clip.beep_s.begin(), clip.beep_s.end(), [&](double from) {
+                   return at >= from - 1e-9 && at < from + kBeep - 1e-9;
+               });
+    };
     const std::size_t first = out.size();
     const int channels = encoder->ch_layout.nb_channels;
     for (std::int64_t at = 0; at < total; at += size) {
@@ -188,7 +201,7 @@ void add_audio(const Muxer& muxer, const ClipAudio& clip, std::vector<Coded>& ou
         for (int c = 0; c < channels; ++c) {
             for (int i = 0; i < frame->nb_samples; ++i) {
                 const double value =
-                    0.3 * std::sin(2 * std::numbers::pi * clip.frequency * static_cast<double>(at + i) / clip.sample_rate);
+                    (audible(at + i) ? 0.3 : 0.0) * std::sin(2 * std::numbers::pi * clip.frequency * static_cast<double>(at + i) / clip.sample_rate);
                 auto* data = frame->extended_data[planar ? c : 0];
                 const int slot = planar ? i : i * channels + c;
                 if (encoder->sample_fmt == AV_SAMPLE_FMT_S16) reinterpret_cast<std::int16_t*>(data)[slot] = static_cast<std::int16_t>(value * 32767);
@@ -218,6 +231,7 @@ void add_audio(const Muxer& muxer, const ClipAudio& clip, std::vector<Coded>& ou
 }  // namespace
 
 std::filesystem::path make_clip(const std::filesystem::path& path, const ClipOptions& options) {
+    av_log_set_level(AV_LOG_ERROR);
     Muxer muxer(path, options.format);
     std::vector<Coded> coded;
     for (const auto& video : options.video) add_video(muxer, video, coded);

@@ -32,6 +32,8 @@ struct ClipVideo {
     int matrix = 2;
     std::string language;
     int disposition = 0;  ///< AV_DISPOSITION_ flags
+    /// The first frame at or after each of these times (seconds of its own time) is white.
+    std::vector<double> flash_s;
     std::vector<std::pair<std::string, std::string>> options;
 };
 
@@ -45,6 +47,8 @@ struct ClipAudio {
     /// From (seconds of its own time), how long: packets that begin inside are left out.
     std::vector<std::pair<double, double>> gaps;
     double frequency = 440;
+    /// Silence but for 50 ms of the tone from each of these times (seconds of its own time).
+    std::vector<double> beep_s;
     std::string language;
     std::string title;
     int disposition = 0;
