@@ -71,7 +71,12 @@ std::string copy_obstacle(const Planning& p, const Track& t) {
     if (jumps) return "the source's clock jumps";
     // Silence can only be put in front of sound that is decoded.
     if (t.index.first_ns - p.origin_ns > 50 * kMillisecond) return "it starts late";
-    if (presentation_end_ns(p) - (t.index.end_ns - p.origin_ns) > kSecond) return "it ends early";
+    // A segment without a frame of it would be none.
+    const auto last_start =
+        media::mul_div(p.borders[p.borders.size() - 2], kSecond, p.border_timescale, Rounding::kUp);
+    const auto end = t.index.end_ns - p.origin_ns;
+    if (presentation_end_ns(p) - end > kSecond || end < last_start + 2 * longest_audio_frame_ns(p))
+        return "it ends early";
     return {};
 }
 

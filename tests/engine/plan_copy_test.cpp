@@ -252,3 +252,13 @@ TEST_CASE("a plan described for people names renditions, chunks and reasons") {
         CHECK(text.find(part) != std::string::npos);
     }
 }
+
+TEST_CASE("sound that does not reach a copy's last segment is encoded") {
+    AudioTrait brief;
+    brief.seconds = 12.02;
+    VideoTrait video;
+    video.seconds = 12.8;
+    const auto plan = planned(film(video, brief), preset("passthrough"));
+    REQUIRE(plan.segment_count == 3);
+    CHECK(plan.audio[0].mode == pipeline::RenditionMode::kEncode);
+}

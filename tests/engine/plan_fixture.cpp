@@ -266,7 +266,7 @@ void check_renditions(const Plan& plan) {
         const auto& from = all[static_cast<std::size_t>(r.scale_from)];
         CHECK(from.mode == RenditionMode::kEncode);
         CHECK(from.branch == r.branch);
-        CHECK(from.width * 2 >= r.width * 3);
+        CHECK(from.width >= r.width * 2);
         CHECK(r.frame_divisor % from.frame_divisor == 0);
     }
 }
