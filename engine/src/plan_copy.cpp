@@ -215,7 +215,7 @@ Result<bool> plan_copied_video(Planning& p) {
         p.note("long_gops",
                p.facts.name,
                fmt::format("segments are cut at the source's own IDR pictures and last up to {} ms",
-                           longest / kMillisecond));
+                           (longest + kMillisecond / 2) / kMillisecond));
     }
     if (const auto sound = first_audio_ns(p);
         sound != media::kNoTime && sound < p.origin_ns - kNoticed) {
