@@ -16,6 +16,7 @@
 #include <ingest/identity.hpp>
 
 #include "diagnose.hpp"
+#include "edit_facts.hpp"
 #include "file_io.hpp"
 #include "look.hpp"
 #include "read_facts.hpp"
@@ -301,6 +302,7 @@ Result<std::unique_ptr<MediaInput>> MediaInput::open(OpenOptions options) {
     }
     if (s.depth == Depth::kFull) {
         if (s.facts.demuxer.starts_with("mov,")) {
+            read_edit_facts(s.fd.get(), s.facts);
             const auto boxes = walk_boxes(s.fd.get(), s.size);
             if (boxes.missing_bytes > 0) s.damage.truncated = true;
             if (boxes.missing_bytes > 0)

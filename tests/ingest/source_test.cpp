@@ -63,6 +63,8 @@ TEST_CASE("facts of a plain film are told") {
     CHECK(audio->audio.layout == "stereo");
     CHECK(audio->audio.sample_rate == 48000);
     CHECK(audio->audio.frame_samples == 1024);
+    CHECK(audio->edits.present);
+    CHECK(audio->edits.skip_ns == Approx(1024.0 / 48000 * 1e9).margin(1e5));
     // The list of chapters is a track of its own in this container.
     for (const auto& w : facts.warnings) CHECK(w.code == "data_ignored");
     CHECK(to_json(facts).find("\"language_tag\": \"de\"") != std::string::npos);
