@@ -126,8 +126,9 @@ ExitCode exit_code_of(const engine::RunSummary& summary) {
     if (summary.cancelled) return ExitCode::kInterrupted;
     const auto& inputs = summary.inputs;
     if (std::ranges::all_of(inputs, &engine::InputSummary::ok)) return ExitCode::kSuccess;
-    return std::ranges::any_of(inputs, &engine::InputSummary::read) ? ExitCode::kSomeFailed
-                                                                    : ExitCode::kNothingRead;
+    const auto any_read = std::ranges::any_of(
+        inputs, [](const engine::InputSummary& i) { return i.read || i.output_refused; });
+    return any_read ? ExitCode::kSomeFailed : ExitCode::kNothingRead;
 }
 
 }  // namespace sg::apps

@@ -56,6 +56,7 @@ void InputRun::start() {
     reporter_.emit("input.started", setup_.name, {{"uri", setup_.input.uri}, {"folder", setup_.folder.string()}});
     enter(Phase::kPlanning, "open");
     auto status = take_output_folder();
+    summary_.output_refused = !status;
     if (status && phase_ != Phase::kDone) status = open_source();
     if (!status) {
         fail(status.error());
@@ -99,7 +100,10 @@ Status InputRun::open_source() {
     if (plain) {
         SG_TRY_ASSIGN(source_, ingest::open_local(setup_.input.uri, spool));
     }
-    SG_TRY_ASSIGN(work_, WorkFolder::open(setup_.folder));
+    auto work = WorkFolder::open(setup_.folder);
+    summary_.output_refused = !work;
+    if (!work) return std::move(work).error();
+    work_ = std::move(*work);
     if (!plain) {
         spool.folder = work_->path();
         spool.progress = [this](std::int64_t bytes) { reporter_.emit("progress", setup_.name, {{"stage", "spool"}, {"percent", 0}, {"bytes", bytes}}); };
@@ -156,6 +160,7 @@ process::Task InputRun::make_task(Work work) {
     task.progress_timeout = std::chrono::seconds(setup_.options.stall_seconds);
     task.memory_limit_bytes = static_cast<std::uint64_t>(setup_.options.memory_limit_bytes);
     log::debug("task_start id={}", task.id);
+    work.begun = std::chrono::steady_clock::now();
     running_.emplace(task.id, std::move(work));
     return task;
 }

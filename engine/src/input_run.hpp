@@ -61,6 +61,7 @@ class InputRun {
         std::int64_t chunk = -1;
         int attempt = 0;
         std::filesystem::path folder;
+        std::chrono::steady_clock::time_point begun;
     };
 
     [[nodiscard]] Status open_source();

@@ -49,6 +49,7 @@ struct InputSummary {
     std::filesystem::path folder;
     bool ok = false;
     bool read = false;  ///< the source could be opened as media
+    bool output_refused = false;  ///< its output folder cannot be used, so nothing is said about the source
     Error error;        ///< when not ok
     std::string stage;  ///< where it failed: "probe", "plan", "encode", "verify", "publish"
     std::string plan_digest;
