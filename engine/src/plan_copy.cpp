@@ -189,7 +189,7 @@ void add_others(Planning& p,
 
 Result<bool> plan_copied_video(Planning& p) {
     const auto refuse = [&](std::string reason) {
-        p.note("copy_refused", p.facts.name, std::move(reason) + "; it is encoded instead");
+        p.note("copy_refused", kSource, std::move(reason) + "; it is encoded instead");
         return false;
     };
     if (auto why = stream_obstacle(p, *p.video); !why.empty()) return refuse(std::move(why));
@@ -213,7 +213,7 @@ Result<bool> plan_copied_video(Planning& p) {
     const auto wanted = p.preset.packaging.segment_ms * kMillisecond;
     if (const auto longest = longest_of(times); longest > wanted + wanted / 4) {
         p.note("long_gops",
-               p.facts.name,
+               kSource,
                fmt::format("segments are cut at the source's own IDR pictures and last up to {} ms",
                            (longest + kMillisecond / 2) / kMillisecond));
     }
@@ -221,7 +221,7 @@ Result<bool> plan_copied_video(Planning& p) {
         sound != media::kNoTime && sound < p.origin_ns - kNoticed) {
         p.note(
             "audio_cut",
-            p.facts.name,
+            kSource,
             fmt::format("the first {} ms of sound come before the first picture and are left out",
                         (p.origin_ns - sound) / kMillisecond));
     }

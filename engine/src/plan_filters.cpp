@@ -32,15 +32,15 @@ void add_deinterlacer(Planning& p) {
     auto& filters = p.plan.video.source_filters;
     filters.insert(filters.end(), steps.begin(), steps.end());
     if (always) {
-        p.note("deinterlaced", p.facts.name, "the preset deinterlaces every picture");
+        p.note("deinterlaced", kSource, "the preset deinterlaces every picture");
     } else if (p.video->video.interlaced) {
         p.note(
             "deinterlaced",
-            p.facts.name,
+            kSource,
             fmt::format("the source is interlaced (field order {})", p.video->video.field_order));
     } else {
         p.note(
-            "deinterlaced", p.facts.name, "pictures that say they are interlaced are deinterlaced");
+            "deinterlaced", kSource, "pictures that say they are interlaced are deinterlaced");
     }
 }
 

@@ -93,7 +93,7 @@ std::int64_t branch_for(Planning& p, bool sdr_from_hdr) {
         branch.pixel_format = "yuv420p";
         branch.colour = sdr_colour();
         p.note("tone_mapped",
-               p.facts.name,
+               kSource,
                fmt::format("the source is {}; SDR renditions are tone-mapped to BT.709",
                            v.colour.pq() ? "HDR (PQ)" : "HDR (HLG)"));
     } else {
@@ -145,13 +145,13 @@ void describe_source(Planning& p) {
     video.rotation = v.rotation;
     if (v.rotation != 0)
         p.note("rotated",
-               p.facts.name,
+               kSource,
                fmt::format("the picture is turned by {} degrees clockwise, as players show it",
                            v.rotation));
-    if (v.flip) p.note("mirrored", p.facts.name, "the picture is mirrored, as players show it");
+    if (v.flip) p.note("mirrored", kSource, "the picture is mirrored, as players show it");
     if (v.sar.positive() && media::compare(v.sar, {1, 1}) != 0) {
         p.note("square_pixels",
-               p.facts.name,
+               kSource,
                media::compare(v.sar, video.source_sar) == 0
                    ? fmt::format("pixels of {}:{} are made square", v.sar.num, v.sar.den)
                    : fmt::format("a pixel shape of {}:{} cannot be meant and is ignored",
@@ -160,7 +160,7 @@ void describe_source(Planning& p) {
     }
     if (v.has_dolby_vision && v.dolby_vision.compatibility_id == 0) {
         p.note("dolby_vision",
-               p.facts.name,
+               kSource,
                fmt::format("Dolby Vision profile {} has no picture for other players; its colours "
                            "will be wrong",
                            v.dolby_vision.profile));

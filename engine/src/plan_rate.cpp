@@ -85,7 +85,7 @@ Rational source_rate(Planning& p) {
     const auto& index = *p.video_index;
     if (!index.frame_rate.positive()) {
         p.note("rate_unknown",
-               p.facts.name,
+               kSource,
                fmt::format("there is only one picture; it is shown at {} frames a second",
                            text_of(kStillRate)));
         return kStillRate;
@@ -93,7 +93,7 @@ Rational source_rate(Planning& p) {
     if (index.constant_rate) return usable(index.frame_rate);
     const auto rate = steady_rate(index);
     p.note("rate_made_constant",
-           p.facts.name,
+           kSource,
            fmt::format("the frame rate varies ({:.3f} on average); pictures are shown on a grid of "
                        "{} a second",
                        index.frame_rate.as_double(),
@@ -106,7 +106,7 @@ Rational slowed(Planning& p, Rational rate, Rational most) {
     if (divisor == 1) return rate;
     const auto slower = media::reduced({rate.num, rate.den * divisor});
     p.note("rate_reduced",
-           p.facts.name,
+           kSource,
            fmt::format("of {} pictures a second every {} one is shown: {}",
                        text_of(rate),
                        divisor == 2 ? "second" : fmt::format("{}th", divisor),
@@ -128,7 +128,7 @@ Rational choose_rate(Planning& p) {
     if (p.fields_become_pictures) {
         rate = media::reduced({rate.num * 2, rate.den});
         p.note("rate_of_fields",
-               p.facts.name,
+               kSource,
                fmt::format("each field becomes a picture of its own: {} a second", text_of(rate)));
     }
     const auto& policy = p.preset.video.frame_rate;
@@ -137,7 +137,7 @@ Rational choose_rate(Planning& p) {
         if (media::compare(rate, wanted) != 0) {
             p.note(
                 "rate_changed",
-                p.facts.name,
+                kSource,
                 fmt::format(
                     "from {} to the preset's {} frames a second", text_of(rate), text_of(wanted)));
         }
@@ -151,7 +151,7 @@ Rational choose_rate(Planning& p) {
         while (media::compare({rate.num * factor, rate.den}, kSlowest) < 0) ++factor;
         const auto faster = media::reduced({rate.num * factor, rate.den});
         p.note("rate_raised",
-               p.facts.name,
+               kSource,
                fmt::format(
                    "{} frames a second are too few for players; each picture is shown {} times",
                    text_of(rate),

@@ -229,9 +229,9 @@ Status choose_streams(Planning& p) {
                                  p.preset.name)};
     }
     if (p.video == nullptr && wants_video)
-        p.note("no_video", p.facts.name, "the source has no pictures, so the stream has none");
+        p.note("no_video", kSource, "the source has no pictures, so the stream has none");
     if (p.audio.empty() && wants_audio)
-        p.note("no_audio", p.facts.name, "the source has no sound, so the stream has none");
+        p.note("no_audio", kSource, "the source has no sound, so the stream has none");
     return {};
 }
 

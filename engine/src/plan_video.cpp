@@ -44,12 +44,12 @@ Status choose_origin_and_length(Planning& p, Rational rate) {
         origin = v0 - unit.time_ns(frames_in(v0 - a0, rate, Rounding::kUp));
         p.note(
             "video_starts_late",
-            p.facts.name,
+            kSource,
             fmt::format("the first picture comes {} ms after the sound; it is shown from the start",
                         (v0 - a0) / kMillisecond));
     } else if (a0 != media::kNoTime && a0 > v0 + kAudioLeadCut) {
         p.note("audio_starts_late",
-               p.facts.name,
+               kSource,
                fmt::format("the sound starts {} ms after the picture; silence fills the start",
                            (a0 - v0) / kMillisecond));
     }
@@ -61,7 +61,7 @@ Status choose_origin_and_length(Planning& p, Rational rate) {
     if (a1 != media::kNoTime && a1 - origin > unit.time_ns(frames) + kHoldPicture) {
         frames = frames_in(a1 - origin, rate, Rounding::kUp);
         p.note("picture_held",
-               p.facts.name,
+               kSource,
                fmt::format("the sound goes on for {} ms after the last picture, which is held",
                            (a1 - p.video_index->end_ns) / kMillisecond));
     }
@@ -189,7 +189,7 @@ Status plan_encoded_video(Planning& p) {
     const bool one_chunk = p.preset.video.rate_control == presets::RateControl::kBitrate;
     if (one_chunk && cut.borders.size() > 2) {
         p.note("one_chunk",
-               p.facts.name,
+               kSource,
                "a fixed bitrate is kept over the whole film by one encoder, so it is not cut into "
                "chunks");
     }

@@ -61,12 +61,10 @@ Status plan_packaging(Planning& p) {
 }
 
 void note_repairs(Planning& p) {
-    for (const auto& repair : p.index.repairs) {
-        p.note("source_repair", p.facts.name, fmt::format("{} (x{})", repair.text, repair.count));
-    }
+    for (const auto& repair : p.index.repairs) p.note("source_repair", kSource, repair.text);
     if (p.index.truncated)
         p.note("truncated",
-               p.facts.name,
+               kSource,
                "the source ends before its announced end; what is there is used");
 }
 
