@@ -88,6 +88,9 @@ std::vector<Notice> ProgressModel::apply(const engine::Event& event) {
     } else if (event.type == "input.failed") {
         if (input.active) ++failed_;
         input.active = false;
+        if (text(data, "code") == "cancelled") {
+            return {{Notice::Kind::kWarning, fmt::format("{}: interrupted", input.name)}};
+        }
         return {{Notice::Kind::kFailed, fmt::format("{}: {}", input.name, text(data, "message"))}};
     }
     return {};

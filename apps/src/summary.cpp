@@ -73,9 +73,14 @@ std::string good_text(const engine::InputSummary& input) {
 }
 
 std::string bad_text(const engine::InputSummary& input) {
-    auto text = fmt::format("{}: failed", printable(input.uri));
-    if (!input.stage.empty()) text += fmt::format(" ({})", input.stage);
-    text += fmt::format(": {}\n", printable(input.error.message));
+    auto text = printable(input.uri);
+    if (input.error.code == Errc::kCancelled) {
+        text += ": interrupted\n";
+    } else {
+        text += ": failed";
+        if (!input.stage.empty()) text += fmt::format(" ({})", input.stage);
+        text += fmt::format(": {}\n", printable(input.error.message));
+    }
     if (input.resumable)
         text += "  what is finished is kept: run the same command with --resume to go on\n";
     return text;
@@ -118,7 +123,7 @@ std::string summary_text(const engine::RunSummary& summary) {
                             summary.inputs.size(),
                             seconds_text(summary.wall_s));
     }
-    if (summary.cancelled) text += "Interrupted. The same command with --resume goes on.\n";
+    if (summary.cancelled) text += "Interrupted.\n";
     return text;
 }
 
