@@ -9,6 +9,8 @@ namespace {
 using media::kNoTime;
 
 constexpr std::int64_t kGap = 40'000'000;
+/// A clock drifts by microseconds a packet: what steps is a seam, or a duration that the demuxer guessed (Vorbis in Ogg).
+constexpr std::int64_t kSeam = 3'000'000;
 constexpr std::size_t kMaxGaps = 100;
 
 }  // namespace
@@ -53,6 +55,10 @@ void AudioTracker::add(const IndexRecord& record) {
         ++index_.gap_count;
         index_.gap_total_ns += ns - expected_ns_;
         if (index_.gaps.size() < kMaxGaps) index_.gaps.push_back({expected_ns_, ns - expected_ns_});
+        settled_drift_ns_ += run_drift_ns_;
+        run_start_ns_ = ns;
+        run_samples_ = 0;
+    } else if (std::llabs(ns - expected_ns_) > kSeam) {
         settled_drift_ns_ += run_drift_ns_;
         run_start_ns_ = ns;
         run_samples_ = 0;

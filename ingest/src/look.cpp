@@ -16,6 +16,8 @@ constexpr std::size_t kUnsettled = 16;
 constexpr std::array<unsigned char, 5> kCaptionMark{'G', 'A', '9', '4', 3};
 constexpr std::size_t kCaptionSearchBytes = 2048;
 constexpr std::int64_t kCaptionPackets = 60;
+/// Further from all before than reordering or a dropped second explains.
+constexpr std::int64_t kClockJump = std::int64_t{3} * 1'000'000'000;
 
 bool has_captions(std::span<const std::byte> data) {
     const auto head = data.first(std::min(data.size(), kCaptionSearchBytes));
@@ -55,6 +57,8 @@ void Look::add(const media::Packet& packet) {
         if (s.first_ns == media::kNoTime) s.first_ns = ns;
         const auto span = ns - s.first_ns;
         // A jump of the clock is not media time.
+        if (s.newest_ns != media::kNoTime && (ns < s.newest_ns - kClockJump || ns > s.newest_ns + kClockJump)) s.jumped = true;
+        s.newest_ns = s.newest_ns == media::kNoTime ? ns : std::max(s.newest_ns, ns);
         if (span > span_ns_ && span < std::int64_t{600} * 1'000'000'000) span_ns_ = span;
         if (is_video_[index] && packet.key()) {
             ++s.keys;
@@ -97,6 +101,8 @@ void Look::finish(SourceFacts& facts, bool at_end) {
         if (s.packets <= s.without_pts * 2) continue;
         const auto verdict = s.rate.verdict();
         if (verdict.pictures < 3 || !verdict.rate.positive()) continue;
+        // Only the index, which repairs both, can tell a varying rate from missing times and jumps.
+        if (!verdict.constant && (s.without_pts > 0 || s.jumped)) continue;
         video.true_rate = verdict.rate;
         video.variable_rate = !verdict.constant;
     }

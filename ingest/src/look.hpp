@@ -36,6 +36,8 @@ class Look {
         std::int64_t keys = 0;
         std::int64_t packets = 0;
         std::int64_t without_pts = 0;
+        std::int64_t newest_ns = media::kNoTime;
+        bool jumped = false;
         bool reordered = false;
         bool encrypted = false;
         bool captions = false;

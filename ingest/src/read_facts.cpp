@@ -183,7 +183,8 @@ void read_audio(const AVStream* stream, StreamFacts& facts) {
     if (const char* name = av_get_sample_fmt_name(static_cast<AVSampleFormat>(par->format)); name != nullptr)
         audio.sample_format = name;
     audio.bits = par->bits_per_raw_sample != 0 ? par->bits_per_raw_sample : av_get_exact_bits_per_sample(par->codec_id);
-    audio.frame_samples = par->frame_size;
+    // Some demuxers leave it open though the codec has but one size; durations in milliseconds would look like a drifting clock.
+    audio.frame_samples = par->frame_size > 0 ? par->frame_size : std::max(0, av_get_audio_frame_duration2(stream->codecpar, 0));
     audio.initial_padding = par->initial_padding;
 }
 

@@ -18,6 +18,15 @@ constexpr std::size_t kLongestGop = 600;
 constexpr std::int64_t kDeepestReorder = 16;
 constexpr std::size_t kLongestRun = 32;
 constexpr std::size_t kLongestGopBytes = std::size_t{96} << 20;
+/// No picture is shown so long after, or before, it is decoded: one of its times is damaged.
+constexpr std::int64_t kFarFromDecodingSeconds = 10;
+
+bool far_apart(std::int64_t pts, std::int64_t dts, media::Timebase timebase, std::int64_t frame_ticks) {
+    const media::Int128 apart = static_cast<media::Int128>(pts) - dts;
+    const media::Int128 most = std::max<std::int64_t>(
+        media::rescale(kFarFromDecodingSeconds, {1, 1}, timebase, media::Rounding::kUp), 2 * kDeepestReorder * frame_ticks);
+    return apart > most || apart < -most;
+}
 
 }  // namespace
 
@@ -110,6 +119,9 @@ void TimedReader::take(Stream& s, media::Packet packet) {
     timed.idr = picture.idr;
     timed.second_field = picture.field && s.half_picture;
     s.half_picture = picture.field && !timed.second_field;
+
+    if (native->pts != kNoTime && native->dts != kNoTime && far_apart(native->pts, native->dts, s.timebase, s.frame_ticks))
+        native->pts = kNoTime;
 
     const bool reference = s.reorders && picture.order_known && picture.shown_later;
     if (reference && !s.gop.empty()) settle_reference(s, native->dts);
