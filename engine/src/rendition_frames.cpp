@@ -1,18 +1,19 @@
 #include "rendition_frames.hpp"
 
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include <fcntl.h>
+
+#include <fmt/format.h>
+
 #include <base/file.hpp>
 #include <media_av/check.hpp>
 #include <media_av/libav.hpp>
 #include <media_av/ptrs.hpp>
 
 #include "attempt_sink.hpp"
-
-#include <algorithm>
-#include <cstring>
-#include <vector>
-
-#include <fcntl.h>
-#include <fmt/format.h>
 
 namespace sg::engine {
 namespace {
@@ -26,7 +27,9 @@ class JoinedFiles {
   public:
     explicit JoinedFiles(std::vector<fs::path> paths) : paths_(std::move(paths)) {}
 
-    static int read(void* self, std::uint8_t* to, int want) { return static_cast<JoinedFiles*>(self)->read_some(to, want); }
+    static int read(void* self, std::uint8_t* to, int want) {
+        return static_cast<JoinedFiles*>(self)->read_some(to, want);
+    }
 
   private:
     int read_some(std::uint8_t* to, int want) {
@@ -37,7 +40,11 @@ class JoinedFiles {
                 fd_ = std::move(opened).value();
                 offset_ = 0;
             }
-            const auto got = read_at(fd_.get(), offset_, std::as_writable_bytes(std::span(to, static_cast<std::size_t>(want))), paths_[at_].string());
+            const auto got =
+                read_at(fd_.get(),
+                        offset_,
+                        std::as_writable_bytes(std::span(to, static_cast<std::size_t>(want))),
+                        paths_[at_].string());
             if (!got) return AVERROR(EIO);
             if (*got > 0) {
                 offset_ += *got;
@@ -62,8 +69,13 @@ Result<std::vector<fs::path>> files_of(const fs::path& folder, std::size_t segme
         const auto name = at->path().filename().string();
         if (name.starts_with("init-") && name.ends_with(".mp4")) files.push_back(at->path());
     }
-    if (files.size() != 1) return Error{Errc::kNotFound, fmt::format("measure quality: {} holds {} init segments, one is needed", folder.string(), files.size())};
-    for (std::size_t n = 1; n <= segments; ++n) files.push_back(folder / segment_file(static_cast<std::int64_t>(n)));
+    if (files.size() != 1)
+        return Error{Errc::kNotFound,
+                     fmt::format("measure quality: {} holds {} init segments, one is needed",
+                                 folder.string(),
+                                 files.size())};
+    for (std::size_t n = 1; n <= segments; ++n)
+        files.push_back(folder / segment_file(static_cast<std::int64_t>(n)));
     return files;
 }
 
@@ -82,7 +94,9 @@ struct RenditionFrames::State {
     av::PacketPtr packet{av_packet_alloc()};
     bool drained = false;
 
-    [[nodiscard]] Error error(int rc, const char* what) const { return av::av_error(rc, fmt::format("measure quality: {} rendition {}", what, name)); }
+    [[nodiscard]] Error error(int rc, const char* what) const {
+        return av::av_error(rc, fmt::format("measure quality: {} rendition {}", what, name));
+    }
     [[nodiscard]] Status start();
     [[nodiscard]] Status feed();
 };
@@ -90,8 +104,10 @@ struct RenditionFrames::State {
 RenditionFrames::RenditionFrames(std::unique_ptr<State> state) : state_(std::move(state)) {}
 RenditionFrames::~RenditionFrames() = default;
 
-Result<std::unique_ptr<RenditionFrames>> RenditionFrames::open(const fs::path& folder, const pipeline::VideoRendition& rendition, std::int64_t offset) {
-    SG_TRY_ASSIGN(auto paths, files_of(folder, rendition.borders.empty() ? 0 : rendition.borders.size() - 1));
+Result<std::unique_ptr<RenditionFrames>> RenditionFrames::open(
+    const fs::path& folder, const pipeline::VideoRendition& rendition, std::int64_t offset) {
+    SG_TRY_ASSIGN(auto paths,
+                  files_of(folder, rendition.borders.empty() ? 0 : rendition.borders.size() - 1));
     auto state = std::make_unique<State>(std::move(paths));
     state->name = rendition.name;
     state->offset = offset;
@@ -102,7 +118,10 @@ Result<std::unique_ptr<RenditionFrames>> RenditionFrames::open(const fs::path& f
 
 Status RenditionFrames::State::start() {
     auto* buffer = static_cast<unsigned char*>(av_malloc(kIoBuffer));
-    io.reset(buffer != nullptr ? avio_alloc_context(buffer, kIoBuffer, 0, &files, &JoinedFiles::read, nullptr, nullptr) : nullptr);
+    io.reset(
+        buffer != nullptr
+            ? avio_alloc_context(buffer, kIoBuffer, 0, &files, &JoinedFiles::read, nullptr, nullptr)
+            : nullptr);
     auto* raw = avformat_alloc_context();
     if (!io || raw == nullptr) {
         if (!io) av_free(buffer);
@@ -116,10 +135,16 @@ Status RenditionFrames::State::start() {
     int rc = avformat_open_input(&raw, nullptr, av_find_input_format("mov"), options.inout());
     if (rc < 0) return error(rc, "open");
     input.reset(raw);
-    if (raw->nb_streams != 1) return Error{Errc::kBadData, fmt::format("measure quality: rendition {} has {} tracks", name, raw->nb_streams)};
+    if (raw->nb_streams != 1)
+        return Error{
+            Errc::kBadData,
+            fmt::format("measure quality: rendition {} has {} tracks", name, raw->nb_streams)};
     const auto& parameters = *raw->streams[0]->codecpar;
     const auto* codec = avcodec_find_decoder(parameters.codec_id);
-    if (codec == nullptr) return Error{Errc::kUnsupported, fmt::format("measure quality: no decoder for {}", avcodec_get_name(parameters.codec_id))};
+    if (codec == nullptr)
+        return Error{Errc::kUnsupported,
+                     fmt::format("measure quality: no decoder for {}",
+                                 avcodec_get_name(parameters.codec_id))};
     decoder.reset(avcodec_alloc_context3(codec));
     if (!decoder) return Error{Errc::kLimit, "measure quality: out of memory"};
     decoder->thread_count = 1;
@@ -146,7 +171,8 @@ Result<std::optional<media::Frame>> RenditionFrames::next() {
     while (true) {
         const int rc = avcodec_receive_frame(s.decoder.get(), frame.native());
         if (rc >= 0) break;
-        if (rc == AVERROR_EOF || (rc == AVERROR(EAGAIN) && s.drained)) return std::optional<media::Frame>();
+        if (rc == AVERROR_EOF || (rc == AVERROR(EAGAIN) && s.drained))
+            return std::optional<media::Frame>();
         if (rc != AVERROR(EAGAIN)) return s.error(rc, "decode");
         SG_TRY(s.feed());
     }

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <base/result.hpp>
-#include <media/frame.hpp>
-#include <pipeline/plan.hpp>
-
 #include <filesystem>
 #include <memory>
 #include <optional>
+
+#include <base/result.hpp>
+#include <media/frame.hpp>
+#include <pipeline/plan.hpp>
 
 namespace sg::engine {
 
@@ -14,7 +14,10 @@ namespace sg::engine {
 class RenditionFrames {
   public:
     /// `folder` holds init-*.mp4 and seg-<n>.m4s. `offset` is K in the rendition's timescale.
-    [[nodiscard]] static Result<std::unique_ptr<RenditionFrames>> open(const std::filesystem::path& folder, const pipeline::VideoRendition& rendition, std::int64_t offset);
+    [[nodiscard]] static Result<std::unique_ptr<RenditionFrames>> open(
+        const std::filesystem::path& folder,
+        const pipeline::VideoRendition& rendition,
+        std::int64_t offset);
     ~RenditionFrames();
 
     /// The next picture, its pts counted in frames of the rendition's grid; nothing at the end.

@@ -1,6 +1,7 @@
-#include "rendition_frames.hpp"
-#include "task.hpp"
-#include "task_meter.hpp"
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <ingest/demux_source.hpp>
 #include <pipeline/runner.hpp>
@@ -10,10 +11,9 @@
 #include <transcoders/quality_probe.hpp>
 #include <transcoders/scale_stage.hpp>
 
-#include <algorithm>
-
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "rendition_frames.hpp"
+#include "task.hpp"
+#include "task_meter.hpp"
 
 namespace sg::engine {
 namespace {
@@ -24,18 +24,26 @@ using pipeline::GraphBuilder;
 using pipeline::Item;
 using pipeline::Plan;
 
-/// Takes what an encoder was given, and compares it with what the rendition gives back. One input, no output. It reads the rendition's
-/// files as it goes, so that neither side can run ahead of the other.
+/// Takes what an encoder was given, and compares it with what the rendition gives back. One input,
+/// no output. It reads the rendition's files as it goes, so that neither side can run ahead of the
+/// other.
 class CompareStage final : public pipeline::Stage {
   public:
-    CompareStage(std::string name, std::unique_ptr<RenditionFrames> rendition, transcoders::QualityReport& report)
+    CompareStage(std::string name,
+                 std::unique_ptr<RenditionFrames> rendition,
+                 transcoders::QualityReport& report)
         : name_(std::move(name)), rendition_(std::move(rendition)), report_(report) {}
 
     [[nodiscard]] Result<Flow> process(int, Item item, Emit&) override {
         if (const auto* frame = std::get_if<media::Frame>(&item)) SG_TRY(compare(*frame));
         if (std::holds_alternative<pipeline::EndOfStream>(item)) {
             SG_TRY_ASSIGN(const auto extra, rendition_->next());
-            if (extra) return Error{Errc::kMismatch, fmt::format("measure quality: rendition {} goes on after the source's last frame", name_)};
+            if (extra)
+                return Error{
+                    Errc::kMismatch,
+                    fmt::format(
+                        "measure quality: rendition {} goes on after the source's last frame",
+                        name_)};
         }
         return Flow::kContinue;
     }
@@ -43,9 +51,20 @@ class CompareStage final : public pipeline::Stage {
   private:
     Status compare(const media::Frame& reference) {
         SG_TRY_ASSIGN(const auto decoded, rendition_->next());
-        if (!decoded) return Error{Errc::kMismatch, fmt::format("measure quality: rendition {} ends before frame {} of the source", name_, reference.pts())};
+        if (!decoded)
+            return Error{
+                Errc::kMismatch,
+                fmt::format("measure quality: rendition {} ends before frame {} of the source",
+                            name_,
+                            reference.pts())};
         if (decoded->pts() != reference.pts()) {
-            return Error{Errc::kMismatch, fmt::format("measure quality: rendition {} has frame {} where the source has frame {}", name_, decoded->pts(), reference.pts())};
+            return Error{
+                Errc::kMismatch,
+                fmt::format(
+                    "measure quality: rendition {} has frame {} where the source has frame {}",
+                    name_,
+                    decoded->pts(),
+                    reference.pts())};
         }
         return transcoders::measure(reference, *decoded, report_);
     }
@@ -71,7 +90,10 @@ pipeline::EdgeOptions edge(std::string name, std::size_t items) {
 }
 
 /// The same pictures that run_video_task gives to its encoders.
-Status add_branch(QualityRun& run, GraphBuilder& graph, GraphBuilder::Node rate, std::int64_t branch) {
+Status add_branch(QualityRun& run,
+                  GraphBuilder& graph,
+                  GraphBuilder::Node rate,
+                  std::int64_t branch) {
     const auto& video = run.plan.video;
     const auto members = transcoders::branch_renditions(video, branch);
     if (members.empty()) return {};
@@ -80,14 +102,25 @@ Status add_branch(QualityRun& run, GraphBuilder& graph, GraphBuilder::Node rate,
     SG_TRY_ASSIGN(auto targets, transcoders::scale_targets(video, branch));
     SG_TRY_ASSIGN(auto scale, transcoders::ScaleStage::create(std::move(targets)));
     const auto filter_node = graph.add_stage("filter-" + described.name, std::move(filter), 1, 1);
-    const auto scale_node = graph.add_stage("scale-" + described.name, std::move(scale), 1, static_cast<int>(members.size()));
+    const auto scale_node = graph.add_stage(
+        "scale-" + described.name, std::move(scale), 1, static_cast<int>(members.size()));
     graph.connect(rate, 0, filter_node, 0, edge("grid>" + described.name, 2));
     graph.connect(filter_node, 0, scale_node, 0);
     for (std::size_t i = 0; i < members.size(); ++i) {
         const auto& r = video.renditions[members[i]];
-        SG_TRY_ASSIGN(auto frames, RenditionFrames::open(run.folder / r.name, r, run.plan.packaging.offset_seconds * r.timescale));
-        const auto meter_node = graph.add_stage("meter-" + r.name, std::make_unique<MeterStage>(run.meter, members[i] == 0 ? r.frame_divisor : 0), 1, 1);
-        const auto compare_node = graph.add_stage("compare-" + r.name, std::make_unique<CompareStage>(r.name, std::move(frames), run.reports[members[i]]), 1, 0);
+        SG_TRY_ASSIGN(auto frames,
+                      RenditionFrames::open(
+                          run.folder / r.name, r, run.plan.packaging.offset_seconds * r.timescale));
+        const auto meter_node = graph.add_stage(
+            "meter-" + r.name,
+            std::make_unique<MeterStage>(run.meter, members[i] == 0 ? r.frame_divisor : 0),
+            1,
+            1);
+        const auto compare_node = graph.add_stage(
+            "compare-" + r.name,
+            std::make_unique<CompareStage>(r.name, std::move(frames), run.reports[members[i]]),
+            1,
+            0);
         graph.connect(scale_node, static_cast<int>(i), meter_node, 0, edge("scale>" + r.name, 4));
         graph.connect(meter_node, 0, compare_node, 0);
     }
@@ -110,7 +143,8 @@ Result<pipeline::Graph> build_graph(QualityRun& run, std::unique_ptr<ingest::Med
 
     SG_TRY_ASSIGN(auto source, ingest::DemuxSource::create(std::move(input), std::move(demux)));
     SG_TRY_ASSIGN(auto decoder, transcoders::DecoderStage::create(decoder_options));
-    SG_TRY_ASSIGN(auto size, transcoders::ConformSizeStage::create(transcoders::source_format(video)));
+    SG_TRY_ASSIGN(auto size,
+                  transcoders::ConformSizeStage::create(transcoders::source_format(video)));
     SG_TRY_ASSIGN(auto filter, transcoders::FrameFilterStage::create(video.source_filters));
     SG_TRY_ASSIGN(auto rate, transcoders::ConformRateStage::create(std::move(rate_options)));
 
@@ -137,7 +171,9 @@ Result<std::string> run_quality_task(const TaskRequest& request, TaskContext& co
     nlohmann::json result;
     result["renditions"] = nlohmann::json::array();
     const auto& renditions = plan.video.renditions;
-    const bool any = std::any_of(renditions.begin(), renditions.end(), [](const auto& r) { return r.mode == pipeline::RenditionMode::kEncode; });
+    const bool any = std::any_of(renditions.begin(), renditions.end(), [](const auto& r) {
+        return r.mode == pipeline::RenditionMode::kEncode;
+    });
     if (!any) return result.dump();
     if (context.fds.empty()) return Error{Errc::kInternal, "quality task without its source"};
     ingest::OpenOptions open;
@@ -151,11 +187,13 @@ Result<std::string> run_quality_task(const TaskRequest& request, TaskContext& co
     QualityRun run{plan, request.folder, TaskMeter(context.progress, plan.video.grid.frames), {}};
     run.reports.resize(renditions.size());
     SG_TRY_ASSIGN(auto graph, build_graph(run, std::move(input)));
-    if (auto status = pipeline::Runner::run(std::move(graph), context.stop); !status) return status.error().within(request.source_name);
+    if (auto status = pipeline::Runner::run(std::move(graph), context.stop); !status)
+        return status.error().within(request.source_name);
     for (std::size_t i = 0; i < renditions.size(); ++i) {
         const auto& report = run.reports[i];
         if (report.frames == 0) continue;
-        result["renditions"].push_back({{"name", renditions[i].name}, {"psnr", report.psnr(0)}, {"ssim", report.ssim_of(0)}});
+        result["renditions"].push_back(
+            {{"name", renditions[i].name}, {"psnr", report.psnr(0)}, {"ssim", report.ssim_of(0)}});
     }
     return result.dump();
 }

@@ -1,11 +1,11 @@
-#include "task.hpp"
+#include <cmath>
+
+#include <fmt/format.h>
 
 #include <engine/verify.hpp>
 #include <pipeline/plan.hpp>
 
-#include <cmath>
-
-#include <fmt/format.h>
+#include "task.hpp"
 
 namespace sg::engine {
 
@@ -17,7 +17,8 @@ Result<std::string> run_verify_task(const TaskRequest& request, TaskContext& con
     options.stop = context.stop;
     options.progress = [&](double fraction) {
         // A parent that is gone ends this process anyway.
-        static_cast<void>(context.progress(fmt::format(R"({{"done":{},"total":1000,"bytes":0}})", std::lround(fraction * 1000))));
+        static_cast<void>(context.progress(
+            fmt::format(R"({{"done":{},"total":1000,"bytes":0}})", std::lround(fraction * 1000))));
     };
     SG_TRY_ASSIGN(const auto report, verify(request.folder.string(), options));
     return report.to_json();

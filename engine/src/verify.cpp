@@ -1,16 +1,18 @@
-#include "verify_fetch.hpp"
-#include "verify_model.hpp"
-#include "verify_read.hpp"
+#include <algorithm>
 
 #include <engine/verify.hpp>
 #include <media_av/check.hpp>
 
-#include <algorithm>
+#include "verify_fetch.hpp"
+#include "verify_model.hpp"
+#include "verify_read.hpp"
 
 namespace sg::engine {
 
 bool MeasuredStream::complete() const {
-    return !segments.empty() && std::all_of(segments.begin(), segments.end(), [](const MeasuredSegment& s) { return s.known; });
+    return !segments.empty() &&
+           std::all_of(
+               segments.begin(), segments.end(), [](const MeasuredSegment& s) { return s.known; });
 }
 
 std::int64_t MeasuredStream::samples() const {
@@ -27,7 +29,8 @@ std::int64_t MeasuredStream::duration() const {
 
 std::int64_t MeasuredStream::shown_end() const {
     // Decode times lead by the same everywhere.
-    return segments.back().end() + segments.front().first_shown - segments.front().decode_time - edit_shift;
+    return segments.back().end() + segments.front().first_shown - segments.front().decode_time -
+           edit_shift;
 }
 
 const MeasuredStream* Track::main_stream() const {
@@ -42,7 +45,8 @@ const MeasuredStream* Track::main_stream() const {
 std::vector<packagers::TimedBytes> Track::timed_bytes() const {
     std::vector<packagers::TimedBytes> out;
     const auto* stream = main_stream();
-    if (stream == nullptr || !stream->complete() || stream->segments.size() != segments.size()) return out;
+    if (stream == nullptr || !stream->complete() || stream->segments.size() != segments.size())
+        return out;
     for (const auto& s : stream->segments) out.push_back({s.bytes, s.duration});
     return out;
 }
@@ -78,7 +82,10 @@ Result<VerifyReport> verify(const std::string& location, const VerifyOptions& op
     return report;
 }
 
-Result<VerifyReport> verify(const std::string& location, VerifyMode mode, std::stop_token stop, const std::function<void(double fraction)>& progress) {
+Result<VerifyReport> verify(const std::string& location,
+                            VerifyMode mode,
+                            std::stop_token stop,
+                            const std::function<void(double fraction)>& progress) {
     VerifyOptions options;
     options.mode = mode;
     options.stop = std::move(stop);

@@ -9,7 +9,12 @@ namespace {
 
 constexpr std::size_t kShown = 5;
 
-void add_rows(const std::string& name, const std::string& subject, const std::vector<std::string>& shown, std::int64_t all, bool warning, std::vector<Check>& out) {
+void add_rows(const std::string& name,
+              const std::string& subject,
+              const std::vector<std::string>& shown,
+              std::int64_t all,
+              bool warning,
+              std::vector<Check>& out) {
     for (const auto& detail : shown) out.push_back({name, subject, false, warning, detail});
     const auto more = all - static_cast<std::int64_t>(shown.size());
     if (more > 0) out.push_back({name, subject, false, warning, fmt::format("and {} more", more)});
@@ -19,7 +24,9 @@ void add_rows(const std::string& name, const std::string& subject, const std::ve
 
 CheckBook::Topic& CheckBook::topic(std::string_view name, std::string_view subject) {
     // The latest topics are asked for again and again.
-    const auto found = std::find_if(topics_.rbegin(), topics_.rend(), [&](const Topic& t) { return t.name == name && t.subject == subject; });
+    const auto found = std::find_if(topics_.rbegin(), topics_.rend(), [&](const Topic& t) {
+        return t.name == name && t.subject == subject;
+    });
     if (found != topics_.rend()) return *found;
     Topic made;
     made.name = name;
@@ -27,7 +34,9 @@ CheckBook::Topic& CheckBook::topic(std::string_view name, std::string_view subje
     return topics_.emplace_back(std::move(made));
 }
 
-void CheckBook::checked(std::string_view name, std::string_view subject, std::int64_t count) { topic(name, subject).checked += count; }
+void CheckBook::checked(std::string_view name, std::string_view subject, std::int64_t count) {
+    topic(name, subject).checked += count;
+}
 
 void CheckBook::fail(std::string_view name, std::string_view subject, std::string detail) {
     auto& t = topic(name, subject);
@@ -47,7 +56,8 @@ void CheckBook::append(const CheckBook& other) {
         to.checked += from.checked;
         to.failures += from.failures;
         to.warnings += from.warnings;
-        const auto take = [](const std::vector<std::string>& source, std::vector<std::string>& target) {
+        const auto take = [](const std::vector<std::string>& source,
+                             std::vector<std::string>& target) {
             for (const auto& s : source) {
                 if (target.size() < kShown) target.push_back(s);
             }
@@ -62,7 +72,8 @@ std::vector<Check> CheckBook::rows() const {
     for (const auto& t : topics_) {
         add_rows(t.name, t.subject, t.shown_failures, t.failures, false, out);
         add_rows(t.name, t.subject, t.shown_warnings, t.warnings, true, out);
-        if (t.failures == 0 && t.warnings == 0) out.push_back({t.name, t.subject, true, false, fmt::format("{} checked", t.checked)});
+        if (t.failures == 0 && t.warnings == 0)
+            out.push_back({t.name, t.subject, true, false, fmt::format("{} checked", t.checked)});
     }
     return out;
 }

@@ -1,15 +1,16 @@
 #pragma once
 
-#include <engine/verify.hpp>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <engine/verify.hpp>
+
 namespace sg::engine {
 
-/// Collects findings: one row for each kind of check and subject that is well, the first few findings otherwise. One thread.
+/// Collects findings: one row for each kind of check and subject that is well, the first few
+/// findings otherwise. One thread.
 class CheckBook {
   public:
     /// `count` more things of this kind were looked at.

@@ -1,13 +1,13 @@
-#include "verify_media.hpp"
+#include <algorithm>
+#include <limits>
+
+#include <fmt/format.h>
 
 #include <formats/av1.hpp>
 #include <formats/nal.hpp>
 #include <formats/vp9.hpp>
 
-#include <algorithm>
-#include <limits>
-
-#include <fmt/format.h>
+#include "verify_media.hpp"
 
 namespace sg::engine {
 namespace {
@@ -20,11 +20,19 @@ using formats::RandomAccess;
 
 RandomAccess random_access(const formats::CodecConfig& config, std::span<const std::byte> sample) {
     switch (config.codec) {
-        case Codec::kH264: return formats::access_unit_random_access(formats::NalCodec::kH264, sample, config.nal_length_size);
-        case Codec::kHevc: return formats::access_unit_random_access(formats::NalCodec::kHevc, sample, config.nal_length_size);
-        case Codec::kAv1: return formats::av1_random_access(sample);
-        case Codec::kVp9: return formats::parse_vp9_key_frame(sample) ? RandomAccess::kClosed : RandomAccess::kNone;
-        default: return RandomAccess::kClosed;
+        case Codec::kH264:
+            return formats::access_unit_random_access(
+                formats::NalCodec::kH264, sample, config.nal_length_size);
+        case Codec::kHevc:
+            return formats::access_unit_random_access(
+                formats::NalCodec::kHevc, sample, config.nal_length_size);
+        case Codec::kAv1:
+            return formats::av1_random_access(sample);
+        case Codec::kVp9:
+            return formats::parse_vp9_key_frame(sample) ? RandomAccess::kClosed
+                                                        : RandomAccess::kNone;
+        default:
+            return RandomAccess::kClosed;
     }
 }
 
@@ -59,12 +67,26 @@ class CmafReader final : public SegmentReader {
 
   private:
     [[nodiscard]] MeasuredStream& stream() { return track_.streams.front(); }
-    void fail(const char* check, std::string detail) { checks_.fail(check, track_.subject, std::move(detail)); }
+    void fail(const char* check, std::string detail) {
+        checks_.fail(check, track_.subject, std::move(detail));
+    }
     void choose_track(const InitRef& ref, const formats::MovieInfo& movie);
-    [[nodiscard]] bool sound(const std::string& label, const formats::ParsedSegment& parsed, std::span<const std::byte> bytes);
-    void count_durations(const ParsedSample& sample);
-    void measure(const std::string& label, const std::vector<const ParsedFragment*>& fragments, std::span<const std::byte> bytes, MeasuredSegment& out);
-    void check_start(const std::string& label, const ParsedSample& first, bool leading, std::span<const std::byte> bytes, MeasuredSegment& out);
+    [[nodiscard]] bool sound(const std::string& label,
+                             const formats::ParsedSegment& parsed,
+                             std::span<const std::byte> bytes);
+    void count_steps(const MeasuredSegment& segment,
+                     std::vector<std::int64_t> shown,
+                     const std::string& label);
+    void count_step(std::int64_t step);
+    void measure(const std::string& label,
+                 const std::vector<const ParsedFragment*>& fragments,
+                 std::span<const std::byte> bytes,
+                 MeasuredSegment& out);
+    void check_start(const std::string& label,
+                     const ParsedSample& first,
+                     bool leading,
+                     std::span<const std::byte> bytes,
+                     MeasuredSegment& out);
     void check_follows(const std::string& label, const SegmentRef& ref, const MeasuredSegment& now);
 
     Track& track_;
@@ -73,45 +95,85 @@ class CmafReader final : public SegmentReader {
     std::vector<formats::TrackExtends> extends_;
     bool leading_ = false;  ///< the last segment has pictures shown before its first
     std::string last_label_;
-    bool odd_duration_ = false;  ///< the last sample so far is not as long as the others
+    bool odd_step_ = false;  ///< the last sample so far is not shown as long as the others
     bool varies_ = false;
 };
 
 bool CmafReader::start(const InitRef& ref, std::span<const std::byte> bytes) {
     const auto label = segment_label(ref);
     const auto movie = formats::parse_init(bytes);
-    if (!checks_.expect(movie.has_value(), kind::kInit, track_.subject, [&] { return fmt::format("{}: {}", label, movie.error().message); })) return false;
-    if (!checks_.expect(!movie->tracks.empty(), kind::kInit, track_.subject, [&] { return label + ": it has no track"; })) return false;
-    checks_.expect(movie->fragmented, kind::kInit, track_.subject, [&] { return label + ": it has no mvex box, so no fragment may follow"; });
+    if (!checks_.expect(movie.has_value(), kind::kInit, track_.subject, [&] {
+            return fmt::format("{}: {}", label, movie.error().message);
+        }))
+        return false;
+    if (!checks_.expect(!movie->tracks.empty(), kind::kInit, track_.subject, [&] {
+            return label + ": it has no track";
+        }))
+        return false;
+    checks_.expect(movie->fragmented, kind::kInit, track_.subject, [&] {
+        return label + ": it has no mvex box, so no fragment may follow";
+    });
     choose_track(ref, *movie);
-    if (!checks_.expect(info_.timescale != 0, kind::kInit, track_.subject, [&] { return label + ": its timescale is 0"; })) return false;
-    checks_.expect(info_.sample_entries == 1, kind::kInit, track_.subject, [&] { return fmt::format("{}: it has {} sample entries", label, info_.sample_entries); });
+    if (!checks_.expect(info_.timescale != 0, kind::kInit, track_.subject, [&] {
+            return label + ": its timescale is 0";
+        }))
+        return false;
+    checks_.expect(info_.sample_entries == 1, kind::kInit, track_.subject, [&] {
+        return fmt::format("{}: it has {} sample entries", label, info_.sample_entries);
+    });
 
     if (track_.streams.empty()) {
         auto& s = track_.streams.emplace_back();
         s.timescale = info_.timescale;
-        s.type = info_.handler == fourcc("vide") ? StreamType::kVideo : info_.handler == fourcc("soun") ? StreamType::kAudio : StreamType::kOther;
+        s.type = info_.handler == fourcc("vide")   ? StreamType::kVideo
+                 : info_.handler == fourcc("soun") ? StreamType::kAudio
+                                                   : StreamType::kOther;
     }
     if (stream().timescale != info_.timescale) {
-        fail(kind::kInit, fmt::format("{}: the timescale changes from {} to {}", label, stream().timescale, info_.timescale));
+        fail(kind::kInit,
+             fmt::format("{}: the timescale changes from {} to {}",
+                         label,
+                         stream().timescale,
+                         info_.timescale));
         return false;
     }
     for (const auto& e : info_.edits) {
         if (e.media_time > 0) stream().edit_shift = e.media_time;
     }
-    checks_.recommend(info_.edits.empty(), kind::kInit, track_.subject, [&] { return label + ": it has an edit list, which players treat differently"; });
+    checks_.recommend(info_.edits.empty(), kind::kInit, track_.subject, [&] {
+        return label + ": it has an edit list, which players treat differently";
+    });
     auto config = formats::codec_config_of(info_);
     if (!config) {
-        if (stream().type != StreamType::kOther) checks_.warn(kind::kInit, track_.subject, fmt::format("{}: {}; what it declares is not checked", label, config.error().message));
+        if (stream().type != StreamType::kOther)
+            checks_.warn(
+                kind::kInit,
+                track_.subject,
+                fmt::format(
+                    "{}: {}; what it declares is not checked", label, config.error().message));
         return true;
     }
     if (!stream().codec) {
         const bool video = formats::is_video(config->codec);
-        checks_.expect(video == (stream().type == StreamType::kVideo), kind::kInit, track_.subject, [&] { return fmt::format("{}: its handler is not that of {}", label, formats::codec_name(config->codec)); });
+        checks_.expect(
+            video == (stream().type == StreamType::kVideo), kind::kInit, track_.subject, [&] {
+                return fmt::format(
+                    "{}: its handler is not that of {}", label, formats::codec_name(config->codec));
+            });
         // ISO/IEC 14496-12 section 12.1.3: the size of the sample entry is that of the pictures.
         const auto& v = config->video;
-        checks_.expect(!video || v.width == 0 || (v.width == info_.width && v.height == info_.height), kind::kInit, track_.subject,
-                       [&] { return fmt::format("{}: the sample entry says {}x{}, the bitstream {}x{}", label, info_.width, info_.height, v.width, v.height); });
+        checks_.expect(
+            !video || v.width == 0 || (v.width == info_.width && v.height == info_.height),
+            kind::kInit,
+            track_.subject,
+            [&] {
+                return fmt::format("{}: the sample entry says {}x{}, the bitstream {}x{}",
+                                   label,
+                                   info_.width,
+                                   info_.height,
+                                   v.width,
+                                   v.height);
+            });
         stream().codec = std::move(config).value();
         auto& known = stream().codec->video;
         if (known.width == 0) known.width = info_.width;
@@ -126,19 +188,28 @@ bool CmafReader::start(const InitRef& ref, std::span<const std::byte> bytes) {
 }
 
 void CmafReader::choose_track(const InitRef& ref, const formats::MovieInfo& movie) {
-    checks_.recommend(movie.tracks.size() == 1, kind::kInit, track_.subject,
-                      [&] { return fmt::format("{}: it holds {} tracks (CMAF has one); only one is checked", segment_label(ref), movie.tracks.size()); });
-    const auto video = std::find_if(movie.tracks.begin(), movie.tracks.end(), [](const formats::TrackInfo& t) { return t.handler == fourcc("vide"); });
+    checks_.recommend(movie.tracks.size() == 1, kind::kInit, track_.subject, [&] {
+        return fmt::format("{}: it holds {} tracks (CMAF has one); only one is checked",
+                           segment_label(ref),
+                           movie.tracks.size());
+    });
+    const auto video =
+        std::find_if(movie.tracks.begin(), movie.tracks.end(), [](const formats::TrackInfo& t) {
+            return t.handler == fourcc("vide");
+        });
     info_ = video != movie.tracks.end() ? *video : movie.tracks.front();
     extends_.clear();
     for (const auto& t : movie.tracks) extends_.push_back(t.extends);
 }
 
-bool CmafReader::sound(const std::string& label, const formats::ParsedSegment& parsed, std::span<const std::byte> bytes) {
+bool CmafReader::sound(const std::string& label,
+                       const formats::ParsedSegment& parsed,
+                       std::span<const std::byte> bytes) {
     for (std::size_t i = 0; i < parsed.boxes.size(); ++i) {
         if (parsed.boxes[i] != fourcc("moof")) continue;
         if (i + 1 == parsed.boxes.size() || parsed.boxes[i + 1] != fourcc("mdat")) {
-            fail(kind::kStructure, fmt::format("{}: box {} is a moof without an mdat after it", label, i + 1));
+            fail(kind::kStructure,
+                 fmt::format("{}: box {} is a moof without an mdat after it", label, i + 1));
             return false;
         }
     }
@@ -152,18 +223,34 @@ bool CmafReader::sound(const std::string& label, const formats::ParsedSegment& p
     for (const auto& f : parsed.fragments) {
         if (f.track_id != info_.id) continue;
         while (payload != payloads.end() && payload->offset < f.offset) ++payload;
-        if (payload == payloads.end() || !f.has_decode_time || f.samples.empty() || f.decode_time > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max() / 4)) {
-            fail(kind::kStructure, fmt::format("{}: the fragment at byte {} has {}", label, f.offset, f.samples.empty() ? "no samples" : "no usable decode time (tfdt)"));
+        if (payload == payloads.end() || !f.has_decode_time || f.samples.empty() ||
+            f.decode_time >
+                static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max() / 4)) {
+            fail(kind::kStructure,
+                 fmt::format("{}: the fragment at byte {} has {}",
+                             label,
+                             f.offset,
+                             f.samples.empty() ? "no samples" : "no usable decode time (tfdt)"));
             return false;
         }
         for (std::size_t i = 0; i < f.samples.size(); ++i) {
             const auto& s = f.samples[i];
-            if (s.offset < payload->offset || s.offset + s.size > payload->offset + payload->whole.size()) {
-                fail(kind::kStructure, fmt::format("{}: sample {} of the fragment at byte {} lies outside its mdat", label, i + 1, f.offset));
+            if (s.offset < payload->offset ||
+                s.offset + s.size > payload->offset + payload->whole.size()) {
+                fail(kind::kStructure,
+                     fmt::format("{}: sample {} of the fragment at byte {} lies outside its mdat",
+                                 label,
+                                 i + 1,
+                                 f.offset));
                 return false;
             }
-            if (config == nullptr || whole_sample(*config, bytes.subspan(static_cast<std::size_t>(s.offset), s.size))) continue;
-            fail(kind::kStructure, fmt::format("{}: sample {} of the fragment at byte {} is damaged", label, i + 1, f.offset));
+            if (config == nullptr ||
+                whole_sample(*config, bytes.subspan(static_cast<std::size_t>(s.offset), s.size)))
+                continue;
+            fail(
+                kind::kStructure,
+                fmt::format(
+                    "{}: sample {} of the fragment at byte {} is damaged", label, i + 1, f.offset));
             return false;
         }
     }
@@ -183,7 +270,8 @@ void CmafReader::read(const SegmentRef& ref, std::span<const std::byte> bytes) {
             if (f.track_id == info_.id) ours.push_back(&f);
         }
         if (ours.empty()) {
-            fail(kind::kStructure, fmt::format("{}: it has no fragment of track {}", label, info_.id));
+            fail(kind::kStructure,
+                 fmt::format("{}: it has no fragment of track {}", label, info_.id));
         } else {
             measure(label, ours, bytes, now);
         }
@@ -193,77 +281,139 @@ void CmafReader::read(const SegmentRef& ref, std::span<const std::byte> bytes) {
     stream().segments.push_back(std::move(now));
 }
 
-/// Constant when every sample but perhaps the track's last has the same duration.
-void CmafReader::count_durations(const ParsedSample& sample) {
+/// Constant when every sample but perhaps the track's last is shown for the same time.
+void CmafReader::count_step(std::int64_t step) {
     auto& s = stream();
-    s.longest_sample = std::max<std::int64_t>(s.longest_sample, sample.duration);
-    if (odd_duration_) varies_ = true;
-    if (s.sample_duration == 0 && !varies_) s.sample_duration = sample.duration;
-    if (sample.duration != s.sample_duration) odd_duration_ = true;
+    s.longest_sample = std::max(s.longest_sample, step);
+    if (odd_step_) varies_ = true;
+    if (s.sample_duration == 0 && !varies_) s.sample_duration = step;
+    if (step != s.sample_duration) odd_step_ = true;
     if (varies_) s.sample_duration = 0;
 }
 
-void CmafReader::measure(const std::string& label, const std::vector<const ParsedFragment*>& fragments, std::span<const std::byte> bytes, MeasuredSegment& out) {
+/// Decode times may be squeezed together: how long a sample is shown follows from when the next one
+/// is.
+void CmafReader::count_steps(const MeasuredSegment& segment,
+                             std::vector<std::int64_t> shown,
+                             const std::string& label) {
+    std::sort(shown.begin(), shown.end());
+    const auto twice = std::adjacent_find(shown.begin(), shown.end());
+    checks_.expect(twice == shown.end(), kind::kContinuity, track_.subject, [&] {
+        return fmt::format("{}: two samples are shown at tick {}", label, *twice);
+    });
+    for (std::size_t i = 1; i < shown.size(); ++i) count_step(shown[i] - shown[i - 1]);
+    const auto last = segment.first_shown + segment.duration - shown.back();
+    if (last > 0) count_step(last);
+}
+
+void CmafReader::measure(const std::string& label,
+                         const std::vector<const ParsedFragment*>& fragments,
+                         std::span<const std::byte> bytes,
+                         MeasuredSegment& out) {
     const auto& first = fragments.front()->samples.front();
     out.decode_time = static_cast<std::int64_t>(fragments.front()->decode_time);
-    out.first_shown = std::numeric_limits<std::int64_t>::max();
+    std::vector<std::int64_t> shown;
     std::int64_t time = out.decode_time;
     for (const auto* f : fragments) {
         const auto begins = static_cast<std::int64_t>(f->decode_time);
         checks_.expect(begins == time, kind::kContinuity, track_.subject, [&] {
-            return fmt::format("{}: the fragment at byte {} starts at tick {}, the one before ends at {}: {}", label, f->offset, begins, time, gap_text(begins - time, info_.timescale));
+            return fmt::format(
+                "{}: the fragment at byte {} starts at tick {}, the one before ends at {}: {}",
+                label,
+                f->offset,
+                begins,
+                time,
+                gap_text(begins - time, info_.timescale));
         });
         time = begins;
         const auto& key = f->samples.front();
-        const bool video_key = key.key && (!stream().codec || random_access(*stream().codec, bytes.subspan(static_cast<std::size_t>(key.offset), key.size)) != RandomAccess::kNone);
-        out.fragments.push_back({f->offset, key.offset + key.size, begins, video_key});
+        const bool video_key =
+            key.key &&
+            (!stream().codec || random_access(*stream().codec,
+                                              bytes.subspan(static_cast<std::size_t>(key.offset),
+                                                            key.size)) != RandomAccess::kNone);
+        out.fragments.push_back(
+            {f->offset, key.offset + key.size, begins + key.composition_offset, video_key});
         for (const auto& s : f->samples) {
-            out.first_shown = std::min(out.first_shown, time + s.composition_offset);
+            shown.push_back(time + s.composition_offset);
             time += s.duration;
-            count_durations(s);
         }
         out.samples += static_cast<std::int64_t>(f->samples.size());
     }
     out.duration = time - out.decode_time;
     out.known = out.duration > 0;
     if (!out.known) fail(kind::kStructure, label + ": its samples have no duration");
+    out.first_shown = *std::min_element(shown.begin(), shown.end());
+    count_steps(out, std::move(shown), label);
     leading_ = out.first_shown < out.decode_time + first.composition_offset;
     check_start(label, first, leading_, bytes, out);
 }
 
-void CmafReader::check_start(const std::string& label, const ParsedSample& first, bool leading, std::span<const std::byte> bytes, MeasuredSegment& out) {
+void CmafReader::check_start(const std::string& label,
+                             const ParsedSample& first,
+                             bool leading,
+                             std::span<const std::byte> bytes,
+                             MeasuredSegment& out) {
     const auto* config = stream().codec ? &*stream().codec : nullptr;
     checks_.checked(kind::kKeyFrame, track_.subject);
-    const auto access = config != nullptr ? random_access(*config, bytes.subspan(static_cast<std::size_t>(first.offset), first.size)) : RandomAccess::kClosed;
+    const auto access =
+        config != nullptr
+            ? random_access(*config,
+                            bytes.subspan(static_cast<std::size_t>(first.offset), first.size))
+            : RandomAccess::kClosed;
     out.key = first.key && access != RandomAccess::kNone;
     if (!first.key) {
-        fail(kind::kKeyFrame, fmt::format("{}: its first sample is not marked as a key frame{}", label, access == RandomAccess::kNone ? ", and is none" : ""));
+        fail(kind::kKeyFrame,
+             fmt::format("{}: its first sample is not marked as a key frame{}",
+                         label,
+                         access == RandomAccess::kNone ? ", and is none" : ""));
     } else if (access == RandomAccess::kNone) {
-        fail(kind::kKeyFrame, fmt::format("{}: its first sample is marked as a key frame, but the bitstream is none", label));
+        fail(kind::kKeyFrame,
+             fmt::format("{}: its first sample is marked as a key frame, but the bitstream is none",
+                         label));
     } else if (track_.independent && leading) {
-        fail(kind::kKeyFrame, fmt::format("{}: pictures are shown before its key frame (open GOP), but the playlist says EXT-X-INDEPENDENT-SEGMENTS", label));
+        fail(kind::kKeyFrame,
+             fmt::format("{}: pictures are shown before its key frame (open GOP), but the playlist "
+                         "says EXT-X-INDEPENDENT-SEGMENTS",
+                         label));
     }
 }
 
-void CmafReader::check_follows(const std::string& label, const SegmentRef& ref, const MeasuredSegment& now) {
+void CmafReader::check_follows(const std::string& label,
+                               const SegmentRef& ref,
+                               const MeasuredSegment& now) {
     const auto& done = stream().segments;
     if (done.empty() || ref.discontinuity || !done.back().known) return;
     const auto& before = done.back();
     const auto scale = info_.timescale;
-    const bool follows = checks_.expect(now.decode_time == before.end(), kind::kContinuity, track_.subject, [&] {
-        return fmt::format("{} starts at tick {}, but {} ends at {}: {}", label, now.decode_time, last_label_, before.end(), gap_text(now.decode_time - before.end(), scale));
-    });
+    const bool follows =
+        checks_.expect(now.decode_time == before.end(), kind::kContinuity, track_.subject, [&] {
+            return fmt::format("{} starts at tick {}, but {} ends at {}: {}",
+                               label,
+                               now.decode_time,
+                               last_label_,
+                               before.end(),
+                               gap_text(now.decode_time - before.end(), scale));
+        });
     if (!follows || leading_) return;
     const auto delay = now.first_shown - now.decode_time;
     const auto delay_before = before.first_shown - before.decode_time;
     checks_.expect(delay == delay_before, kind::kContinuity, track_.subject, [&] {
-        return fmt::format("{}: its first picture is shown {} ticks after its decode time, in {} it was {}: {}", label, delay, last_label_, delay_before, gap_text(delay - delay_before, scale));
+        return fmt::format(
+            "{}: its first picture is shown {} ticks after its decode time, in {} it was {}: {}",
+            label,
+            delay,
+            last_label_,
+            delay_before,
+            gap_text(delay - delay_before, scale));
     });
 }
 
 }  // namespace
 
-std::unique_ptr<SegmentReader> make_cmaf_reader(Track& track, CheckBook& checks) { return std::make_unique<CmafReader>(track, checks); }
+std::unique_ptr<SegmentReader> make_cmaf_reader(Track& track, CheckBook& checks) {
+    return std::make_unique<CmafReader>(track, checks);
+}
 
 std::string segment_label(const SegmentRef& ref) {
     auto label = ref.name.substr(ref.name.rfind('/') + 1);
@@ -271,11 +421,14 @@ std::string segment_label(const SegmentRef& ref) {
     return label;
 }
 
-std::string segment_label(const InitRef& ref) { return segment_label(SegmentRef{ref.name, ref.range, 0, -1, false}); }
+std::string segment_label(const InitRef& ref) {
+    return segment_label(SegmentRef{ref.name, ref.range, 0, -1, false});
+}
 
 std::string gap_text(std::int64_t ticks, std::uint32_t timescale) {
     const auto seconds = timescale == 0 ? 0.0 : static_cast<double>(ticks) / timescale;
-    return ticks > 0 ? fmt::format("a gap of {:.4f} s", seconds) : fmt::format("an overlap of {:.4f} s", -seconds);
+    return ticks > 0 ? fmt::format("a gap of {:.4f} s", seconds)
+                     : fmt::format("an overlap of {:.4f} s", -seconds);
 }
 
 }  // namespace sg::engine

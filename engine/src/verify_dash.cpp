@@ -1,10 +1,10 @@
-#include "verify_model.hpp"
-#include "verify_names.hpp"
-
 #include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
+
+#include "verify_model.hpp"
+#include "verify_names.hpp"
 
 namespace sg::engine {
 namespace {
@@ -26,8 +26,12 @@ class DashLoader {
     void check_document();
     Status representation(std::size_t period, std::size_t set, const mpd::Representation& r);
     /// Nothing when it is wrong, which is then in the book.
-    std::optional<Track> templated(const mpd::Representation& r, const std::string& base, DashUse& use);
-    Result<std::optional<Track>> indexed(const mpd::Representation& r, const std::string& base, DashUse& use);
+    std::optional<Track> templated(const mpd::Representation& r,
+                                   const std::string& base,
+                                   DashUse& use);
+    Result<std::optional<Track>> indexed(const mpd::Representation& r,
+                                         const std::string& base,
+                                         DashUse& use);
     std::size_t track_for(Track track);
     void fail(const std::string& detail) { run_.checks.fail(kind::kDashManifest, name_, detail); }
 
@@ -38,15 +42,17 @@ class DashLoader {
 };
 
 Status DashLoader::load() {
-    std::vector<std::byte> bytes;
+    ObjectBytes bytes;
     if (auto status = run_.fetcher.read(name_, std::nullopt, kMaxManifestBytes, bytes); !status) {
         if (status.error().code == Errc::kCancelled) return status;
         run_.checks.fail(kind::kFilesPresent, name_, status.error().message);
         return {};
     }
     run_.presentation.manifests.push_back(name_);
-    auto parsed = mpd::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-    if (!run_.checks.expect(parsed.has_value(), kind::kDashManifest, name_, [&] { return parsed.error().message; })) return {};
+    auto parsed = mpd::parse(bytes.text());
+    if (!run_.checks.expect(
+            parsed.has_value(), kind::kDashManifest, name_, [&] { return parsed.error().message; }))
+        return {};
     auto& stored = run_.presentation.dash.emplace_back();
     stored.name = name_;
     stored.mpd = std::move(parsed).value();
@@ -65,11 +71,16 @@ Status DashLoader::load() {
 void DashLoader::check_document() {
     const auto& doc = *doc_;
     auto& book = run_.checks;
-    const auto expect = [&](bool ok, auto&& detail) { return book.expect(ok, kind::kDashManifest, name_, detail); };
+    const auto expect = [&](bool ok, auto&& detail) {
+        return book.expect(ok, kind::kDashManifest, name_, detail);
+    };
     if (doc.dynamic) {
-        book.warn(kind::kDashManifest, name_, "@type is dynamic: the presentation is still growing, its length is not checked");
+        book.warn(kind::kDashManifest,
+                  name_,
+                  "@type is dynamic: the presentation is still growing, its length is not checked");
     } else {
-        expect(doc.presentation_duration_us.has_value(), [] { return "a static MPD needs @mediaPresentationDuration"; });
+        expect(doc.presentation_duration_us.has_value(),
+               [] { return "a static MPD needs @mediaPresentationDuration"; });
     }
     expect(doc.min_buffer_us > 0, [] { return "@minBufferTime is missing or zero"; });
     expect(!doc.periods.empty(), [] { return "it has no Period"; });
@@ -78,32 +89,46 @@ void DashLoader::check_document() {
     for (const auto& p : doc.periods) {
         periods_us += p.duration_us.value_or(0);
         all_known &= p.duration_us.has_value();
-        expect(!p.adaptation_sets.empty(), [&] { return fmt::format("Period \"{}\" has no AdaptationSet", p.id); });
+        expect(!p.adaptation_sets.empty(),
+               [&] { return fmt::format("Period \"{}\" has no AdaptationSet", p.id); });
         std::set<std::string> ids;
         for (const auto& set : p.adaptation_sets) {
-            expect(!set.representations.empty(), [] { return "an AdaptationSet has no Representation"; });
+            expect(!set.representations.empty(),
+                   [] { return "an AdaptationSet has no Representation"; });
             for (const auto& r : set.representations) {
-                expect(ids.insert(r.id).second, [&] { return fmt::format("Representation id \"{}\" appears twice", r.id); });
-                expect(r.bandwidth > 0, [&] { return fmt::format("Representation \"{}\" has no @bandwidth", r.id); });
-                expect(!r.mime_type.empty() || !set.mime_type.empty(), [&] { return fmt::format("Representation \"{}\" has no @mimeType", r.id); });
+                expect(ids.insert(r.id).second,
+                       [&] { return fmt::format("Representation id \"{}\" appears twice", r.id); });
+                expect(r.bandwidth > 0, [&] {
+                    return fmt::format("Representation \"{}\" has no @bandwidth", r.id);
+                });
+                expect(!r.mime_type.empty() || !set.mime_type.empty(),
+                       [&] { return fmt::format("Representation \"{}\" has no @mimeType", r.id); });
             }
         }
     }
     if (all_known && !doc.periods.empty() && doc.presentation_duration_us) {
         expect(std::abs(periods_us - *doc.presentation_duration_us) <= 1000, [&] {
-            return fmt::format("the Periods last {:.3f} s, @mediaPresentationDuration says {:.3f} s", static_cast<double>(periods_us) / 1e6,
-                               static_cast<double>(*doc.presentation_duration_us) / 1e6);
+            return fmt::format(
+                "the Periods last {:.3f} s, @mediaPresentationDuration says {:.3f} s",
+                static_cast<double>(periods_us) / 1e6,
+                static_cast<double>(*doc.presentation_duration_us) / 1e6);
         });
     }
 }
 
-Status DashLoader::representation(std::size_t period, std::size_t set, const mpd::Representation& r) {
+Status DashLoader::representation(std::size_t period,
+                                  std::size_t set,
+                                  const mpd::Representation& r) {
     const auto& p = doc_->periods[period];
     std::string base = name_;
-    for (const auto& url : {doc_->base_url, p.base_url, p.adaptation_sets[set].base_url, r.base_url}) {
+    for (const auto& url :
+         {doc_->base_url, p.base_url, p.adaptation_sets[set].base_url, r.base_url}) {
         if (url.empty()) continue;
         auto resolved = resolve_name(run_.fetcher.root(), base, url);
-        if (!run_.checks.expect(resolved.has_value(), kind::kDashManifest, name_, [&] { return resolved.error().message; })) return {};
+        if (!run_.checks.expect(resolved.has_value(), kind::kDashManifest, name_, [&] {
+                return resolved.error().message;
+            }))
+            return {};
         base = *resolved;
     }
     DashUse use;
@@ -119,7 +144,10 @@ Status DashLoader::representation(std::size_t period, std::size_t set, const mpd
     } else if (r.segment_base) {
         SG_TRY_ASSIGN(track, indexed(r, base, use));
     } else {
-        fail(fmt::format("Representation \"{}\" has neither SegmentTemplate nor SegmentBase, the two ways that are checked", r.id));
+        fail(
+            fmt::format("Representation \"{}\" has neither SegmentTemplate nor SegmentBase, the "
+                        "two ways that are checked",
+                        r.id));
     }
     if (!track || track->segments.empty()) return {};
     if (run_.presentation.tracks.size() >= kMaxTracks) return {};
@@ -130,7 +158,9 @@ Status DashLoader::representation(std::size_t period, std::size_t set, const mpd
     return {};
 }
 
-std::optional<Track> DashLoader::templated(const mpd::Representation& r, const std::string& base, DashUse& use) {
+std::optional<Track> DashLoader::templated(const mpd::Representation& r,
+                                           const std::string& base,
+                                           DashUse& use) {
     const auto& t = *r.segment_template;
     use.timescale = t.timescale;
     use.offset = t.presentation_time_offset;
@@ -139,12 +169,20 @@ std::optional<Track> DashLoader::templated(const mpd::Representation& r, const s
         return std::nullopt;
     }
     auto list = mpd::expand(t, use.period_us, kMaxSegments);
-    if (!run_.checks.expect(list.has_value(), kind::kDashManifest, name_, [&] { return fmt::format("Representation \"{}\": {}", r.id, list.error().message); })) return std::nullopt;
+    if (!run_.checks.expect(list.has_value(), kind::kDashManifest, name_, [&] {
+            return fmt::format("Representation \"{}\": {}", r.id, list.error().message);
+        }))
+        return std::nullopt;
     Track track;
-    const auto name_it = [&](const std::string& pattern, std::int64_t number, std::int64_t time) -> std::optional<std::string> {
+    const auto name_it = [&](const std::string& pattern,
+                             std::int64_t number,
+                             std::int64_t time) -> std::optional<std::string> {
         auto uri = mpd::fill_template(pattern, r, number, time);
         if (uri) uri = resolve_name(run_.fetcher.root(), base, *uri);
-        if (run_.checks.expect(uri.has_value(), kind::kDashManifest, name_, [&] { return fmt::format("Representation \"{}\": {}", r.id, uri.error().message); })) return *uri;
+        if (run_.checks.expect(uri.has_value(), kind::kDashManifest, name_, [&] {
+                return fmt::format("Representation \"{}\": {}", r.id, uri.error().message);
+            }))
+            return *uri;
         return std::nullopt;
     };
     if (!t.initialization.empty()) {
@@ -162,39 +200,61 @@ std::optional<Track> DashLoader::templated(const mpd::Representation& r, const s
     return track;
 }
 
-Result<std::optional<Track>> DashLoader::indexed(const mpd::Representation& r, const std::string& base, DashUse& use) {
+Result<std::optional<Track>> DashLoader::indexed(const mpd::Representation& r,
+                                                 const std::string& base,
+                                                 DashUse& use) {
     const auto& b = *r.segment_base;
     use.timescale = b.timescale;
     use.offset = b.presentation_time_offset;
     const auto index = range_of(b.index_range);
     const auto init = range_of(b.initialization_range);
     if (!index || !init) {
-        fail(fmt::format("Representation \"{}\": SegmentBase without @indexRange or Initialization@range", r.id));
+        fail(fmt::format(
+            "Representation \"{}\": SegmentBase without @indexRange or Initialization@range",
+            r.id));
         return std::optional<Track>();
     }
-    std::vector<std::byte> bytes;
+    ObjectBytes bytes;
     if (auto status = run_.fetcher.read(base, index, kMaxInitBytes, bytes); !status) {
         if (status.error().code == Errc::kCancelled) return status.error();
         run_.checks.fail(kind::kFilesPresent, r.id, status.error().message);
         return std::optional<Track>();
     }
-    const auto box = formats::find_box(bytes, formats::fourcc("sidx"));
-    if (!run_.checks.expect(box.has_value() && box->offset + box->whole.size() == bytes.size(), kind::kDashManifest, name_,
-                            [&] { return fmt::format("Representation \"{}\": @indexRange {}-{} is not exactly a sidx box", r.id, b.index_range->first, b.index_range->last); })) {
+    const auto box = formats::find_box(bytes.span(), formats::fourcc("sidx"));
+    if (!run_.checks.expect(
+            box.has_value() && box->offset + box->whole.size() == bytes.span().size(),
+            kind::kDashManifest,
+            name_,
+            [&] {
+                return fmt::format(
+                    "Representation \"{}\": @indexRange {}-{} is not exactly a sidx box",
+                    r.id,
+                    b.index_range->first,
+                    b.index_range->last);
+            })) {
         return std::optional<Track>();
     }
     auto parsed = formats::parse_segment_index(box->payload);
-    if (!run_.checks.expect(parsed.has_value(), kind::kDashManifest, name_, [&] { return fmt::format("Representation \"{}\": {}", r.id, parsed.error().message); })) {
+    if (!run_.checks.expect(parsed.has_value(), kind::kDashManifest, name_, [&] {
+            return fmt::format("Representation \"{}\": {}", r.id, parsed.error().message);
+        })) {
         return std::optional<Track>();
     }
-    run_.checks.expect(parsed->timescale == b.timescale, kind::kDashManifest, name_,
-                       [&] { return fmt::format("Representation \"{}\": @timescale {} differs from the sidx box's {}", r.id, b.timescale, parsed->timescale); });
+    run_.checks.expect(parsed->timescale == b.timescale, kind::kDashManifest, name_, [&] {
+        return fmt::format("Representation \"{}\": @timescale {} differs from the sidx box's {}",
+                           r.id,
+                           b.timescale,
+                           parsed->timescale);
+    });
     Track track;
     track.inits.push_back({base, init});
     auto at = index->offset + index->bytes + parsed->first_offset;
     for (const auto& reference : parsed->references) {
         if (reference.is_index || track.segments.size() >= kMaxSegments) {
-            fail(fmt::format("Representation \"{}\": its sidx refers to another sidx or to too many segments, which is not checked", r.id));
+            fail(
+                fmt::format("Representation \"{}\": its sidx refers to another sidx or to too many "
+                            "segments, which is not checked",
+                            r.id));
             return std::optional<Track>();
         }
         track.segments.push_back({base, ByteRange{at, reference.bytes}, 0, -1, false});
@@ -210,7 +270,9 @@ Result<std::optional<Track>> DashLoader::indexed(const mpd::Representation& r, c
 /// The track that a playlist already made of the same segments, else a new one.
 std::size_t DashLoader::track_for(Track track) {
     auto& tracks = run_.presentation.tracks;
-    const auto same = std::find_if(tracks.begin(), tracks.end(), [&](const Track& t) { return t.segments.front().same_bytes(track.segments.front()); });
+    const auto same = std::find_if(tracks.begin(), tracks.end(), [&](const Track& t) {
+        return t.segments.front().same_bytes(track.segments.front());
+    });
     if (same == tracks.end()) {
         tracks.push_back(std::move(track));
         return tracks.size() - 1;
@@ -218,24 +280,45 @@ std::size_t DashLoader::track_for(Track track) {
     auto& book = run_.checks;
     const auto& subject = track.subject;
     book.expect(same->segments.size() == track.segments.size(), kind::kDashManifest, name_, [&] {
-        return fmt::format("Representation \"{}\" names {} segments, the playlist {} names {}", subject, track.segments.size(), same->playlist, same->segments.size());
+        return fmt::format("Representation \"{}\" names {} segments, the playlist {} names {}",
+                           subject,
+                           track.segments.size(),
+                           same->playlist,
+                           same->segments.size());
     });
     const auto common = std::min(same->segments.size(), track.segments.size());
     for (std::size_t i = 0; i < common; ++i) {
         if (same->segments[i].same_bytes(track.segments[i])) continue;
-        book.fail(kind::kDashManifest, name_, fmt::format("Representation \"{}\": segment {} is {}, in the playlist it is {}", subject, i + 1, track.segments[i].name, same->segments[i].name));
+        book.fail(kind::kDashManifest,
+                  name_,
+                  fmt::format("Representation \"{}\": segment {} is {}, in the playlist it is {}",
+                              subject,
+                              i + 1,
+                              track.segments[i].name,
+                              same->segments[i].name));
     }
-    book.expect(same->inits.empty() || track.inits.empty() || same->inits.front() == track.inits.front(), kind::kDashManifest, name_,
-                [&] { return fmt::format("Representation \"{}\" has another init segment ({}) than its playlist", subject, track.inits.front().name); });
+    book.expect(
+        same->inits.empty() || track.inits.empty() || same->inits.front() == track.inits.front(),
+        kind::kDashManifest,
+        name_,
+        [&] {
+            return fmt::format(
+                "Representation \"{}\" has another init segment ({}) than its playlist",
+                subject,
+                track.inits.front().name);
+        });
     // The longer list is the one to read.
     if (track.segments.size() > same->segments.size()) {
-        for (std::size_t i = same->segments.size(); i < track.segments.size(); ++i) same->segments.push_back(track.segments[i]);
+        for (std::size_t i = same->segments.size(); i < track.segments.size(); ++i)
+            same->segments.push_back(track.segments[i]);
     }
     return static_cast<std::size_t>(same - tracks.begin());
 }
 
 }  // namespace
 
-Status load_dash(VerifyRun& run, const std::string& name) { return DashLoader(run, name).load(); }
+Status load_dash(VerifyRun& run, const std::string& name) {
+    return DashLoader(run, name).load();
+}
 
 }  // namespace sg::engine

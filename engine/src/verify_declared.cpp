@@ -1,11 +1,11 @@
-#include "verify_model.hpp"
-#include "verify_names.hpp"
-
 #include <algorithm>
 #include <cctype>
 #include <cmath>
 
 #include <fmt/format.h>
+
+#include "verify_model.hpp"
+#include "verify_names.hpp"
 
 namespace sg::engine {
 namespace {
@@ -17,7 +17,9 @@ constexpr double kMostAbove = 1.10;
 
 std::string lower(std::string_view text) {
     std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) {
+        return static_cast<char>(std::tolower(c));
+    });
     return out;
 }
 
@@ -34,10 +36,14 @@ std::vector<std::string> split_codecs(std::string_view text) {
 }
 
 bool contains_codec(const std::vector<std::string>& list, std::string_view codec) {
-    return std::any_of(list.begin(), list.end(), [&](const std::string& c) { return same_codec(c, codec) || same_codec(codec, c); });
+    return std::any_of(list.begin(), list.end(), [&](const std::string& c) {
+        return same_codec(c, codec) || same_codec(codec, c);
+    });
 }
 
-const char* range_name(std::uint32_t transfer) { return transfer == 16 ? "PQ" : transfer == 18 ? "HLG" : "SDR"; }
+const char* range_name(std::uint32_t transfer) {
+    return transfer == 16 ? "PQ" : transfer == 18 ? "HLG" : "SDR";
+}
 
 class HlsChecker {
   public:
@@ -50,12 +56,17 @@ class HlsChecker {
     [[nodiscard]] const Track* track_of(const std::string& uri) const;
     [[nodiscard]] const IframePlaylist* iframes_of(const std::string& uri) const;
     /// The tracks that may play together with a variant's own.
-    [[nodiscard]] std::vector<const Track*> group_of(const m3u8::Variant& v, const Track* own) const;
-    void check_codecs(const m3u8::Variant& v, const Track& own, const std::vector<const Track*>& others);
-    void check_picture(const m3u8::Variant& v, const MeasuredStream& stream, bool rate_matters);
+    [[nodiscard]] std::vector<const Track*> group_of(const m3u8::Variant& v,
+                                                     const Track* own) const;
+    void check_codecs(const m3u8::Variant& v,
+                      const Track& own,
+                      const std::vector<const Track*>& others);
+    void check_picture(const m3u8::Variant& v, const Track& track, bool rate_matters);
     void compare_rates(const m3u8::Variant& v, packagers::Bitrate measured);
     void expect(bool ok, const m3u8::Variant& v, const std::string& detail) {
-        run_.checks.expect(ok, kind::kHlsDeclared, hls_.name, [&] { return fmt::format("variant {}: {}", v.uri, detail); });
+        run_.checks.expect(ok, kind::kHlsDeclared, hls_.name, [&] {
+            return fmt::format("variant {}: {}", v.uri, detail);
+        });
     }
 
     VerifyRun& run_;
@@ -66,7 +77,8 @@ const Track* HlsChecker::track_of(const std::string& uri) const {
     const auto name = resolve_name(run_.fetcher.root(), hls_.name, uri);
     if (!name) return nullptr;
     const auto at = run_.presentation.track_of_playlist.find(*name);
-    return at == run_.presentation.track_of_playlist.end() ? nullptr : &run_.presentation.tracks[at->second];
+    return at == run_.presentation.track_of_playlist.end() ? nullptr
+                                                           : &run_.presentation.tracks[at->second];
 }
 
 const IframePlaylist* HlsChecker::iframes_of(const std::string& uri) const {
@@ -79,14 +91,18 @@ const IframePlaylist* HlsChecker::iframes_of(const std::string& uri) const {
 std::vector<const Track*> HlsChecker::group_of(const m3u8::Variant& v, const Track* own) const {
     std::vector<const Track*> out;
     for (const auto& r : hls_.list.renditions) {
-        if (v.audio.empty() || r.type != m3u8::MediaType::kAudio || r.group_id != v.audio || r.uri.empty()) continue;
+        if (v.audio.empty() || r.type != m3u8::MediaType::kAudio || r.group_id != v.audio ||
+            r.uri.empty())
+            continue;
         const auto* track = track_of(r.uri);
         if (track != nullptr && track != own) out.push_back(track);
     }
     return out;
 }
 
-void HlsChecker::check_codecs(const m3u8::Variant& v, const Track& own, const std::vector<const Track*>& others) {
+void HlsChecker::check_codecs(const m3u8::Variant& v,
+                              const Track& own,
+                              const std::vector<const Track*>& others) {
     if (v.codecs.empty()) return;
     const auto declared = split_codecs(v.codecs);
     std::vector<std::string> measured;
@@ -100,35 +116,64 @@ void HlsChecker::check_codecs(const m3u8::Variant& v, const Track& own, const st
     };
     take(own);
     for (const auto* t : others) take(*t);
-    for (const auto& m : measured) expect(contains_codec(declared, m), v, fmt::format("the media is {}, which CODECS=\"{}\" does not list", m, v.codecs));
+    for (const auto& m : measured)
+        expect(contains_codec(declared, m),
+               v,
+               fmt::format("the media is {}, which CODECS=\"{}\" does not list", m, v.codecs));
     for (const auto& d : declared) {
-        if (all_known) expect(contains_codec(measured, d), v, fmt::format("CODECS lists {}, which no media of it is", d));
+        if (all_known)
+            expect(contains_codec(measured, d),
+                   v,
+                   fmt::format("CODECS lists {}, which no media of it is", d));
     }
 }
 
-void HlsChecker::check_picture(const m3u8::Variant& v, const MeasuredStream& stream, bool rate_matters) {
+void HlsChecker::check_picture(const m3u8::Variant& v, const Track& track, bool rate_matters) {
+    const auto& stream = *track.main_stream();
     if (!stream.codec || stream.type != StreamType::kVideo) return;
     const auto& facts = stream.codec->video;
     if (v.resolution) {
         // RESOLUTION is what is shown: pixels made square.
-        const double sar = facts.sar_num != 0 && facts.sar_den != 0 ? static_cast<double>(facts.sar_num) / facts.sar_den : 1.0;
+        const double sar = facts.sar_num != 0 && facts.sar_den != 0
+                               ? static_cast<double>(facts.sar_num) / facts.sar_den
+                               : 1.0;
         const auto shown = std::lround(facts.width * sar);
-        const bool same = (v.resolution->width == facts.width || std::abs(static_cast<long>(v.resolution->width) - shown) <= 1) && v.resolution->height == facts.height;
-        expect(same, v, fmt::format("RESOLUTION={}x{}, the pictures are {}x{} (shown {} wide)", v.resolution->width, v.resolution->height, facts.width, facts.height, shown));
+        const bool same = (v.resolution->width == facts.width ||
+                           std::abs(static_cast<long>(v.resolution->width) - shown) <= 1) &&
+                          v.resolution->height == facts.height;
+        expect(same,
+               v,
+               fmt::format("RESOLUTION={}x{}, the pictures are {}x{} (shown {} wide)",
+                           v.resolution->width,
+                           v.resolution->height,
+                           facts.width,
+                           facts.height,
+                           shown));
     } else {
-        run_.checks.recommend(false, kind::kHlsDeclared, hls_.name, [&] { return fmt::format("variant {} has no RESOLUTION", v.uri); });
+        run_.checks.recommend(false, kind::kHlsDeclared, hls_.name, [&] {
+            return fmt::format("variant {} has no RESOLUTION", v.uri);
+        });
     }
     const std::string range = range_name(facts.transfer);
-    expect(v.video_range.empty() ? range == "SDR" : v.video_range == range, v,
-           fmt::format("VIDEO-RANGE is {}, the bitstream's transfer function {} is {}", v.video_range.empty() ? "absent (SDR)" : v.video_range, facts.transfer, range));
+    expect(v.video_range.empty() ? range == "SDR" : v.video_range == range,
+           v,
+           fmt::format("VIDEO-RANGE is {}, the bitstream's transfer function {} is {}",
+                       v.video_range.empty() ? "absent (SDR)" : v.video_range,
+                       facts.transfer,
+                       range));
     if (!rate_matters || v.frame_rate_milli == 0 || !stream.complete()) return;
     const double declared = v.frame_rate_milli / 1000.0;
     const auto ticks = static_cast<double>(stream.duration());
-    const double exact = stream.sample_duration > 0 ? static_cast<double>(stream.timescale) / static_cast<double>(stream.sample_duration)
-                                                    : static_cast<double>(stream.samples()) * stream.timescale / ticks;
+    const double exact =
+        stream.sample_duration > 0
+            ? static_cast<double>(stream.timescale) / static_cast<double>(stream.sample_duration)
+            : static_cast<double>(stream.samples()) * stream.timescale / ticks;
     // A transport stream's 90 kHz and a varying rate leave only an estimate.
-    const double slack = stream.sample_duration > 0 && stream.timescale != 90000 ? 0.0011 : 0.01 * exact;
-    expect(std::abs(declared - exact) <= slack, v, fmt::format("FRAME-RATE={:.3f}, the pictures come {:.3f} a second", declared, exact));
+    const double slack =
+        stream.sample_duration > 0 && !track.transport_stream ? 0.0011 : 0.01 * exact;
+    expect(std::abs(declared - exact) <= slack,
+           v,
+           fmt::format("FRAME-RATE={:.3f}, the pictures come {:.3f} a second", declared, exact));
 }
 
 void HlsChecker::declared() {
@@ -136,52 +181,87 @@ void HlsChecker::declared() {
         const auto* own = track_of(v.uri);
         if (own == nullptr || own->main_stream() == nullptr) continue;
         check_codecs(v, *own, group_of(v, own));
-        check_picture(v, *own->main_stream(), true);
+        check_picture(v, *own, true);
     }
     for (const auto& v : hls_.list.iframe_variants) {
         const auto* list = iframes_of(v.uri);
         if (list == nullptr || list->segments.empty()) continue;
         const auto& tracks = run_.presentation.tracks;
-        const auto of = std::find_if(tracks.begin(), tracks.end(), [&](const Track& t) { return t.segments.front().name == list->segments.front().name; });
+        const auto of = std::find_if(tracks.begin(), tracks.end(), [&](const Track& t) {
+            return t.segments.front().name == list->segments.front().name;
+        });
         if (of == tracks.end() || of->main_stream() == nullptr) continue;
         const auto& stream = *of->main_stream();
-        if (!v.codecs.empty() && stream.codec) expect(contains_codec(split_codecs(v.codecs), stream.codec->codecs), v, fmt::format("the media is {}, CODECS says \"{}\"", stream.codec->codecs, v.codecs));
-        check_picture(v, stream, false);
+        if (!v.codecs.empty() && stream.codec)
+            expect(
+                contains_codec(split_codecs(v.codecs), stream.codec->codecs),
+                v,
+                fmt::format("the media is {}, CODECS says \"{}\"", stream.codec->codecs, v.codecs));
+        check_picture(v, *of, false);
     }
     for (const auto& r : hls_.list.renditions) {
-        const auto* track = r.type == m3u8::MediaType::kAudio && !r.uri.empty() && !r.channels.empty() ? track_of(r.uri) : nullptr;
+        const auto* track =
+            r.type == m3u8::MediaType::kAudio && !r.uri.empty() && !r.channels.empty()
+                ? track_of(r.uri)
+                : nullptr;
         const auto* stream = track != nullptr ? track->main_stream() : nullptr;
         if (stream == nullptr || !stream->codec || stream->codec->audio.channels == 0) continue;
         const auto declared = r.channels.substr(0, r.channels.find('/'));
-        run_.checks.expect(declared == std::to_string(stream->codec->audio.channels), kind::kHlsDeclared, hls_.name,
-                           [&] { return fmt::format("rendition {} of group {}: CHANNELS=\"{}\", the sound has {}", r.name, r.group_id, r.channels, stream->codec->audio.channels); });
+        run_.checks.expect(declared == std::to_string(stream->codec->audio.channels),
+                           kind::kHlsDeclared,
+                           hls_.name,
+                           [&] {
+                               return fmt::format(
+                                   "rendition {} of group {}: CHANNELS=\"{}\", the sound has {}",
+                                   r.name,
+                                   r.group_id,
+                                   r.channels,
+                                   stream->codec->audio.channels);
+                           });
     }
 }
 
 void HlsChecker::compare_rates(const m3u8::Variant& v, packagers::Bitrate measured) {
     if (measured.peak == 0) return;
     auto& book = run_.checks;
-    const auto say = [&](const char* attribute, std::uint64_t declared, std::uint64_t found, const char* how) {
-        return fmt::format("variant {}: {}={}, {} ({:+.1f} %) the measured {}", v.uri, attribute, declared, how, 100.0 * (static_cast<double>(declared) / static_cast<double>(found) - 1), found);
-    };
+    const auto say =
+        [&](const char* attribute, std::uint64_t declared, std::uint64_t found, const char* how) {
+            return fmt::format(
+                "variant {}: {}={}, {} ({:+.1f} %) the measured {}",
+                v.uri,
+                attribute,
+                declared,
+                how,
+                100.0 * (static_cast<double>(declared) / static_cast<double>(found) - 1),
+                found);
+        };
     const auto peak = static_cast<double>(measured.peak);
     const auto declared = static_cast<double>(v.bandwidth);
     // One bit of rounding for each track that is added up.
     if (declared + 4 < peak) {
-        book.expect(false, kind::kHlsBandwidth, hls_.name, [&] { return say("BANDWIDTH", v.bandwidth, measured.peak, "below"); });
+        book.expect(false, kind::kHlsBandwidth, hls_.name, [&] {
+            return say("BANDWIDTH", v.bandwidth, measured.peak, "below");
+        });
     } else {
-        book.expect(declared <= peak * kMostAbove + 4, kind::kHlsBandwidth, hls_.name, [&] { return say("BANDWIDTH", v.bandwidth, measured.peak, "over 10 % above"); });
+        book.expect(declared <= peak * kMostAbove + 4, kind::kHlsBandwidth, hls_.name, [&] {
+            return say("BANDWIDTH", v.bandwidth, measured.peak, "over 10 % above");
+        });
     }
     if (v.average_bandwidth == 0) return;
-    const auto ratio = static_cast<double>(v.average_bandwidth) / static_cast<double>(measured.average);
-    book.expect(ratio <= kMostAbove && ratio >= 0.9, kind::kHlsBandwidth, hls_.name,
-                [&] { return say("AVERAGE-BANDWIDTH", v.average_bandwidth, measured.average, "over 10 % away from"); });
+    const auto ratio =
+        static_cast<double>(v.average_bandwidth) / static_cast<double>(measured.average);
+    book.expect(ratio <= kMostAbove && ratio >= 0.9, kind::kHlsBandwidth, hls_.name, [&] {
+        return say(
+            "AVERAGE-BANDWIDTH", v.average_bandwidth, measured.average, "over 10 % away from");
+    });
 }
 
 void HlsChecker::bandwidth() {
     const auto rate_of = [](const Track& t) {
         const auto bytes = t.timed_bytes();
-        return bytes.empty() ? packagers::Bitrate{} : packagers::measured_bitrate(bytes, t.main_stream()->timescale, t.target_seconds);
+        return bytes.empty() ? packagers::Bitrate{}
+                             : packagers::measured_bitrate(
+                                   bytes, t.main_stream()->timescale, t.target_seconds);
     };
     for (const auto& v : hls_.list.variants) {
         const auto* own = track_of(v.uri);
@@ -205,7 +285,9 @@ void HlsChecker::bandwidth() {
         for (const auto& s : list->segments) {
             if (s.range) pictures.push_back({s.range->bytes, s.duration_us});
         }
-        if (pictures.size() == list->segments.size()) compare_rates(v, packagers::measured_bitrate(pictures, 1'000'000, list->list.target_seconds));
+        if (pictures.size() == list->segments.size())
+            compare_rates(
+                v, packagers::measured_bitrate(pictures, 1'000'000, list->list.target_seconds));
     }
 }
 
@@ -215,9 +297,11 @@ bool same_codec(std::string_view declared, std::string_view measured) {
     const auto a = lower(declared);
     const auto b = lower(measured);
     if (a == b) return true;
-    // AV1 and VP9 strings may leave out their last fields (AV1 in ISO-BMFF section 5, VP codec binding).
+    // AV1 and VP9 strings may leave out their last fields (AV1 in ISO-BMFF section 5, VP codec
+    // binding).
     const bool optional_tail = a.starts_with("av01.") || a.starts_with("vp09.");
-    return optional_tail && b.starts_with(a) && b[a.size()] == '.' && std::count(a.begin(), a.end(), '.') >= 3;
+    return optional_tail && b.starts_with(a) && b[a.size()] == '.' &&
+           std::count(a.begin(), a.end(), '.') >= 3;
 }
 
 void check_hls_declared(VerifyRun& run) {

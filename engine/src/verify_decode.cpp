@@ -1,12 +1,5 @@
 #include "verify_decode.hpp"
 
-#include "verify_media.hpp"
-
-#include <media_av/check.hpp>
-#include <media_av/compat.hpp>
-#include <media_av/libav.hpp>
-#include <media_av/ptrs.hpp>
-
 #include <algorithm>
 #include <cstring>
 #include <map>
@@ -14,6 +7,13 @@
 #include <vector>
 
 #include <fmt/format.h>
+
+#include <media_av/check.hpp>
+#include <media_av/compat.hpp>
+#include <media_av/libav.hpp>
+#include <media_av/ptrs.hpp>
+
+#include "verify_media.hpp"
 
 namespace sg::engine {
 namespace {
@@ -25,7 +25,8 @@ constexpr std::int64_t kMaxPixels = std::int64_t{16384} * 8704;
 /// Two spans read as one file, in memory.
 class MemoryFile {
   public:
-    MemoryFile(std::span<const std::byte> head, std::span<const std::byte> body) : head_(head), body_(body) {}
+    MemoryFile(std::span<const std::byte> head, std::span<const std::byte> body)
+        : head_(head), body_(body) {}
 
     [[nodiscard]] av::IoPtr open() {
         auto* buffer = static_cast<unsigned char*>(av_malloc(kIoBuffer));
@@ -36,12 +37,16 @@ class MemoryFile {
     }
 
   private:
-    [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(head_.size() + body_.size()); }
+    [[nodiscard]] std::int64_t size() const {
+        return static_cast<std::int64_t>(head_.size() + body_.size());
+    }
 
     static int read(void* opaque, std::uint8_t* to, int want) {
         auto& me = *static_cast<MemoryFile*>(opaque);
         const auto in_head = me.at_ < me.head_.size();
-        const auto from = in_head ? me.head_.subspan(me.at_) : me.body_.subspan(std::min(me.at_ - me.head_.size(), me.body_.size()));
+        const auto from =
+            in_head ? me.head_.subspan(me.at_)
+                    : me.body_.subspan(std::min(me.at_ - me.head_.size(), me.body_.size()));
         const auto n = std::min(from.size(), static_cast<std::size_t>(want));
         if (n == 0) return AVERROR_EOF;
         std::memcpy(to, from.data(), n);
@@ -53,7 +58,9 @@ class MemoryFile {
         auto& me = *static_cast<MemoryFile*>(opaque);
         const int way = whence & ~AVSEEK_FORCE;
         if (way == AVSEEK_SIZE) return me.size();
-        const auto base = way == SEEK_CUR ? static_cast<std::int64_t>(me.at_) : way == SEEK_END ? me.size() : 0;
+        const auto base = way == SEEK_CUR   ? static_cast<std::int64_t>(me.at_)
+                          : way == SEEK_END ? me.size()
+                                            : 0;
         const auto target = base + offset;
         if (target < 0 || target > me.size()) return AVERROR(EINVAL);
         me.at_ = static_cast<std::size_t>(target);
@@ -67,7 +74,8 @@ class MemoryFile {
 
 bool same_setup(const AVCodecParameters& a, const AVCodecParameters& b) {
     return a.codec_id == b.codec_id && a.extradata_size == b.extradata_size &&
-           (a.extradata_size == 0 || std::memcmp(a.extradata, b.extradata, static_cast<std::size_t>(a.extradata_size)) == 0);
+           (a.extradata_size == 0 ||
+            std::memcmp(a.extradata, b.extradata, static_cast<std::size_t>(a.extradata_size)) == 0);
 }
 
 struct StreamDecoder {
@@ -82,7 +90,11 @@ struct StreamDecoder {
 
 struct SegmentDecoder::State {
     State(Track& of, CheckBook& into, bool all, std::stop_token token, std::function<void()> beat)
-        : track(of), checks(into), everything(all), stop(std::move(token)), work_done(std::move(beat)) {}
+        : track(of),
+          checks(into),
+          everything(all),
+          stop(std::move(token)),
+          work_done(std::move(beat)) {}
 
     Track& track;
     CheckBook& checks;
@@ -97,7 +109,8 @@ struct SegmentDecoder::State {
 
     void fail(std::string detail) {
         if (lenient) {
-            checks.warn(kind::kDecode, track.subject, detail + " (copied from the source as it is)");
+            checks.warn(
+                kind::kDecode, track.subject, detail + " (copied from the source as it is)");
         } else {
             checks.fail(kind::kDecode, track.subject, std::move(detail));
         }
@@ -111,12 +124,19 @@ struct SegmentDecoder::State {
     void decode_packet(StreamDecoder& d);
 };
 
-SegmentDecoder::SegmentDecoder(Track& track, CheckBook& checks, bool everything, std::stop_token stop, std::function<void()> work_done)
-    : state_(std::make_unique<State>(track, checks, everything, std::move(stop), std::move(work_done))) {}
+SegmentDecoder::SegmentDecoder(Track& track,
+                               CheckBook& checks,
+                               bool everything,
+                               std::stop_token stop,
+                               std::function<void()> work_done)
+    : state_(std::make_unique<State>(
+          track, checks, everything, std::move(stop), std::move(work_done))) {}
 
 SegmentDecoder::~SegmentDecoder() = default;
 
-void SegmentDecoder::set_lenient(bool lenient) { state_->lenient = lenient; }
+void SegmentDecoder::set_lenient(bool lenient) {
+    state_->lenient = lenient;
+}
 
 Result<av::InputPtr> SegmentDecoder::State::open(MemoryFile&, const av::IoPtr& io) const {
     auto* raw = avformat_alloc_context();
@@ -144,7 +164,11 @@ bool SegmentDecoder::State::prepare(StreamDecoder& d, const AVStream& stream) {
     d.setup.reset(avcodec_parameters_alloc());
     if (!d.context || !d.setup) {
         d.impossible = true;
-        checks.warn(kind::kDecode, track.subject, fmt::format("{}: this build of libav cannot decode {}", label, avcodec_get_name(stream.codecpar->codec_id)));
+        checks.warn(kind::kDecode,
+                    track.subject,
+                    fmt::format("{}: this build of libav cannot decode {}",
+                                label,
+                                avcodec_get_name(stream.codecpar->codec_id)));
         return false;
     }
     auto& c = *d.context;
@@ -165,22 +189,34 @@ bool SegmentDecoder::State::prepare(StreamDecoder& d, const AVStream& stream) {
 
 bool SegmentDecoder::State::check_frame(const StreamDecoder& d) {
     if (frame->decode_error_flags != 0 || (frame->flags & AV_FRAME_FLAG_CORRUPT) != 0) {
-        fail(fmt::format("{}: a {} is damaged", label, d.context->codec_type == AVMEDIA_TYPE_VIDEO ? "picture" : "piece of sound"));
+        fail(fmt::format(
+            "{}: a {} is damaged",
+            label,
+            d.context->codec_type == AVMEDIA_TYPE_VIDEO ? "picture" : "piece of sound"));
         return false;
     }
     const auto* stream = track.main_stream();
-    const auto wanted = d.context->codec_type == AVMEDIA_TYPE_VIDEO ? StreamType::kVideo : StreamType::kAudio;
+    const auto wanted =
+        d.context->codec_type == AVMEDIA_TYPE_VIDEO ? StreamType::kVideo : StreamType::kAudio;
     if (stream == nullptr || stream->type != wanted || !stream->codec) return true;
     if (wanted == StreamType::kVideo) {
         const auto& v = stream->codec->video;
-        if (v.width == 0 || (static_cast<int>(v.width) == frame->width && static_cast<int>(v.height) == frame->height)) return true;
-        fail(fmt::format("{}: the picture is {}x{}, the init segment says {}x{}", label, frame->width, frame->height, v.width, v.height));
+        if (v.width == 0 || (static_cast<int>(v.width) == frame->width &&
+                             static_cast<int>(v.height) == frame->height))
+            return true;
+        fail(fmt::format("{}: the picture is {}x{}, the init segment says {}x{}",
+                         label,
+                         frame->width,
+                         frame->height,
+                         v.width,
+                         v.height));
         return false;
     }
     const auto rate = static_cast<int>(stream->codec->audio.sample_rate);
     // Decoders may double the rate by implicit SBR.
     if (rate == 0 || frame->sample_rate == rate || frame->sample_rate == 2 * rate) return true;
-    fail(fmt::format("{}: the sound has {} Hz, the init segment says {}", label, frame->sample_rate, rate));
+    fail(fmt::format(
+        "{}: the sound has {} Hz, the init segment says {}", label, frame->sample_rate, rate));
     return false;
 }
 
@@ -207,13 +243,16 @@ void SegmentDecoder::State::decode_first(StreamDecoder& d, int wanted, std::int6
     std::int64_t got = 0;
     int rc = avcodec_send_packet(d.context.get(), packet.get());
     bool good = rc >= 0;
-    if (!good) fail(fmt::format("{}: {}", label, av::av_error(rc, "decode its first frame").message));
+    if (!good)
+        fail(fmt::format("{}: {}", label, av::av_error(rc, "decode its first frame").message));
     if (good) good = take_frames(d, got);
     if (left > 0 && good) return;
-    // Decoders that wait for the next pictures give the first one when they are told that none will come.
+    // Decoders that wait for the next pictures give the first one when they are told that none will
+    // come.
     rc = avcodec_send_packet(d.context.get(), nullptr);
     if (good && rc >= 0) good = take_frames(d, got);
-    if (good && got == 0 && wanted == 1) fail(label + ": its first picture does not decode on its own");
+    if (good && got == 0 && wanted == 1)
+        fail(label + ": its first picture does not decode on its own");
     avcodec_flush_buffers(d.context.get());
     left = 0;
 }
@@ -223,13 +262,18 @@ void SegmentDecoder::State::decode_packet(StreamDecoder& d) {
     std::int64_t got = 0;
     const int rc = avcodec_send_packet(d.context.get(), packet.get());
     if (rc < 0) {
-        fail(fmt::format("{}: packet {} of the track: {}", label, d.packets, av::av_error(rc, "decode").message));
+        fail(fmt::format("{}: packet {} of the track: {}",
+                         label,
+                         d.packets,
+                         av::av_error(rc, "decode").message));
         return;
     }
     static_cast<void>(take_frames(d, got));
 }
 
-Status SegmentDecoder::decode(const SegmentRef& ref, std::span<const std::byte> init, std::span<const std::byte> segment) {
+Status SegmentDecoder::decode(const SegmentRef& ref,
+                              std::span<const std::byte> init,
+                              std::span<const std::byte> segment) {
     auto& s = *state_;
     s.label = segment_label(ref);
     s.checks.checked(kind::kDecode, s.track.subject);
@@ -267,7 +311,9 @@ Status SegmentDecoder::decode(const SegmentRef& ref, std::span<const std::byte> 
         }
         av_packet_unref(s.packet.get());
         const auto streams = (*input)->nb_streams;
-        if (!s.everything && left.size() == streams && std::all_of(left.begin(), left.end(), [](const auto& l) { return l.second == 0; })) break;
+        if (!s.everything && left.size() == streams &&
+            std::all_of(left.begin(), left.end(), [](const auto& l) { return l.second == 0; }))
+            break;
     }
     for (const auto& [number, frames] : left) {
         auto& d = s.decoders[number];
@@ -284,12 +330,19 @@ Status SegmentDecoder::finish() {
     for (auto& [number, d] : s.decoders) {
         if (!d.context) continue;
         std::int64_t got = 0;
-        if (avcodec_send_packet(d.context.get(), nullptr) >= 0) static_cast<void>(s.take_frames(d, got));
-        if (d.frames != d.packets) s.fail(fmt::format("{} of {} frames came out of the decoder", d.frames, d.packets));
+        if (avcodec_send_packet(d.context.get(), nullptr) >= 0)
+            static_cast<void>(s.take_frames(d, got));
+        if (d.frames != d.packets)
+            s.fail(fmt::format("{} of {} frames came out of the decoder", d.frames, d.packets));
         const auto* stream = s.track.main_stream();
-        const bool is_main = stream != nullptr && stream->complete() && d.context->codec_type == (stream->type == StreamType::kVideo ? AVMEDIA_TYPE_VIDEO : AVMEDIA_TYPE_AUDIO);
+        const bool is_main =
+            stream != nullptr && stream->complete() &&
+            d.context->codec_type ==
+                (stream->type == StreamType::kVideo ? AVMEDIA_TYPE_VIDEO : AVMEDIA_TYPE_AUDIO);
         if (is_main && !s.track.transport_stream && d.packets != stream->samples()) {
-            s.fail(fmt::format("the demuxer found {} packets, the segments hold {} samples", d.packets, stream->samples()));
+            s.fail(fmt::format("the demuxer found {} packets, the segments hold {} samples",
+                               d.packets,
+                               stream->samples()));
         }
     }
     return {};

@@ -1,17 +1,15 @@
-#include "verify_model.hpp"
-#include "verify_names.hpp"
-
 #include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
 
+#include "verify_model.hpp"
+#include "verify_names.hpp"
+
 namespace sg::engine {
 namespace {
 
 namespace m3u8 = formats::m3u8;
-
-std::string_view as_text(const std::vector<std::byte>& bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 class HlsLoader {
   public:
@@ -26,8 +24,14 @@ class HlsLoader {
     Status iframes_of(const std::string& from, const std::string& uri);
     void add_track(const std::string& name, const m3u8::Media& list);
     void check_media(const char* check, const std::string& name, const m3u8::Media& list);
-    void show_unknown(const char* check, const std::string& name, const std::vector<m3u8::UnknownTag>& unknown);
-    bool resolve(const char* check, const std::string& name, const m3u8::Media& list, std::vector<SegmentRef>& segments, std::vector<InitRef>& inits);
+    void show_unknown(const char* check,
+                      const std::string& name,
+                      const std::vector<m3u8::UnknownTag>& unknown);
+    bool resolve(const char* check,
+                 const std::string& name,
+                 const m3u8::Media& list,
+                 std::vector<SegmentRef>& segments,
+                 std::vector<InitRef>& inits);
 
     VerifyRun& run_;
     std::set<std::string> seen_;
@@ -36,7 +40,8 @@ class HlsLoader {
 Status HlsLoader::load(const std::string& name) {
     SG_TRY_ASSIGN(auto parsed, read(kind::kHlsMultivariant, name));
     if (!parsed) return {};
-    if (auto* list = std::get_if<m3u8::Multivariant>(&*parsed)) return multivariant(name, std::move(*list));
+    if (auto* list = std::get_if<m3u8::Multivariant>(&*parsed))
+        return multivariant(name, std::move(*list));
     const auto& media = std::get<m3u8::Media>(*parsed);
     check_media(kind::kHlsMedia, name, media);
     add_track(name, media);
@@ -45,7 +50,7 @@ Status HlsLoader::load(const std::string& name) {
 
 /// Nothing when it is missing or wrong, which is then in the book; an error only for a stop.
 Result<std::optional<m3u8::Playlist>> HlsLoader::read(const char* check, const std::string& name) {
-    std::vector<std::byte> bytes;
+    ObjectBytes bytes;
     auto status = run_.fetcher.read(name, std::nullopt, kMaxManifestBytes, bytes);
     if (!status) {
         if (status.error().code == Errc::kCancelled) return status.error();
@@ -53,27 +58,38 @@ Result<std::optional<m3u8::Playlist>> HlsLoader::read(const char* check, const s
         return std::optional<m3u8::Playlist>();
     }
     run_.presentation.manifests.push_back(name);
-    auto parsed = m3u8::parse(as_text(bytes));
-    if (!run_.checks.expect(parsed.has_value(), check, name, [&] { return parsed.error().message; })) return std::optional<m3u8::Playlist>();
+    auto parsed = m3u8::parse(bytes.text());
+    if (!run_.checks.expect(
+            parsed.has_value(), check, name, [&] { return parsed.error().message; }))
+        return std::optional<m3u8::Playlist>();
     return std::optional(std::move(parsed).value());
 }
 
-void HlsLoader::show_unknown(const char* check, const std::string& name, const std::vector<m3u8::UnknownTag>& unknown) {
-    for (const auto& tag : unknown) run_.checks.warn(check, name, fmt::format("line {}: tag {} is not checked", tag.line, tag.name));
+void HlsLoader::show_unknown(const char* check,
+                             const std::string& name,
+                             const std::vector<m3u8::UnknownTag>& unknown) {
+    for (const auto& tag : unknown)
+        run_.checks.warn(
+            check, name, fmt::format("line {}: tag {} is not checked", tag.line, tag.name));
 }
 
 Status HlsLoader::multivariant(const std::string& name, m3u8::Multivariant list) {
     show_unknown(kind::kHlsMultivariant, name, list.unknown);
-    run_.checks.expect(!list.variants.empty(), kind::kHlsMultivariant, name, [] { return "it has no variant (EXT-X-STREAM-INF)"; });
+    run_.checks.expect(!list.variants.empty(), kind::kHlsMultivariant, name, [] {
+        return "it has no variant (EXT-X-STREAM-INF)";
+    });
     for (const auto& v : list.variants) {
-        run_.checks.recommend(!v.codecs.empty(), kind::kHlsMultivariant, name, [&] { return fmt::format("variant {} has no CODECS", v.uri); });
+        run_.checks.recommend(!v.codecs.empty(), kind::kHlsMultivariant, name, [&] {
+            return fmt::format("variant {} has no CODECS", v.uri);
+        });
         SG_TRY(media_of(name, v.uri));
     }
     for (const auto& r : list.renditions) {
         if (!r.uri.empty()) SG_TRY(media_of(name, r.uri));
     }
     if (list.independent_segments) {
-        for (auto& track : run_.presentation.tracks) track.independent |= seen_.contains(track.playlist);
+        for (auto& track : run_.presentation.tracks)
+            track.independent |= seen_.contains(track.playlist);
     }
     for (const auto& v : list.iframe_variants) SG_TRY(iframes_of(name, v.uri));
     run_.presentation.hls.push_back({name, std::move(list)});
@@ -82,17 +98,24 @@ Status HlsLoader::multivariant(const std::string& name, m3u8::Multivariant list)
 
 Status HlsLoader::media_of(const std::string& from, const std::string& uri) {
     const auto name = resolve_name(run_.fetcher.root(), from, uri);
-    if (!run_.checks.expect(name.has_value(), kind::kHlsMultivariant, from, [&] { return name.error().message; })) return {};
-    if (!seen_.insert(*name).second || run_.presentation.track_of_playlist.contains(*name)) return {};
+    if (!run_.checks.expect(
+            name.has_value(), kind::kHlsMultivariant, from, [&] { return name.error().message; }))
+        return {};
+    if (!seen_.insert(*name).second || run_.presentation.track_of_playlist.contains(*name))
+        return {};
     if (run_.presentation.tracks.size() >= kMaxTracks) {
-        run_.checks.warn(kind::kHlsMultivariant, from, fmt::format("only {} playlists are read", kMaxTracks));
+        run_.checks.warn(
+            kind::kHlsMultivariant, from, fmt::format("only {} playlists are read", kMaxTracks));
         return {};
     }
     SG_TRY_ASSIGN(const auto parsed, read(kind::kHlsMedia, *name));
     if (!parsed) return {};
     const auto* media = std::get_if<m3u8::Media>(&*parsed);
     const bool right = media != nullptr && !media->iframes_only;
-    if (!run_.checks.expect(right, kind::kHlsMedia, *name, [] { return "a variant or rendition must name a media playlist"; })) return {};
+    if (!run_.checks.expect(right, kind::kHlsMedia, *name, [] {
+            return "a variant or rendition must name a media playlist";
+        }))
+        return {};
     check_media(kind::kHlsMedia, *name, *media);
     add_track(*name, *media);
     return {};
@@ -100,14 +123,20 @@ Status HlsLoader::media_of(const std::string& from, const std::string& uri) {
 
 Status HlsLoader::iframes_of(const std::string& from, const std::string& uri) {
     const auto name = resolve_name(run_.fetcher.root(), from, uri);
-    if (!run_.checks.expect(name.has_value(), kind::kHlsMultivariant, from, [&] { return name.error().message; })) return {};
+    if (!run_.checks.expect(
+            name.has_value(), kind::kHlsMultivariant, from, [&] { return name.error().message; }))
+        return {};
     const auto& known = run_.presentation.iframes;
-    if (!seen_.insert(*name).second || known.contains(*name) || known.size() >= kMaxTracks) return {};
+    if (!seen_.insert(*name).second || known.contains(*name) || known.size() >= kMaxTracks)
+        return {};
     SG_TRY_ASSIGN(auto parsed, read(kind::kHlsIframes, *name));
     if (!parsed) return {};
     auto* media = std::get_if<m3u8::Media>(&*parsed);
     const bool right = media != nullptr && media->iframes_only;
-    if (!run_.checks.expect(right, kind::kHlsIframes, *name, [] { return "EXT-X-I-FRAME-STREAM-INF must name a playlist with EXT-X-I-FRAMES-ONLY"; })) return {};
+    if (!run_.checks.expect(right, kind::kHlsIframes, *name, [] {
+            return "EXT-X-I-FRAME-STREAM-INF must name a playlist with EXT-X-I-FRAMES-ONLY";
+        }))
+        return {};
     check_media(kind::kHlsIframes, *name, *media);
     IframePlaylist list;
     list.name = *name;
@@ -122,42 +151,71 @@ void HlsLoader::check_media(const char* check, const std::string& name, const m3
     show_unknown(check, name, list.unknown);
     const auto version = std::max(1U, list.version);
     book.expect(version >= m3u8::required_version(list), check, name, [&] {
-        return fmt::format("EXT-X-VERSION is {}, but what it uses needs {} (RFC 8216 section 7)", version, m3u8::required_version(list));
+        return fmt::format("EXT-X-VERSION is {}, but what it uses needs {} (RFC 8216 section 7)",
+                           version,
+                           m3u8::required_version(list));
     });
     book.expect(!list.segments.empty(), check, name, [] { return "it has no segment"; });
-    book.recommend(list.ended, check, name, [] { return "it has no EXT-X-ENDLIST: the presentation is still growing, its length is not checked"; });
-    book.recommend(!list.ended || list.type != m3u8::PlaylistType::kEvent, check, name, [] { return "an ended playlist is still marked EVENT"; });
+    book.recommend(list.ended, check, name, [] {
+        return "it has no EXT-X-ENDLIST: the presentation is still growing, its length is not "
+               "checked";
+    });
+    book.recommend(!list.ended || list.type != m3u8::PlaylistType::kEvent, check, name, [] {
+        return "an ended playlist is still marked EVENT";
+    });
     std::int64_t longest = 0;
     for (const auto& s : list.segments) {
         longest = std::max(longest, m3u8::target_seconds(s.duration_us));
-        book.expect(s.duration_us > 0, check, name, [&] { return fmt::format("segment {} lasts 0 s", s.uri); });
+        book.expect(s.duration_us > 0, check, name, [&] {
+            return fmt::format("segment {} lasts 0 s", s.uri);
+        });
     }
-    // A planned target may be above the longest segment while a playlist grows; far above it misleads a player's buffering.
-    book.recommend(list.iframes_only || list.segments.empty() || list.target_seconds <= 2 * longest + 1, check, name, [&] {
-        return fmt::format("EXT-X-TARGETDURATION is {}, but the longest segment rounds to {} s", list.target_seconds, longest);
-    });
+    // A planned target may be above the longest segment while a playlist grows; far above it
+    // misleads a player's buffering.
+    book.recommend(
+        list.iframes_only || list.segments.empty() || list.target_seconds <= 2 * longest + 1,
+        check,
+        name,
+        [&] {
+            return fmt::format("EXT-X-TARGETDURATION is {}, but the longest segment rounds to {} s",
+                               list.target_seconds,
+                               longest);
+        });
 }
 
-bool HlsLoader::resolve(const char* check, const std::string& name, const m3u8::Media& list, std::vector<SegmentRef>& segments, std::vector<InitRef>& inits) {
+bool HlsLoader::resolve(const char* check,
+                        const std::string& name,
+                        const m3u8::Media& list,
+                        std::vector<SegmentRef>& segments,
+                        std::vector<InitRef>& inits) {
     auto& book = run_.checks;
-    const auto range_of = [](const std::optional<m3u8::ByteRange>& r) { return r ? std::optional(ByteRange{r->offset, r->bytes}) : std::nullopt; };
+    const auto range_of = [](const std::optional<m3u8::ByteRange>& r) {
+        return r ? std::optional(ByteRange{r->offset, r->bytes}) : std::nullopt;
+    };
     for (const auto& map : list.maps) {
         const auto target = resolve_name(run_.fetcher.root(), name, map.uri);
-        if (!book.expect(target.has_value(), check, name, [&] { return target.error().message; })) return false;
+        if (!book.expect(target.has_value(), check, name, [&] { return target.error().message; }))
+            return false;
         inits.push_back({*target, range_of(map.range)});
     }
-    if (!book.expect(list.segments.size() <= kMaxSegments, check, name, [&] { return fmt::format("{} segments are more than are read", list.segments.size()); })) return false;
+    if (!book.expect(list.segments.size() <= kMaxSegments, check, name, [&] {
+            return fmt::format("{} segments are more than are read", list.segments.size());
+        }))
+        return false;
     for (const auto& s : list.segments) {
         const auto target = resolve_name(run_.fetcher.root(), name, s.uri);
-        if (!book.expect(target.has_value(), check, name, [&] { return target.error().message; })) return false;
-        segments.push_back({*target, range_of(s.range), s.map.value_or(0), s.duration_us, s.discontinuity});
+        if (!book.expect(target.has_value(), check, name, [&] { return target.error().message; }))
+            return false;
+        segments.push_back(
+            {*target, range_of(s.range), s.map.value_or(0), s.duration_us, s.discontinuity});
     }
     return true;
 }
 
 bool ends_with_any(std::string_view name, std::initializer_list<std::string_view> endings) {
     const auto path = name.substr(0, name.find('?'));
-    return std::any_of(endings.begin(), endings.end(), [&](std::string_view e) { return path.ends_with(e); });
+    return std::any_of(
+        endings.begin(), endings.end(), [&](std::string_view e) { return path.ends_with(e); });
 }
 
 void HlsLoader::add_track(const std::string& name, const m3u8::Media& list) {
@@ -169,22 +227,30 @@ void HlsLoader::add_track(const std::string& name, const m3u8::Media& list) {
     track.ended = list.ended;
     track.vod = list.type == m3u8::PlaylistType::kVod;
     track.target_seconds = list.target_seconds;
-    if (list.segments.empty() || !resolve(kind::kHlsMedia, name, list, track.segments, track.inits)) return;
+    if (list.segments.empty() || !resolve(kind::kHlsMedia, name, list, track.segments, track.inits))
+        return;
     const auto& first = track.segments.front().name;
-    track.transport_stream = track.inits.empty() && !ends_with_any(first, {".vtt", ".webvtt", ".aac", ".mp3", ".ac3", ".ec3"});
+    track.transport_stream =
+        track.inits.empty() &&
+        !ends_with_any(first, {".vtt", ".webvtt", ".aac", ".mp3", ".ac3", ".ec3"});
     track.media = track.transport_stream || !track.inits.empty();
     if (list.encrypted) {
         track.media = false;
-        run_.checks.warn(kind::kStructure, track.subject, "the segments are encrypted: only that they exist is checked");
+        run_.checks.warn(kind::kStructure,
+                         track.subject,
+                         "the segments are encrypted: only that they exist is checked");
     }
     const auto same_subject = [&](const Track& t) { return t.subject == track.subject; };
-    if (std::any_of(run_.presentation.tracks.begin(), run_.presentation.tracks.end(), same_subject)) track.subject = name;
+    if (std::any_of(run_.presentation.tracks.begin(), run_.presentation.tracks.end(), same_subject))
+        track.subject = name;
     run_.presentation.track_of_playlist.emplace(name, run_.presentation.tracks.size());
     run_.presentation.tracks.push_back(std::move(track));
 }
 
 }  // namespace
 
-Status load_hls(VerifyRun& run, const std::string& name) { return HlsLoader(run).load(name); }
+Status load_hls(VerifyRun& run, const std::string& name) {
+    return HlsLoader(run).load(name);
+}
 
 }  // namespace sg::engine

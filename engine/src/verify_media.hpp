@@ -1,22 +1,24 @@
 #pragma once
 
-#include "verify_model.hpp"
-
-#include <formats/bmff_reader.hpp>
-#include <formats/ts_reader.hpp>
-
 #include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
 
+#include <formats/bmff_reader.hpp>
+#include <formats/ts_reader.hpp>
+
+#include "verify_model.hpp"
+
 namespace sg::engine {
 
-/// Takes a track's segments apart, in order; adds to every stream of the track one MeasuredSegment each time, and what is wrong to the book.
+/// Takes a track's segments apart, in order; adds to every stream of the track one MeasuredSegment
+/// each time, and what is wrong to the book.
 class SegmentReader {
   public:
     virtual ~SegmentReader() = default;
-    /// An init segment (CMAF only): before the first segment, and again where it changes. False when nothing can be read with it.
+    /// An init segment (CMAF only): before the first segment, and again where it changes. False
+    /// when nothing can be read with it.
     [[nodiscard]] virtual bool start(const InitRef& ref, std::span<const std::byte> bytes) = 0;
     virtual void read(const SegmentRef& ref, std::span<const std::byte> bytes) = 0;
     /// A segment that could not be had.

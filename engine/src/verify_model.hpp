@@ -1,7 +1,11 @@
 #pragma once
 
-#include "verify_checks.hpp"
-#include "verify_fetch.hpp"
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include <formats/bmff_reader.hpp>
 #include <formats/codec_config.hpp>
@@ -9,12 +13,8 @@
 #include <formats/mpd.hpp>
 #include <packagers/bandwidth.hpp>
 
-#include <cstddef>
-#include <cstdint>
-#include <map>
-#include <optional>
-#include <string>
-#include <vector>
+#include "verify_checks.hpp"
+#include "verify_fetch.hpp"
 
 namespace sg::engine {
 
@@ -48,11 +48,13 @@ inline constexpr std::size_t kMaxTracks = 200;
 struct SegmentRef {
     std::string name;
     std::optional<ByteRange> range;
-    std::size_t init = 0;         ///< index into Track::inits; unused when that is empty
+    std::size_t init = 0;           ///< index into Track::inits; unused when that is empty
     std::int64_t duration_us = -1;  ///< EXTINF; -1: not in a playlist
     bool discontinuity = false;
 
-    [[nodiscard]] bool same_bytes(const SegmentRef& other) const { return name == other.name && range == other.range; }
+    [[nodiscard]] bool same_bytes(const SegmentRef& other) const {
+        return name == other.name && range == other.range;
+    }
 };
 
 struct InitRef {
@@ -75,7 +77,7 @@ struct MeasuredSegment {
     struct Fragment {
         std::uint64_t offset = 0;   ///< of its moof in the segment
         std::uint64_t key_end = 0;  ///< end of its first sample
-        std::int64_t decode_time = 0;
+        std::int64_t shown = 0;     ///< when its first sample is
         bool key = false;
     };
     std::vector<Fragment> fragments;
@@ -90,16 +92,20 @@ struct MeasuredStream {
     StreamType type = StreamType::kOther;
     std::uint32_t timescale = 0;
     std::optional<formats::CodecConfig> codec;
-    std::int64_t edit_shift = 0;       ///< media time that an edit list presents as zero
-    std::int64_t sample_duration = 0;  ///< when all samples but perhaps the last have it, else 0
+    std::int64_t edit_shift = 0;  ///< media time that an edit list presents as zero
+    std::int64_t sample_duration =
+        0;  ///< when all samples but perhaps the last are shown as long, else 0
     std::int64_t longest_sample = 0;
     std::vector<MeasuredSegment> segments;  ///< one for each of the track's
 
     [[nodiscard]] bool complete() const;  ///< every segment is known
     [[nodiscard]] std::int64_t samples() const;
     [[nodiscard]] std::int64_t duration() const;
-    /// When a segment's first sample is shown, and when the last segment's last one ends; edit list applied. Of known segments.
-    [[nodiscard]] std::int64_t shown_start(std::size_t segment) const { return segments[segment].first_shown - edit_shift; }
+    /// When a segment's first sample is shown, and when the last segment's last one ends; edit list
+    /// applied. Of known segments.
+    [[nodiscard]] std::int64_t shown_start(std::size_t segment) const {
+        return segments[segment].first_shown - edit_shift;
+    }
     [[nodiscard]] std::int64_t shown_end() const;
 };
 
@@ -109,7 +115,7 @@ struct Track {
     std::string rendition;  ///< its folder
     std::string playlist;   ///< name of the HLS media playlist, empty when only DASH has it
     bool transport_stream = false;
-    bool media = true;  ///< false for text, and for content that is encrypted
+    bool media = true;         ///< false for text, and for content that is encrypted
     bool independent = false;  ///< EXT-X-INDEPENDENT-SEGMENTS
     bool ended = true;
     bool vod = true;
@@ -147,10 +153,10 @@ struct DashUse {
     const formats::mpd::Representation* representation = nullptr;  ///< in DashPresentation::mpd
     std::string subject;                                           ///< "manifest.mpd 720p"
     std::uint32_t timescale = 1;
-    std::int64_t offset = 0;                                ///< @presentationTimeOffset
-    std::vector<formats::mpd::NamedSegment> timeline;       ///< empty with sidx
-    std::vector<formats::ParsedReference> references;       ///< of the sidx
-    std::int64_t index_start = 0;                           ///< earliest_presentation_time of the sidx
+    std::int64_t offset = 0;                           ///< @presentationTimeOffset
+    std::vector<formats::mpd::NamedSegment> timeline;  ///< empty with sidx
+    std::vector<formats::ParsedReference> references;  ///< of the sidx
+    std::int64_t index_start = 0;                      ///< earliest_presentation_time of the sidx
     std::int64_t period_us = 0;
 };
 
@@ -176,7 +182,8 @@ struct VerifyRun {
     CheckBook& checks;
 };
 
-// Reading manifests: each adds tracks and what can be said without media. Only a stop ends them with an error.
+// Reading manifests: each adds tracks and what can be said without media. Only a stop ends them
+// with an error.
 [[nodiscard]] Status load_hls(VerifyRun& run, const std::string& name);
 [[nodiscard]] Status load_dash(VerifyRun& run, const std::string& name);
 

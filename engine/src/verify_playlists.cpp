@@ -1,11 +1,11 @@
-#include "verify_media.hpp"
-#include "verify_names.hpp"
-
 #include <algorithm>
 #include <cstdlib>
 #include <set>
 
 #include <fmt/format.h>
+
+#include "verify_media.hpp"
+#include "verify_names.hpp"
 
 namespace sg::engine {
 namespace {
@@ -13,9 +13,13 @@ namespace {
 /// What playlists of three decimals may be off.
 constexpr std::int64_t kRoundingUs = 1000;
 
-std::int64_t micros(std::int64_t ticks, std::uint32_t timescale) { return media::mul_div(ticks, 1'000'000, timescale, media::Rounding::kNearest); }
+std::int64_t micros(std::int64_t ticks, std::uint32_t timescale) {
+    return media::mul_div(ticks, 1'000'000, timescale, media::Rounding::kNearest);
+}
 
-double seconds(std::int64_t us) { return static_cast<double>(us) / 1e6; }
+double seconds(std::int64_t us) {
+    return static_cast<double>(us) / 1e6;
+}
 
 /// Where a segment of a track lies in a file.
 struct Place {
@@ -26,13 +30,18 @@ struct Place {
 
 class IframeChecker {
   public:
-    IframeChecker(VerifyRun& run, const IframePlaylist& list) : run_(run), list_(list), subject_(list.name) {
+    IframeChecker(VerifyRun& run, const IframePlaylist& list)
+        : run_(run), list_(list), subject_(list.name) {
         for (const auto& t : run.presentation.tracks) {
             for (std::size_t i = 0; i < t.segments.size(); ++i) {
-                places_[t.segments[i].name].push_back({&t, i, t.segments[i].range ? t.segments[i].range->offset : 0});
+                places_[t.segments[i].name].push_back(
+                    {&t, i, t.segments[i].range ? t.segments[i].range->offset : 0});
             }
         }
-        for (auto& [name, places] : places_) std::stable_sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.offset < b.offset; });
+        for (auto& [name, places] : places_)
+            std::stable_sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
+                return a.offset < b.offset;
+            });
     }
 
     void check();
@@ -41,7 +50,9 @@ class IframeChecker {
     [[nodiscard]] std::optional<Place> place_of(const SegmentRef& entry) const;
     /// When the picture is shown; nothing when the entry is wrong or its segment could not be read.
     std::optional<std::int64_t> check_entry(const SegmentRef& entry);
-    void fail(std::string detail) { run_.checks.fail(kind::kHlsIframes, subject_, std::move(detail)); }
+    void fail(std::string detail) {
+        run_.checks.fail(kind::kHlsIframes, subject_, std::move(detail));
+    }
 
     VerifyRun& run_;
     const IframePlaylist& list_;
@@ -53,7 +64,11 @@ class IframeChecker {
 std::optional<Place> IframeChecker::place_of(const SegmentRef& entry) const {
     const auto file = places_.find(entry.name);
     if (file == places_.end()) return std::nullopt;
-    const auto after = std::upper_bound(file->second.begin(), file->second.end(), entry.range->offset, [](std::uint64_t at, const Place& p) { return at < p.offset; });
+    const auto after =
+        std::upper_bound(file->second.begin(),
+                         file->second.end(),
+                         entry.range->offset,
+                         [](std::uint64_t at, const Place& p) { return at < p.offset; });
     if (after == file->second.begin()) return std::nullopt;
     return *(after - 1);
 }
@@ -72,14 +87,22 @@ std::optional<std::int64_t> IframeChecker::check_entry(const SegmentRef& entry) 
     }
     track_ = place->track;
     const auto* stream = track_->main_stream();
-    if (stream == nullptr || place->segment >= stream->segments.size() || !stream->segments[place->segment].known) return std::nullopt;
+    if (stream == nullptr || place->segment >= stream->segments.size() ||
+        !stream->segments[place->segment].known)
+        return std::nullopt;
     const auto& segment = stream->segments[place->segment];
     const auto start = entry.range->offset - place->offset;
     if (track_->transport_stream) {
-        if (start % 188 != 0 || start + entry.range->bytes > segment.bytes) fail(fmt::format("{}: bytes {} to {} are not whole packets of its segment", label, start, start + entry.range->bytes));
+        if (start % 188 != 0 || start + entry.range->bytes > segment.bytes)
+            fail(fmt::format("{}: bytes {} to {} are not whole packets of its segment",
+                             label,
+                             start,
+                             start + entry.range->bytes));
         return std::nullopt;
     }
-    const auto fragment = std::find_if(segment.fragments.begin(), segment.fragments.end(), [&](const auto& f) { return f.offset == start; });
+    const auto fragment = std::find_if(segment.fragments.begin(),
+                                       segment.fragments.end(),
+                                       [&](const auto& f) { return f.offset == start; });
     if (fragment == segment.fragments.end()) {
         fail(fmt::format("{}: no movie fragment (moof) starts at this byte", label));
         return std::nullopt;
@@ -87,27 +110,41 @@ std::optional<std::int64_t> IframeChecker::check_entry(const SegmentRef& entry) 
     if (!fragment->key) {
         fail(fmt::format("{}: the fragment's first sample is not a key frame", label));
     } else if (entry.range->bytes != fragment->key_end - fragment->offset) {
-        fail(fmt::format("{}: the range is {} bytes long; headers and key frame are {}", label, entry.range->bytes, fragment->key_end - fragment->offset));
+        fail(fmt::format("{}: the range is {} bytes long; headers and key frame are {}",
+                         label,
+                         entry.range->bytes,
+                         fragment->key_end - fragment->offset));
     }
-    return fragment->decode_time;
+    return fragment->shown;
 }
 
 void IframeChecker::check() {
     std::vector<std::optional<std::int64_t>> times;
     for (const auto& entry : list_.segments) times.push_back(check_entry(entry));
     if (track_ == nullptr || track_->transport_stream) return;
-    run_.checks.expect(list_.inits.empty() || track_->inits.empty() || list_.inits.front() == track_->inits.front(), kind::kHlsIframes, subject_,
+    run_.checks.expect(list_.inits.empty() || track_->inits.empty() ||
+                           list_.inits.front() == track_->inits.front(),
+                       kind::kHlsIframes,
+                       subject_,
                        [&] { return "its EXT-X-MAP differs from that of the media playlist"; });
     const auto* stream = track_->main_stream();
     if (stream == nullptr || !stream->complete()) return;
-    times.emplace_back(stream->segments.back().end());
+    times.emplace_back(stream->shown_end() + stream->edit_shift);
     for (std::size_t i = 0; i + 1 < times.size(); ++i) {
         if (!times[i] || !times[i + 1]) continue;
         const auto lasts = micros(*times[i + 1] - *times[i], stream->timescale);
         const auto declared = list_.segments[i].duration_us;
-        run_.checks.expect(std::abs(declared - lasts) <= kRoundingUs + micros(1, stream->timescale), kind::kHlsIframes, subject_, [&] {
-            return fmt::format("{}: EXTINF says {:.6f} s, the next key frame comes after {:.6f} s", segment_label(list_.segments[i]), seconds(declared), seconds(lasts));
-        });
+        run_.checks.expect(
+            std::abs(declared - lasts) <= kRoundingUs + micros(1, stream->timescale),
+            kind::kHlsIframes,
+            subject_,
+            [&] {
+                return fmt::format(
+                    "{}: EXTINF says {:.6f} s, the next key frame comes after {:.6f} s",
+                    segment_label(list_.segments[i]),
+                    seconds(declared),
+                    seconds(lasts));
+            });
     }
 }
 
@@ -116,7 +153,8 @@ void check_track_durations(VerifyRun& run, const Track& track) {
     if (stream == nullptr || track.playlist.empty()) return;
     auto& book = run.checks;
     // In a transport stream the last picture's length can only be guessed.
-    const auto slack = kRoundingUs + micros(track.transport_stream ? stream->longest_sample : 1, stream->timescale);
+    const auto slack = kRoundingUs + micros(track.transport_stream ? stream->longest_sample : 1,
+                                            stream->timescale);
     std::int64_t declared_sum = 0;
     std::int64_t measured_sum = 0;
     bool complete = true;
@@ -131,13 +169,24 @@ void check_track_durations(VerifyRun& run, const Track& track) {
         const auto lasts = micros(segment.duration, stream->timescale);
         declared_sum += ref.duration_us;
         measured_sum += lasts;
-        book.expect(std::abs(ref.duration_us - lasts) <= slack, kind::kHlsDurations, track.subject,
-                    [&] { return fmt::format("{}: EXTINF says {:.6f} s, its samples last {:.6f} s", segment_label(ref), seconds(ref.duration_us), seconds(lasts)); });
+        book.expect(
+            std::abs(ref.duration_us - lasts) <= slack, kind::kHlsDurations, track.subject, [&] {
+                return fmt::format("{}: EXTINF says {:.6f} s, its samples last {:.6f} s",
+                                   segment_label(ref),
+                                   seconds(ref.duration_us),
+                                   seconds(lasts));
+            });
     }
     if (!complete || count == 0) return;
-    const auto drift = std::min(kRoundingUs * static_cast<std::int64_t>(count), micros(stream->longest_sample, stream->timescale)) + slack;
-    book.expect(std::abs(declared_sum - measured_sum) <= drift, kind::kHlsDurations, track.subject,
-                [&] { return fmt::format("the EXTINF values add up to {:.6f} s, the samples to {:.6f} s", seconds(declared_sum), seconds(measured_sum)); });
+    const auto drift = std::min(kRoundingUs * static_cast<std::int64_t>(count),
+                                micros(stream->longest_sample, stream->timescale)) +
+                       slack;
+    book.expect(
+        std::abs(declared_sum - measured_sum) <= drift, kind::kHlsDurations, track.subject, [&] {
+            return fmt::format("the EXTINF values add up to {:.6f} s, the samples to {:.6f} s",
+                               seconds(declared_sum),
+                               seconds(measured_sum));
+        });
 }
 
 }  // namespace
@@ -162,7 +211,9 @@ void check_unreferenced(VerifyRun& run) {
         const auto found = run.fetcher.list(folder);
         if (!found) continue;
         for (const auto& file : *found) {
-            run.checks.recommend(files.contains(file), kind::kFilesUnreferenced, folder, [&] { return fmt::format("no manifest refers to {}", file); });
+            run.checks.recommend(files.contains(file), kind::kFilesUnreferenced, folder, [&] {
+                return fmt::format("no manifest refers to {}", file);
+            });
         }
     }
 }

@@ -1,8 +1,5 @@
 #include "verify_read.hpp"
 
-#include "verify_decode.hpp"
-#include "verify_media.hpp"
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -12,6 +9,9 @@
 #include <thread>
 
 #include <fmt/format.h>
+
+#include "verify_decode.hpp"
+#include "verify_media.hpp"
 
 namespace sg::engine {
 namespace {
@@ -32,12 +32,21 @@ struct Meter {
 
 class TrackReading {
   public:
-    TrackReading(const Fetcher& fetcher, Track& track, CheckBook& checks, const VerifyOptions& options, Meter& meter, bool lenient)
+    TrackReading(const Fetcher& fetcher,
+                 Track& track,
+                 CheckBook& checks,
+                 const VerifyOptions& options,
+                 Meter& meter,
+                 bool lenient)
         : fetcher_(fetcher), track_(track), checks_(checks), options_(options), meter_(meter) {
         if (!track.media) return;
-        reader_ = track.transport_stream ? make_ts_reader(track, checks) : make_cmaf_reader(track, checks);
+        reader_ = track.transport_stream ? make_ts_reader(track, checks)
+                                         : make_cmaf_reader(track, checks);
         if (options.mode == VerifyMode::kOff) return;
-        decoder_ = std::make_unique<SegmentDecoder>(track, checks, options.mode == VerifyMode::kFull, options.stop, [&meter] { meter.work.fetch_add(1, std::memory_order_relaxed); });
+        decoder_ = std::make_unique<SegmentDecoder>(
+            track, checks, options.mode == VerifyMode::kFull, options.stop, [&meter] {
+                meter.work.fetch_add(1, std::memory_order_relaxed);
+            });
         decoder_->set_lenient(lenient);
     }
 
@@ -45,7 +54,10 @@ class TrackReading {
 
   private:
     /// False when it is not there, which is then in the book.
-    Result<bool> fetch(const std::string& name, const std::optional<ByteRange>& range, std::size_t max_bytes, std::vector<std::byte>& out);
+    Result<bool> fetch(const std::string& name,
+                       const std::optional<ByteRange>& range,
+                       std::size_t max_bytes,
+                       ObjectBytes& out);
     Status take_init(std::size_t index);
     Status take_segment(const SegmentRef& ref);
 
@@ -59,11 +71,14 @@ class TrackReading {
     std::optional<std::size_t> init_index_;
     bool usable_ = false;
     int dead_reads_ = 0;
-    std::vector<std::byte> init_;
-    std::vector<std::byte> bytes_;
+    ObjectBytes init_;
+    ObjectBytes bytes_;
 };
 
-Result<bool> TrackReading::fetch(const std::string& name, const std::optional<ByteRange>& range, std::size_t max_bytes, std::vector<std::byte>& out) {
+Result<bool> TrackReading::fetch(const std::string& name,
+                                 const std::optional<ByteRange>& range,
+                                 std::size_t max_bytes,
+                                 ObjectBytes& out) {
     auto status = fetcher_.read(name, range, max_bytes, out);
     checks_.checked(kind::kFilesPresent, track_.subject);
     if (status) {
@@ -74,7 +89,9 @@ Result<bool> TrackReading::fetch(const std::string& name, const std::optional<By
     if (code == Errc::kCancelled) return status.error();
     if (code == Errc::kTimeout || code == Errc::kIo) ++dead_reads_;
     // A range past the end of its file is a segment cut short.
-    checks_.fail(code == Errc::kMismatch ? kind::kStructure : kind::kFilesPresent, track_.subject, status.error().message);
+    checks_.fail(code == Errc::kMismatch ? kind::kStructure : kind::kFilesPresent,
+                 track_.subject,
+                 status.error().message);
     return false;
 }
 
@@ -83,7 +100,7 @@ Status TrackReading::take_init(std::size_t index) {
     usable_ = false;
     const auto& ref = track_.inits[index];
     SG_TRY_ASSIGN(const bool there, fetch(ref.name, ref.range, kMaxInitBytes, init_));
-    if (there && reader_ != nullptr) usable_ = reader_->start(ref, init_);
+    if (there && reader_ != nullptr) usable_ = reader_->start(ref, init_.span());
     return {};
 }
 
@@ -94,10 +111,10 @@ Status TrackReading::take_segment(const SegmentRef& ref) {
         reader_->skip();
         return {};
     }
-    reader_->read(ref, bytes_);
+    reader_->read(ref, bytes_.span());
     const auto* stream = track_.main_stream();
     if (decoder_ == nullptr || stream == nullptr || !stream->segments.back().known) return {};
-    return decoder_->decode(ref, init_, bytes_);
+    return decoder_->decode(ref, init_.span(), bytes_.span());
 }
 
 Status TrackReading::run() {
@@ -105,10 +122,13 @@ Status TrackReading::run() {
     for (const auto& ref : track_.segments) {
         if (options_.stop.stop_requested()) return Error{Errc::kCancelled, "verify: stopped"};
         if (dead_reads_ >= kMaxDeadReads) {
-            checks_.fail(kind::kFilesPresent, track_.subject, "the server does not answer any more: the rest was not read");
+            checks_.fail(kind::kFilesPresent,
+                         track_.subject,
+                         "the server does not answer any more: the rest was not read");
             return {};
         }
-        if (!track_.inits.empty() && init_index_ != ref.init && ref.init < track_.inits.size()) SG_TRY(take_init(ref.init));
+        if (!track_.inits.empty() && init_index_ != ref.init && ref.init < track_.inits.size())
+            SG_TRY(take_init(ref.init));
         SG_TRY(take_segment(ref));
         meter_.segments.fetch_add(1, std::memory_order_relaxed);
         meter_.work.fetch_add(1, std::memory_order_relaxed);
@@ -141,14 +161,22 @@ Status read_tracks(VerifyRun& run, const VerifyOptions& options) {
     std::atomic<std::size_t> next{0};
     const auto work = [&] {
         for (auto i = next.fetch_add(1); i < tracks.size(); i = next.fetch_add(1)) {
-            TrackReading reading(run.fetcher, tracks[i], books[i], options, meter, copied.contains(tracks[i].rendition.substr(tracks[i].rendition.rfind('/') + 1)));
+            TrackReading reading(
+                run.fetcher,
+                tracks[i],
+                books[i],
+                options,
+                meter,
+                copied.contains(tracks[i].rendition.substr(tracks[i].rendition.rfind('/') + 1)));
             results[i] = reading.run();
         }
         const std::lock_guard lock(meter.mutex);
         --meter.running;
         meter.changed.notify_one();
     };
-    const auto wanted = options.threads > 0 ? static_cast<unsigned>(options.threads) : std::clamp(std::thread::hardware_concurrency(), 1U, kMaxThreads);
+    const auto wanted = options.threads > 0
+                            ? static_cast<unsigned>(options.threads)
+                            : std::clamp(std::thread::hardware_concurrency(), 1U, kMaxThreads);
     const auto count = std::min<std::size_t>(wanted, tracks.size());
     meter.running = count;
     std::vector<std::jthread> threads;
@@ -157,10 +185,13 @@ Status read_tracks(VerifyRun& run, const VerifyOptions& options) {
     std::int64_t reported = 0;
     while (true) {
         std::unique_lock lock(meter.mutex);
-        const bool ended = meter.changed.wait_for(lock, kReportEvery, [&] { return meter.running == 0; });
+        const bool ended =
+            meter.changed.wait_for(lock, kReportEvery, [&] { return meter.running == 0; });
         lock.unlock();
         const auto done = meter.work.load(std::memory_order_relaxed);
-        if (options.progress && done != reported) options.progress(static_cast<double>(meter.segments.load(std::memory_order_relaxed)) / static_cast<double>(std::max<std::int64_t>(1, all)));
+        if (options.progress && done != reported)
+            options.progress(static_cast<double>(meter.segments.load(std::memory_order_relaxed)) /
+                             static_cast<double>(std::max<std::int64_t>(1, all)));
         reported = done;
         if (ended) break;
     }

@@ -1,9 +1,9 @@
-#include <engine/verify.hpp>
-
 #include <algorithm>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include <engine/verify.hpp>
 
 namespace sg::engine {
 namespace {
@@ -19,7 +19,8 @@ struct KindSummary {
 std::vector<KindSummary> by_kind(const std::vector<Check>& checks) {
     std::vector<KindSummary> kinds;
     for (const auto& c : checks) {
-        auto at = std::find_if(kinds.begin(), kinds.end(), [&](const KindSummary& k) { return k.name == c.name; });
+        auto at = std::find_if(
+            kinds.begin(), kinds.end(), [&](const KindSummary& k) { return k.name == c.name; });
         if (at == kinds.end()) {
             kinds.push_back({c.name, 0, 0, 0, {}});
             at = kinds.end() - 1;
@@ -37,7 +38,8 @@ std::vector<KindSummary> by_kind(const std::vector<Check>& checks) {
 }  // namespace
 
 bool VerifyReport::ok() const {
-    return std::all_of(checks.begin(), checks.end(), [](const Check& c) { return c.ok || c.warning; });
+    return std::all_of(
+        checks.begin(), checks.end(), [](const Check& c) { return c.ok || c.warning; });
 }
 
 std::string VerifyReport::to_json() const {
@@ -47,7 +49,11 @@ std::string VerifyReport::to_json() const {
     out["pictures_decoded"] = pictures_decoded;
     auto& list = out["checks"] = nlohmann::json::array();
     for (const auto& c : checks) {
-        list.push_back({{"name", c.name}, {"subject", c.subject}, {"ok", c.ok}, {"warning", c.warning}, {"detail", c.detail}});
+        list.push_back({{"name", c.name},
+                        {"subject", c.subject},
+                        {"ok", c.ok},
+                        {"warning", c.warning},
+                        {"detail", c.detail}});
     }
     return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -61,13 +67,16 @@ std::string describe(const VerifyReport& report) {
         warned += kind.warned;
         out += fmt::format("{:<22} {:>3} ok", kind.name, kind.ok);
         if (kind.failed > 0) out += fmt::format(", {} FAILED", kind.failed);
-        if (kind.warned > 0) out += fmt::format(", {} warning{}", kind.warned, kind.warned == 1 ? "" : "s");
+        if (kind.warned > 0)
+            out += fmt::format(", {} warning{}", kind.warned, kind.warned == 1 ? "" : "s");
         out += '\n';
         for (const auto* c : kind.findings) {
-            out += fmt::format("    {} {}: {}\n", c->warning ? "warning" : "FAILED ", c->subject, c->detail);
+            out += fmt::format(
+                "    {} {}: {}\n", c->warning ? "warning" : "FAILED ", c->subject, c->detail);
         }
     }
-    out += fmt::format("{} segments read, {} pictures decoded: ", report.segments, report.pictures_decoded);
+    out += fmt::format(
+        "{} segments read, {} pictures decoded: ", report.segments, report.pictures_decoded);
     if (failed > 0) {
         out += fmt::format("{} FAILED", failed);
     } else {

@@ -32,7 +32,8 @@ class FolderSink final : public packagers::SegmentSink {
   public:
     explicit FolderSink(fs::path root) : root_(std::move(root)) {}
 
-    Status on_track(const packagers::TrackDescription& track, std::span<const std::byte> init) override {
+    Status on_track(const packagers::TrackDescription& track,
+                    std::span<const std::byte> init) override {
         index.description = track;
         fs::create_directories(root_ / track.rendition);
         write(track.init_file, init);
@@ -48,12 +49,16 @@ class FolderSink final : public packagers::SegmentSink {
 
   private:
     void write(const std::string& name, std::span<const std::byte> bytes) const {
-        store(root_ / index.description.rendition / name, std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+        store(root_ / index.description.rendition / name,
+              std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
     }
     fs::path root_;
 };
 
-packagers::TrackIndex segment(const fs::path& folder, packagers::SegmenterConfig config, const media::StreamInfoPtr& info, const std::vector<media::Packet>& packets) {
+packagers::TrackIndex segment(const fs::path& folder,
+                              packagers::SegmenterConfig config,
+                              const media::StreamInfoPtr& info,
+                              const std::vector<media::Packet>& packets) {
     FolderSink sink(folder);
     auto stage = packagers::Segmenter::create(std::move(config), sink);
     REQUIRE(stage);
@@ -123,23 +128,30 @@ void add_audio(MadePresentation& made) {
     r.encoder = choice->settings;
     const auto frames = transcoders::audio_frame_count(r.samples, r.priming, r.frame_samples);
     const auto& video = made.plan.video.renditions.front();
-    for (const auto frame : pipeline::audio_borders(video.borders, video.timescale, r.sample_rate, r.frame_samples, r.priming, frames)) {
+    for (const auto frame : pipeline::audio_borders(
+             video.borders, video.timescale, r.sample_rate, r.frame_samples, r.priming, frames)) {
         r.borders.push_back(frame * r.frame_samples - r.priming);
     }
 
     auto stage = transcoders::AudioEncoderStage::create(transcoders::audio_encoder_options(r));
     REQUIRE(stage);
     sg::test::StageHarness harness(std::move(*stage), 1, 1);
-    REQUIRE(harness.start(0, sg::test::shared(sg::test::audio_info(static_cast<int>(r.sample_rate), 2, {1, r.sample_rate}))));
+    REQUIRE(harness.start(0,
+                          sg::test::shared(sg::test::audio_info(
+                              static_cast<int>(r.sample_rate), 2, {1, r.sample_rate}))));
     for (std::int64_t at = 0; at < r.samples; at += r.sample_rate / 10) {
-        REQUIRE(harness.push(0, sg::test::make_audio_frame(static_cast<int>(r.sample_rate / 10), static_cast<int>(r.sample_rate), 2, at)));
+        REQUIRE(harness.push(
+            0,
+            sg::test::make_audio_frame(
+                static_cast<int>(r.sample_rate / 10), static_cast<int>(r.sample_rate), 2, at)));
     }
     REQUIRE(harness.end(0));
     media::StreamInfoPtr info;
     std::vector<media::Packet> packets;
     for (const auto& item : harness.emitted()) {
         if (const auto* start = std::get_if<pipeline::StreamStart>(&item)) info = start->info;
-        if (const auto* packet = std::get_if<media::Packet>(&item)) packets.push_back(packet->share());
+        if (const auto* packet = std::get_if<media::Packet>(&item))
+            packets.push_back(packet->share());
     }
 
     packagers::SegmenterConfig config;
@@ -181,9 +193,13 @@ packagers::MediaPlaylistOptions vod() {
     return options;
 }
 
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text.data(), text.size())); }
+std::span<const std::byte> bytes_of(const std::string& text) {
+    return std::as_bytes(std::span(text.data(), text.size()));
+}
 
-std::string text_of(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+std::string text_of(std::span<const std::byte> bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 }  // namespace
 
@@ -195,7 +211,9 @@ std::string load(const fs::path& path) {
     return out.str();
 }
 
-void store(const fs::path& path, const std::string& bytes) { std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes; }
+void store(const fs::path& path, const std::string& bytes) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+}
 
 void replace_in(const fs::path& path, const std::string& from, const std::string& to) {
     auto text = load(path);
@@ -208,7 +226,9 @@ void replace_in(const fs::path& path, const std::string& from, const std::string
 void MadePresentation::write_manifests() const {
     for (const auto& t : tracks) {
         store(folder / t.description.rendition / "index.m3u8", packagers::media_playlist(t, vod()));
-        if (t.description.type == packagers::TrackType::kVideo) store(folder / t.description.rendition / "iframes.m3u8", packagers::iframe_playlist(t, vod()));
+        if (t.description.type == packagers::TrackType::kVideo)
+            store(folder / t.description.rendition / "iframes.m3u8",
+                  packagers::iframe_playlist(t, vod()));
     }
     packagers::MultivariantOptions options;
     options.target_seconds = 1;
@@ -224,18 +244,22 @@ void MadePresentation::join_segments() {
         std::vector<formats::SegmentReference> references;
         std::string media;
         for (const auto& s : t.segments) {
-            references.push_back({static_cast<std::uint32_t>(s.bytes), static_cast<std::uint32_t>(s.duration), true});
+            references.push_back({static_cast<std::uint32_t>(s.bytes),
+                                  static_cast<std::uint32_t>(s.duration),
+                                  true});
             const auto name = rendition / fmt::format("seg-{}.m4s", s.number);
             media += load(name);
             fs::remove(name);
         }
         formats::SegmentIndexBox index;
         index.timescale = t.description.timescale;
-        index.earliest_presentation_time = static_cast<std::uint64_t>(t.segments.front().start + t.description.offset);
+        index.earliest_presentation_time =
+            static_cast<std::uint64_t>(t.segments.front().start + t.description.offset);
         index.references = references;
         std::vector<std::byte> sidx;
         REQUIRE(formats::append_segment_index(index, sidx));
-        t.single_file = packagers::SingleFile{"media.mp4", file.size(), sidx.size(), file.size() + sidx.size()};
+        t.single_file =
+            packagers::SingleFile{"media.mp4", file.size(), sidx.size(), file.size() + sidx.size()};
         store(rendition / "media.mp4", file + text_of(sidx) + media);
     }
     write_manifests();
@@ -251,7 +275,9 @@ void MadePresentation::add_transport_stream() const {
         return *made;
     };
     auto picture = track_of(video);
-    const auto segment_bytes = [&](const packagers::TrackIndex& t, std::int64_t n) { return load(folder / t.description.rendition / fmt::format("seg-{}.m4s", n)); };
+    const auto segment_bytes = [&](const packagers::TrackIndex& t, std::int64_t n) {
+        return load(folder / t.description.rendition / fmt::format("seg-{}.m4s", n));
+    };
     for (std::int64_t n = 1; n <= kSegments; ++n) {
         const auto bytes = segment_bytes(video, n);
         const auto reorder = packagers::largest_reorder(picture, bytes_of(bytes));
@@ -263,9 +289,11 @@ void MadePresentation::add_transport_stream() const {
     packagers::TrackIndex made;
     made.description = packagers::describe_ts_rendition(&video.description, &audio.description);
     fs::create_directories(folder / "ts");
-    std::string list = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n#EXT-X-PLAYLIST-TYPE:VOD\n";
+    std::string list =
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n#EXT-X-PLAYLIST-TYPE:VOD\n";
     for (std::int64_t n = 1; n <= kSegments; ++n) {
-        const auto written = writer->write_segment(n, bytes_of(segment_bytes(video, n)), bytes_of(segment_bytes(audio, n)));
+        const auto written = writer->write_segment(
+            n, bytes_of(segment_bytes(video, n)), bytes_of(segment_bytes(audio, n)));
         REQUIRE(written);
         store(folder / "ts" / fmt::format("seg-{}.ts", n), text_of(written->bytes));
         made.segments.push_back(written->index);
@@ -274,13 +302,17 @@ void MadePresentation::add_transport_stream() const {
     store(folder / "ts" / "index.m3u8", list + "#EXT-X-ENDLIST\n");
     const auto rate = packagers::measured_bitrate(made, 1);
     store(folder / "index-ts.m3u8",
-          fmt::format("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"{}\",RESOLUTION=128x72,FRAME-RATE=25.000\nts/index.m3u8\n", rate.peak, rate.average,
+          fmt::format("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH="
+                      "{},CODECS=\"{}\",RESOLUTION=128x72,FRAME-RATE=25.000\nts/index.m3u8\n",
+                      rate.peak,
+                      rate.average,
                       made.description.codecs));
 }
 
 MadePresentation make_presentation(const fs::path& folder) {
     auto made = original();
-    fs::copy(made.folder, folder, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+    fs::copy(
+        made.folder, folder, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
     made.folder = folder;
     return made;
 }

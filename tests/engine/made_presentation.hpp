@@ -10,7 +10,8 @@
 
 namespace sg::engine::test {
 
-/// A presentation that our own writers made: four segments of a second, two video renditions (H.264, 25 frames/s) and a stereo AAC one.
+/// A presentation that our own writers made: four segments of a second, two video renditions
+/// (H.264, 25 frames/s) and a stereo AAC one.
 struct MadePresentation {
     std::filesystem::path folder;
     pipeline::Plan plan;
@@ -23,7 +24,9 @@ struct MadePresentation {
     /// A TS rendition of the larger video with the sound, and its index-ts.m3u8.
     void add_transport_stream() const;
 
-    [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return folder / name; }
+    [[nodiscard]] std::filesystem::path operator/(const std::string& name) const {
+        return folder / name;
+    }
 };
 
 /// Encoded once for a test program; a copy in `folder` each time.

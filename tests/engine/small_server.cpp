@@ -2,12 +2,13 @@
 
 #include <stdexcept>
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "made_presentation.hpp"
 
@@ -31,13 +32,18 @@ bool send_all(int fd, const std::string& bytes) {
 
 }  // namespace
 
-SmallServer::SmallServer(std::filesystem::path folder, Manner manner) : folder_(std::move(folder)), manner_(manner), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+SmallServer::SmallServer(std::filesystem::path folder, Manner manner)
+    : folder_(std::move(folder)),
+      manner_(manner),
+      listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
     auto* any = reinterpret_cast<sockaddr*>(&address);
-    if (::bind(listener_.get(), any, size) != 0 || ::listen(listener_.get(), 16) != 0 || ::getsockname(listener_.get(), any, &size) != 0) throw std::runtime_error("no port to listen on");
+    if (::bind(listener_.get(), any, size) != 0 || ::listen(listener_.get(), 16) != 0 ||
+        ::getsockname(listener_.get(), any, &size) != 0)
+        throw std::runtime_error("no port to listen on");
     port_ = ntohs(address.sin_port);
     thread_ = std::jthread([this](std::stop_token stop) { run(std::move(stop)); });
 }
@@ -47,7 +53,9 @@ SmallServer::~SmallServer() {
     thread_.join();
 }
 
-std::string SmallServer::url() const { return fmt::format("http://127.0.0.1:{}", port_); }
+std::string SmallServer::url() const {
+    return fmt::format("http://127.0.0.1:{}", port_);
+}
 
 void SmallServer::run(std::stop_token stop) {
     while (!stop.stop_requested()) {
@@ -73,13 +81,15 @@ void SmallServer::answer(int client, std::stop_token stop) const {
     }
     if (manner_ == Manner::kEndless) {
         bool going = send_all(client, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n#EXTM3U\n");
-        while (going && !stop.stop_requested()) going = send_all(client, std::string(1 << 20, '\n'));
+        while (going && !stop.stop_requested())
+            going = send_all(client, std::string(1 << 20, '\n'));
         return;
     }
     const auto path = request.substr(5, request.find_first_of(" ?", 5) - 5);
     std::error_code ec;
     if (!std::filesystem::is_regular_file(folder_ / path, ec)) {
-        send_all(client, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        send_all(client,
+                 "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         return;
     }
     auto body = load(folder_ / path);
@@ -87,11 +97,17 @@ void SmallServer::answer(int client, std::stop_token stop) const {
     if (const auto range = request.find("Range: bytes="); range != std::string::npos) {
         const auto first = std::stoull(request.substr(range + 13));
         const auto dash = request.find('-', range + 13);
-        const auto last = request[dash + 1] == '\r' ? body.size() - 1 : std::stoull(request.substr(dash + 1));
-        status = fmt::format("206 Partial Content\r\nContent-Range: bytes {}-{}/{}", first, last, body.size());
+        const auto last =
+            request[dash + 1] == '\r' ? body.size() - 1 : std::stoull(request.substr(dash + 1));
+        status = fmt::format(
+            "206 Partial Content\r\nContent-Range: bytes {}-{}/{}", first, last, body.size());
         body = body.substr(first, last - first + 1);
     }
-    send_all(client, fmt::format("HTTP/1.1 {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", status, body.size()) + body);
+    send_all(
+        client,
+        fmt::format(
+            "HTTP/1.1 {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", status, body.size()) +
+            body);
 }
 
 }  // namespace sg::engine::test

@@ -8,7 +8,8 @@
 
 namespace sg::engine::test {
 
-/// An HTTP/1.1 server on a free port of the loopback, one connection at a time: files of a folder, with ranges.
+/// An HTTP/1.1 server on a free port of the loopback, one connection at a time: files of a folder,
+/// with ranges.
 class SmallServer {
   public:
     enum class Manner {

@@ -2,12 +2,12 @@
 #include <set>
 #include <thread>
 
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <sys/stat.h>
 
 #include <engine/verify.hpp>
-#include <fmt/format.h>
 #include <formats/bmff_reader.hpp>
-#include <nlohmann/json.hpp>
 #include <support/catch.hpp>
 #include <support/temp_folder.hpp>
 
@@ -22,7 +22,9 @@ namespace {
 namespace fs = std::filesystem;
 using Names = std::set<std::string>;
 
-VerifyReport check(const fs::path& folder, VerifyMode mode = VerifyMode::kQuick, const pipeline::Plan* plan = nullptr) {
+VerifyReport check(const fs::path& folder,
+                   VerifyMode mode = VerifyMode::kQuick,
+                   const pipeline::Plan* plan = nullptr) {
     VerifyOptions options;
     options.mode = mode;
     options.plan = plan;
@@ -50,7 +52,9 @@ Names warned(const VerifyReport& report) {
 
 bool says(const VerifyReport& report, const std::string& words) {
     UNSCOPED_INFO(describe(report));
-    return std::any_of(report.checks.begin(), report.checks.end(), [&](const Check& c) { return !c.ok && c.detail.find(words) != std::string::npos; });
+    return std::any_of(report.checks.begin(), report.checks.end(), [&](const Check& c) {
+        return !c.ok && c.detail.find(words) != std::string::npos;
+    });
 }
 
 /// The value of a number behind `name` in a playlist or MPD.
@@ -63,7 +67,8 @@ std::string number_after(const std::string& text, const std::string& name) {
 
 std::uint32_t read_u32(const std::string& bytes, std::size_t at) {
     std::uint32_t value = 0;
-    for (std::size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
+    for (std::size_t i = 0; i < 4; ++i)
+        value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
     return value;
 }
 
@@ -73,7 +78,8 @@ void write_u32(std::string& bytes, std::size_t at, std::uint32_t value) {
 
 /// Where the first sample of a segment lies.
 std::size_t first_sample(const std::string& bytes) {
-    const auto parsed = formats::parse_segment(std::as_bytes(std::span(bytes.data(), bytes.size())), {});
+    const auto parsed =
+        formats::parse_segment(std::as_bytes(std::span(bytes.data(), bytes.size())), {});
     REQUIRE(parsed);
     return static_cast<std::size_t>(parsed->fragments.front().samples.front().offset);
 }
@@ -92,11 +98,16 @@ TEST_CASE_METHOD(Fixture, "a presentation that our writers made passes every che
     CHECK(report.ok());
     CHECK(report.segments == 12);
     CHECK(report.pictures_decoded == 8);
-    for (const char* name : {"hls_multivariant", "hls_media_playlist", "hls_durations", "hls_iframe_playlist", "hls_declared", "hls_bandwidth", "dash_manifest", "dash_timeline", "dash_declared",
-                             "dash_bandwidth", "files_present", "files_unreferenced", "init_segment", "segment_structure", "segment_continuity", "segment_key_frame", "segments_decode",
-                             "tracks_aligned", "tracks_duration", "plan_borders"}) {
+    for (const char* name :
+         {"hls_multivariant", "hls_media_playlist", "hls_durations",      "hls_iframe_playlist",
+          "hls_declared",     "hls_bandwidth",      "dash_manifest",      "dash_timeline",
+          "dash_declared",    "dash_bandwidth",     "files_present",      "files_unreferenced",
+          "init_segment",     "segment_structure",  "segment_continuity", "segment_key_frame",
+          "segments_decode",  "tracks_aligned",     "tracks_duration",    "plan_borders"}) {
         INFO(name);
-        CHECK(std::any_of(report.checks.begin(), report.checks.end(), [&](const Check& c) { return c.name == name; }));
+        CHECK(std::any_of(report.checks.begin(), report.checks.end(), [&](const Check& c) {
+            return c.name == name;
+        }));
     }
 }
 
@@ -161,7 +172,9 @@ TEST_CASE_METHOD(Fixture, "a missing init segment does not cascade") {
     fs::remove(made / ("72p/" + made.tracks.front().description.init_file));
     const auto report = check(made.folder);
     CHECK(failed(report) == Names{"files_present"});
-    CHECK(std::count_if(report.checks.begin(), report.checks.end(), [](const Check& c) { return !c.ok; }) == 1);
+    CHECK(std::count_if(report.checks.begin(), report.checks.end(), [](const Check& c) {
+              return !c.ok;
+          }) == 1);
 }
 
 TEST_CASE_METHOD(Fixture, "a file that no manifest names is a warning") {
@@ -179,7 +192,11 @@ TEST_CASE_METHOD(Fixture, "a decode time that is off is a gap and an overlap") {
     }
     store(made / "72p/seg-2.m4s", bytes);
     const auto report = check(made.folder, VerifyMode::kQuick, &made.plan);
-    CHECK(failed(report) == Names{"segment_continuity", "dash_timeline", "hls_iframe_playlist", "tracks_aligned", "plan_borders"});
+    CHECK(failed(report) == Names{"segment_continuity",
+                                  "dash_timeline",
+                                  "hls_iframe_playlist",
+                                  "tracks_aligned",
+                                  "plan_borders"});
     CHECK(says(report, "a gap of"));
     CHECK(says(report, "an overlap of"));
 }
@@ -205,7 +222,9 @@ TEST_CASE_METHOD(Fixture, "declared bandwidth must be what was measured") {
     const auto declared = std::stoll(number_after(list, ":BANDWIDTH="));
     const auto set = [&](std::int64_t value) {
         made.write_manifests();
-        replace_in(made / "index.m3u8", fmt::format(":BANDWIDTH={}", declared), fmt::format(":BANDWIDTH={}", value));
+        replace_in(made / "index.m3u8",
+                   fmt::format(":BANDWIDTH={}", declared),
+                   fmt::format(":BANDWIDTH={}", value));
         return failed(check(made.folder));
     };
     CHECK(set(declared * 99 / 100) == Names{"hls_bandwidth"});
@@ -224,18 +243,35 @@ TEST_CASE_METHOD(Fixture, "DASH bandwidth must let a client play on") {
 }
 
 TEST_CASE_METHOD(Fixture, "what the multivariant playlist declares must be what the media is") {
-    SECTION("codec") { replace_in(made / "index.m3u8", "CODECS=\"avc1.", "CODECS=\"avc1.7A"); }
-    SECTION("resolution") { replace_in(made / "index.m3u8", "RESOLUTION=128x72", "RESOLUTION=1280x720"); }
-    SECTION("frame rate") { replace_in(made / "index.m3u8", "FRAME-RATE=25.000", "FRAME-RATE=24.975"); }
-    SECTION("video range") { replace_in(made / "index.m3u8", "VIDEO-RANGE=SDR", "VIDEO-RANGE=PQ"); }
-    SECTION("channels") { replace_in(made / "index.m3u8", "CHANNELS=\"2\"", "CHANNELS=\"6\""); }
+    SECTION("codec") {
+        replace_in(made / "index.m3u8", "CODECS=\"avc1.", "CODECS=\"avc1.7A");
+    }
+    SECTION("resolution") {
+        replace_in(made / "index.m3u8", "RESOLUTION=128x72", "RESOLUTION=1280x720");
+    }
+    SECTION("frame rate") {
+        replace_in(made / "index.m3u8", "FRAME-RATE=25.000", "FRAME-RATE=24.975");
+    }
+    SECTION("video range") {
+        replace_in(made / "index.m3u8", "VIDEO-RANGE=SDR", "VIDEO-RANGE=PQ");
+    }
+    SECTION("channels") {
+        replace_in(made / "index.m3u8", "CHANNELS=\"2\"", "CHANNELS=\"6\"");
+    }
     CHECK(failed(check(made.folder)) == Names{"hls_declared"});
 }
 
 TEST_CASE_METHOD(Fixture, "what the MPD declares must be what the media is") {
-    SECTION("codec") { replace_in(made / "manifest.mpd", "codecs=\"mp4a.40.2\"", "codecs=\"mp4a.40.5\""); }
-    SECTION("size") { replace_in(made / "manifest.mpd", " width=\"96\"", " width=\"98\""); }
-    SECTION("sampling rate") { replace_in(made / "manifest.mpd", "audioSamplingRate=\"48000\"", "audioSamplingRate=\"44100\""); }
+    SECTION("codec") {
+        replace_in(made / "manifest.mpd", "codecs=\"mp4a.40.2\"", "codecs=\"mp4a.40.5\"");
+    }
+    SECTION("size") {
+        replace_in(made / "manifest.mpd", " width=\"96\"", " width=\"98\"");
+    }
+    SECTION("sampling rate") {
+        replace_in(
+            made / "manifest.mpd", "audioSamplingRate=\"48000\"", "audioSamplingRate=\"44100\"");
+    }
     CHECK(failed(check(made.folder)) == Names{"dash_declared"});
 }
 
@@ -245,18 +281,23 @@ TEST_CASE_METHOD(Fixture, "the MPD's timeline must be that of the segments") {
     CHECK(failed(check(made.folder)).contains("dash_timeline"));
 }
 
-TEST_CASE_METHOD(Fixture, "a presentation time offset that is off moves the media out of its period") {
+TEST_CASE_METHOD(Fixture,
+                 "a presentation time offset that is off moves the media out of its period") {
     const auto offset = number_after(load(made / "manifest.mpd"), "presentationTimeOffset=\"");
-    replace_in(made / "manifest.mpd", "presentationTimeOffset=\"" + offset, "presentationTimeOffset=\"" + std::to_string(std::stoll(offset) / 2));
+    replace_in(made / "manifest.mpd",
+               "presentationTimeOffset=\"" + offset,
+               "presentationTimeOffset=\"" + std::to_string(std::stoll(offset) / 2));
     CHECK(failed(check(made.folder)).contains("dash_timeline"));
 }
 
 TEST_CASE_METHOD(Fixture, "a damaged picture is one that does not decode") {
     auto bytes = load(made / "72p/seg-3.m4s");
     const auto from = first_sample(bytes);
-    const auto parsed = formats::parse_segment(std::as_bytes(std::span(bytes.data(), bytes.size())), {});
+    const auto parsed =
+        formats::parse_segment(std::as_bytes(std::span(bytes.data(), bytes.size())), {});
     const auto size = parsed->fragments.front().samples.front().size;
-    for (std::size_t i = size / 3; i < size - 2; ++i) bytes[from + i] = static_cast<char>(~bytes[from + i]);
+    for (std::size_t i = size / 3; i < size - 2; ++i)
+        bytes[from + i] = static_cast<char>(~bytes[from + i]);
     store(made / "72p/seg-3.m4s", bytes);
     const auto report = check(made.folder, VerifyMode::kQuick, &made.plan);
     CHECK(failed(report) == Names{"segments_decode"});
@@ -270,7 +311,8 @@ TEST_CASE_METHOD(Fixture, "a NAL length that leads nowhere is a broken structure
     CHECK(failed(check(made.folder)) == Names{"segment_structure"});
 }
 
-TEST_CASE_METHOD(Fixture, "a first picture that only claims to be a key frame is found in the bitstream") {
+TEST_CASE_METHOD(Fixture,
+                 "a first picture that only claims to be a key frame is found in the bitstream") {
     auto bytes = load(made / "48p/seg-2.m4s");
     // Walk the NAL units of the first sample to its slice; an IDR slice becomes a plain one.
     auto at = first_sample(bytes);
@@ -293,17 +335,31 @@ TEST_CASE_METHOD(Fixture, "an I-frame playlist must name exactly headers and key
         replace_in(made / "72p/iframes.m3u8", from, to);
         return failed(check(made.folder));
     };
-    CHECK(set("BYTERANGE:" + range + "@", fmt::format("BYTERANGE:{}@", std::stoll(range) - 1)) == Names{"hls_iframe_playlist"});
-    CHECK(set(range + "@" + offset, range + "@" + std::to_string(std::stoll(offset) + 8)) == Names{"hls_iframe_playlist"});
+    CHECK(set("BYTERANGE:" + range + "@", fmt::format("BYTERANGE:{}@", std::stoll(range) - 1)) ==
+          Names{"hls_iframe_playlist"});
+    CHECK(set(range + "@" + offset, range + "@" + std::to_string(std::stoll(offset) + 8)) ==
+          Names{"hls_iframe_playlist"});
 }
 
 TEST_CASE_METHOD(Fixture, "playlists must obey their grammar") {
-    SECTION("target duration") { replace_in(made / "48p/index.m3u8", "#EXTINF:1.000000", "#EXTINF:1.600000"); }
-    SECTION("version") { replace_in(made / "48p/index.m3u8", "#EXT-X-VERSION:6", "#EXT-X-VERSION:3"); }
-    SECTION("no end") { replace_in(made / "48p/index.m3u8", "#EXT-X-ENDLIST", "# the end"); }
-    SECTION("not a playlist") { store(made / "48p/index.m3u8", "hello"); }
-    SECTION("a way out of the folder") { replace_in(made / "48p/index.m3u8", "seg-2.m4s", "../../etc/passwd"); }
-    SECTION("another server") { replace_in(made / "48p/index.m3u8", "seg-2.m4s", "http://127.0.0.1/seg-2.m4s"); }
+    SECTION("target duration") {
+        replace_in(made / "48p/index.m3u8", "#EXTINF:1.000000", "#EXTINF:1.600000");
+    }
+    SECTION("version") {
+        replace_in(made / "48p/index.m3u8", "#EXT-X-VERSION:6", "#EXT-X-VERSION:3");
+    }
+    SECTION("no end") {
+        replace_in(made / "48p/index.m3u8", "#EXT-X-ENDLIST", "# the end");
+    }
+    SECTION("not a playlist") {
+        store(made / "48p/index.m3u8", "hello");
+    }
+    SECTION("a way out of the folder") {
+        replace_in(made / "48p/index.m3u8", "seg-2.m4s", "../../etc/passwd");
+    }
+    SECTION("another server") {
+        replace_in(made / "48p/index.m3u8", "seg-2.m4s", "http://127.0.0.1/seg-2.m4s");
+    }
     const auto report = check(made.folder);
     CHECK(failed(report).contains("hls_media_playlist"));
 }
@@ -323,7 +379,9 @@ TEST_CASE_METHOD(Fixture, "a rendition with other borders is not aligned and not
     CHECK(failed(check(made.folder, VerifyMode::kQuick, &made.plan)) == Names{"plan_borders"});
 }
 
-TEST_CASE_METHOD(Fixture, "a rendition that the plan does not have, or the presentation does not have, is found") {
+TEST_CASE_METHOD(
+    Fixture,
+    "a rendition that the plan does not have, or the presentation does not have, is found") {
     made.plan.video.renditions.back().name = "other";
     const auto report = check(made.folder, VerifyMode::kQuick, &made.plan);
     CHECK(failed(report) == Names{"plan_borders"});
@@ -384,7 +442,9 @@ TEST_CASE("findings of one kind are cut short, and reports read the same in JSON
     for (int i = 0; i < 12; ++i) many += fmt::format("#EXTINF:1.000000,\nmissing-{}.m4s\n", i);
     store(made / "48p/index.m3u8", list.substr(0, at) + entries + many + "#EXT-X-ENDLIST\n");
     const auto report = check(made.folder);
-    const auto rows = std::count_if(report.checks.begin(), report.checks.end(), [](const Check& c) { return c.name == "files_present" && !c.ok; });
+    const auto rows = std::count_if(report.checks.begin(), report.checks.end(), [](const Check& c) {
+        return c.name == "files_present" && !c.ok;
+    });
     CHECK(rows == 6);
     CHECK(says(report, "and 7 more"));
     const auto json = nlohmann::json::parse(report.to_json());

@@ -1,18 +1,19 @@
 #pragma once
 
-#include <base/result.hpp>
-#include <engine/job.hpp>
-#include <pipeline/plan.hpp>
-
 #include <cstdint>
 #include <functional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include <base/result.hpp>
+#include <engine/job.hpp>
+#include <pipeline/plan.hpp>
+
 namespace sg::engine {
 
-/// What was found by one kind of check on one subject: a single row when all is well, else a row for each finding, at most six.
+/// What was found by one kind of check on one subject: a single row when all is well, else a row
+/// for each finding, at most six.
 struct Check {
     std::string name;     ///< "segments_decode"
     std::string subject;  ///< rendition or file
@@ -35,17 +36,20 @@ struct VerifyReport {
 
 struct VerifyOptions {
     VerifyMode mode = VerifyMode::kQuick;
-    const pipeline::Plan* plan = nullptr;  ///< borrowed; the presentation must then be exactly what it says
+    const pipeline::Plan* plan =
+        nullptr;  ///< borrowed; the presentation must then be exactly what it says
     std::stop_token stop;
     /// Called on the caller's thread, only after work was done: it serves as a heartbeat.
     std::function<void(double fraction)> progress;
     int threads = 0;  ///< renditions read at once; 0: by the processors, at most four
 };
 
-/// Reads a published presentation (a folder, a manifest's path or an http(s) URL) and checks every rule it can: RFC 8216,
-/// ISO/IEC 23009-1, and that the media is what the manifests say. Memory is bounded by one segment a thread.
-/// The Result is an error only when there is nothing to check, or kCancelled.
-[[nodiscard]] Result<VerifyReport> verify(const std::string& location, const VerifyOptions& options);
+/// Reads a published presentation (a folder, a manifest's path or an http(s) URL) and checks every
+/// rule it can: RFC 8216, ISO/IEC 23009-1, and that the media is what the manifests say. Memory is
+/// bounded by one segment a thread. The Result is an error only when there is nothing to check, or
+/// kCancelled.
+[[nodiscard]] Result<VerifyReport> verify(const std::string& location,
+                                          const VerifyOptions& options);
 
 [[nodiscard]] Result<VerifyReport> verify(const std::string& location,
                                           VerifyMode mode,
