@@ -75,12 +75,13 @@ std::vector<Notice> ProgressModel::apply(const engine::Event& event) {
         return {{Notice::Kind::kWarning, fmt::format("{}: {}", input.name, text(data, "text"))}};
     } else if (event.type == "task.failed") {
         const auto retry = data.value("retry", nlohmann::json(false));
+        // For good: the input's failure follows and says why.
+        if (!retry.is_boolean() || !retry.get<bool>()) return {};
         return {{Notice::Kind::kWarning,
-                 fmt::format("{}: {}: {}{}",
+                 fmt::format("{}: {}: {}; trying again",
                              input.name,
                              text(data, "task"),
-                             text(data, "message"),
-                             retry.is_boolean() && retry.get<bool>() ? "; trying again" : "")}};
+                             text(data, "message"))}};
     } else if (event.type == "input.finished") {
         if (input.active) ++done_;
         input.active = false;

@@ -29,11 +29,11 @@ Result<bool> is_regular(int fd, const std::string& name) {
     struct stat about {};
     if (::fstat(fd, &about) != 0) return errno_error(errno, "look at " + name);
     if (S_ISREG(about.st_mode)) return true;
-    if (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode) || S_ISCHR(about.st_mode)) return false;
+    if (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode)) return false;
     if (S_ISDIR(about.st_mode))
         return Error{Errc::kInvalidArgument,
                      "open " + name + ": it is a folder; give a file, or a pattern such as " + name + "/%04d.png"};
-    return Error{Errc::kInvalidArgument, "open " + name + ": it is a device, not a file"};
+    return Error{Errc::kInvalidArgument, "open " + name + ": it is a device, not a file or pipe; read it with the program made for it, and pipe that in"};
 }
 
 bool has_scheme(const std::string& uri) {

@@ -118,7 +118,7 @@ TEST_CASE("a pipe without data, a folder, a device, an address and nothing at al
     CHECK(open_local(folder.path().string(), in(folder)).error().code == Errc::kInvalidArgument);
     CHECK(open_local("http://example.com/film.mp4", in(folder)).error().code == Errc::kInvalidArgument);
     CHECK(open_local((folder / "missing.mp4").string(), in(folder)).error().code == Errc::kNotFound);
-    CHECK(open_local("/dev/null", in(folder)).error().code == Errc::kBadData);
+    CHECK(open_local("/dev/null", in(folder)).error().code == Errc::kInvalidArgument);
 }
 
 TEST_CASE("picture patterns are recognised by number or wildcard and ending") {
