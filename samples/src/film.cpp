@@ -40,7 +40,7 @@ std::vector<std::int8_t> make_texture() {
             for (std::size_t dy = 0; dy < 3; ++dy) {
                 for (std::size_t dx = 0; dx < 3; ++dx) sum += at(x + dx, y + dy);
             }
-            texture[y * kTileSize + x] = static_cast<std::int8_t>(sum / 9);
+            texture[y * kTileSize + x] = static_cast<std::int8_t>(sum / 18);
         }
     }
     return texture;
