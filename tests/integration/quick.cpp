@@ -39,7 +39,7 @@ ClipOptions flash_and_beep(double seconds) {
     ClipOptions clip;
     clip.video[0].seconds = seconds;
     clip.audio[0].seconds = seconds;
-    for (double at = 0.5; at < seconds - 0.1; at += 1) {
+    for (double at = 0.6; at < seconds - 0.1; at += 1) {
         clip.video[0].flash_s.push_back(at);
         clip.audio[0].beep_s.push_back(at);
     }

@@ -15,7 +15,7 @@ namespace sg::test {
 /// "transcode", the preset, NDJSON, and then `more`.
 [[nodiscard]] std::vector<std::string> quick_words(const TempFolder& folder, const std::vector<std::string>& more);
 
-/// A flash and a beep at 0.5 s, 1.5 s, ...
+/// A flash and a beep at 0.6 s, 1.6 s, ...: on a frame of 25, 30, 50 and 100 a second.
 [[nodiscard]] ClipOptions flash_and_beep(double seconds);
 
 }  // namespace sg::test

@@ -7,8 +7,6 @@
 #include <stop_token>
 #include <thread>
 
-#include <unistd.h>
-
 #include <support/catch.hpp>
 
 #include "made.hpp"
@@ -52,7 +50,10 @@ class Film {
 
 std::set<int> chunks_done(const Ended& ended) {
     std::set<int> done;
-    for (const auto& event : ended.events("chunk.done")) CHECK(done.insert(event.at("data").at("chunk").get<int>()).second);
+    for (const auto& event : ended.events("chunk.done")) {
+        CHECK(done.insert(event.at("data").at("chunk").get<int>()).second);
+        CHECK(event.at("data").at("seconds").get<double>() > 0);
+    }
     return done;
 }
 
@@ -88,7 +89,7 @@ TEST_CASE("killed at any moment, a resumed run makes what an undisturbed one doe
         const auto lines = 2 + random() % 20;
         for (unsigned i = 0; i < lines && program.line(); ++i) {
         }
-        ::usleep(random() % 40'000);
+        std::this_thread::sleep_for(std::chrono::microseconds(random() % 40'000));
         const auto children = program.children();
         program.signal(SIGKILL);
         const auto ended = program.finish();
