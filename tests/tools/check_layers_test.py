@@ -62,6 +62,11 @@ class CheckLayers(unittest.TestCase):
     def test_an_unlisted_library_fails(self):
         self.assert_fault({"engine/src/a.cpp": "#include <boost/asio.hpp>\n"}, "allows nowhere")
 
+    def test_a_test_may_include_private_headers(self):
+        files = {"engine/src/a.hpp": "", "tests/engine/a_test.cpp": "#include <a.hpp>\n"}
+        self.assertEqual(self.run_on(files)[0], 0)
+        self.assert_fault({"engine/src/a.hpp": "", "base/src/b.cpp": "#include <a.hpp>\n"}, "allows nowhere")
+
     def test_the_longest_prefix_decides(self):
         self.assert_fault({"engine/include/engine/a.hpp": "#include <media_av/ptrs.hpp>\n"}, "only in")
         self.assertEqual(self.run_on({"base/src/a.cpp": "#include <media_av/load.hpp>\n"})[0], 0)
