@@ -158,6 +158,30 @@ TEST_CASE("a lost frame in a steady stream leaves silence of its length") {
     CHECK(conform.report.gaps == 1);
 }
 
+TEST_CASE("a seam of some milliseconds is followed at once, jitter of as many is let be") {
+    for (const std::int64_t off : {8, 30, -12}) {
+        CAPTURE(off);
+        const std::int64_t step = off * kRate / 1000;
+        Conform conform(200 * 1024);
+        for (int i = 0; i < 200; ++i) {
+            auto frame = level(1024, ns(i * 1024 + (i >= 50 ? step : 0)), 0.0f);
+            if (i == 70) reinterpret_cast<float*>(frame.native()->extended_data[0])[0] = 1.0f;
+            if (!conform.push(std::move(frame))) break;
+        }
+        const auto left = conform.left();
+        const auto peak = std::max_element(left.begin(), left.end()) - left.begin();
+        CHECK(std::abs(peak - (70 * 1024 + step)) <= 2);
+        CHECK(conform.report.gaps + conform.report.overlaps == 1);
+        CHECK(conform.report.stretched == 0);
+    }
+    Conform jitter(200 * 1024);
+    for (int i = 0; i < 200; ++i) {
+        const std::int64_t off = (i % 3 - 1) * 8 * kRate / 1000;
+        if (!jitter.push(level(1024, ns(i * 1024 + off), 0.5f))) break;
+    }
+    CHECK(jitter.report.gaps + jitter.report.overlaps == 0);
+}
+
 TEST_CASE("a clock that drifts is followed by stretching within five milliseconds") {
     // Times run 0.1 % fast: after 60 s the sound would be 60 ms early.
     const std::int64_t total = 60 * kRate;

@@ -26,6 +26,9 @@ namespace {
 constexpr std::int64_t kJumpMs = 40;
 /// A steady stream that steps by nearly a frame has lost one, even if that is shorter.
 constexpr int kSteadyFrames = 8;
+/// One that steps by so much and stays there has a seam. Drift comes slowly, jitter comes back.
+constexpr std::int64_t kStepMs = 5;
+constexpr int kStepFrames = 3 * kSteadyFrames;  ///< to settle in
 constexpr int kSilenceFrame = 4096;
 
 }  // namespace
@@ -48,6 +51,8 @@ struct AudioConformStage::State {
     double mean_deviation = 0;
     std::int64_t last_deviation = 0;
     int steady = 0;
+    std::optional<std::int64_t> before_step;  ///< deviation before a step that may stay
+    int since_step = 0;
     std::int64_t measured = 0;    ///< samples since the mean began
     std::int64_t correcting = 0;  ///< output samples until the stretch is done
     bool done = false;
@@ -62,6 +67,7 @@ struct AudioConformStage::State {
         mean_deviation = 0;
         last_deviation = 0;
         steady = 0;
+        before_step.reset();
         measured = 0;
         correcting = 0;
     }
@@ -249,13 +255,21 @@ Result<Flow> AudioConformStage::take(Frame frame, Emit& out) {
         const auto step = deviation - s.last_deviation;
         const bool lost_one = s.steady >= kSteadyFrames && s.correcting == 0 &&
                               length >= s.ms(15) && step * 10 >= length * 9;
-        if (std::abs(deviation) >= s.ms(kJumpMs) || lost_one) {
+        const bool stepped = s.before_step && s.steady >= kSteadyFrames &&
+                             std::abs(deviation - *s.before_step) >= s.ms(kStepMs);
+        if (std::abs(deviation) >= s.ms(kJumpMs) || lost_one || stepped) {
             SG_TRY_ASSIGN(const auto flow, end_run(out));
             if (flow == Flow::kDone) return flow;
         } else {
+            if (std::abs(step) > s.ms(2) && !s.before_step) {
+                s.before_step = s.last_deviation;
+                s.since_step = 0;
+            } else if (s.before_step && ++s.since_step > kStepFrames) {
+                s.before_step.reset();
+            }
             s.steady = std::abs(step) <= s.ms(2) ? s.steady + 1 : 0;
             s.last_deviation = deviation;
-            SG_TRY(correct_drift(deviation, length));
+            if (!s.before_step) SG_TRY(correct_drift(deviation, length));
         }
     }
     if (!s.in_run) {
