@@ -33,4 +33,11 @@ Status AttemptSink::on_segment(const packagers::CmafSegment& segment) {
     return after_segment ? after_segment(part_.description, segment.index) : Status();
 }
 
+std::filesystem::path AttemptSink::segment_path(std::int64_t number) const { return folder_ / segment_file(number); }
+
+void AttemptSink::note_segment(const packagers::SegmentIndex& segment) {
+    bytes_.fetch_add(static_cast<std::int64_t>(segment.bytes), std::memory_order_relaxed);
+    part_.segments.push_back(segment);
+}
+
 }  // namespace sg::engine

@@ -22,6 +22,10 @@ class AttemptSink final : public packagers::SegmentSink {
     [[nodiscard]] Status on_track(const packagers::TrackDescription& track, std::span<const std::byte> init) override;
     [[nodiscard]] Status on_segment(const packagers::CmafSegment& segment) override;
 
+    /// Of a segment that is written by other hands.
+    [[nodiscard]] std::filesystem::path segment_path(std::int64_t number) const;
+    void note_segment(const packagers::SegmentIndex& segment);
+
     [[nodiscard]] const TrackPart& part() const { return part_; }
     [[nodiscard]] std::int64_t bytes_written() const { return bytes_.load(std::memory_order_relaxed); }
 

@@ -167,7 +167,7 @@ Result<Index> build_index(ingest::MediaInput& input, const IndexOptions& options
     ingest::TimedReader reader(input);
     bool done = false;
     if (facts.bytes >= options.tables_from_bytes) {
-        SG_TRY_ASSIGN(done, records_from_tables(reader, streams, [&](const IndexRecord& r) { trackers.add(r); }));
+        SG_TRY_ASSIGN(done, records_from_tables(reader, streams, [&](const IndexRecord& r) { trackers.add(r); }, index.tables));
     }
     if (!done) SG_TRY(scan(reader, options, clock, trackers));
     index.timeline = pipeline::TimelineMap(clock.epochs());

@@ -225,6 +225,28 @@ AudioIndex read_audio(const json& object, bool& ok) {
     return a;
 }
 
+json table_json(const StreamTable& t) {
+    return {{"stream", t.stream}, {"track", t.track_id}, {"first", t.span.first}, {"end", t.span.end}, {"pts_offset", t.span.pts_offset}, {"discarded", t.span.discarded}};
+}
+
+StreamTable read_table(const json& object, bool& ok) {
+    StreamTable t;
+    Reader r(object, ok);
+    const auto get = [&](const char* key, std::uint32_t& out) {
+        std::int64_t value = 0;
+        r.get(key, value);
+        if (value < 0 || value > std::numeric_limits<std::uint32_t>::max()) ok = false;
+        else out = static_cast<std::uint32_t>(value);
+    };
+    r.get("stream", t.stream);
+    get("track", t.track_id);
+    get("first", t.span.first);
+    get("end", t.span.end);
+    r.get("pts_offset", t.span.pts_offset);
+    get("discarded", t.span.discarded);
+    return t;
+}
+
 }  // namespace
 
 std::string to_json(const Index& index) {
@@ -244,6 +266,8 @@ std::string to_json(const Index& index) {
     for (const auto& j : index.jumps)
         o["jumps"].push_back(
             {{"kind", j.kind}, {"position", j.position}, {"at_ns", j.at_ns}, {"from_ns", j.from_ns}, {"to_ns", j.to_ns}});
+    o["tables"] = json::array();
+    for (const auto& t : index.tables) o["tables"].push_back(table_json(t));
     o["repairs"] = json::array();
     for (const auto& r : index.repairs) o["repairs"].push_back({{"code", r.code}, {"count", r.count}, {"text", r.text}});
     o["damaged_packets"] = index.damaged_packets;
@@ -306,6 +330,7 @@ Result<Index> index_from_json(const std::string& text) {
         j.get("to_ns", jump.to_ns);
         index.jumps.push_back(jump);
     });
+    r.each("tables", 1000, [&](const json& one) { index.tables.push_back(read_table(one, ok)); });
     r.each("repairs", kMaxListed, [&](const json& one) {
         Reader p(one, ok);
         Repair repair;

@@ -31,6 +31,7 @@ constexpr std::size_t kKeyHead = 2048;
 /// How one stream's packets follow from its table.
 struct Track {
     int stream = -1;
+    std::uint32_t track_id = 0;
     const ingest::StreamFacts* facts = nullptr;
     std::optional<SampleTable> table;
     bool begun = false;
@@ -116,6 +117,7 @@ class TableReader {
             if (!table || table->samples() == 0) return false;
             Track t;
             t.stream = stream;
+            t.track_id = tracks[i].id;
             t.facts = &facts;
             t.table.emplace(std::move(*table));
             tracks_.push_back(std::move(t));
@@ -150,6 +152,19 @@ class TableReader {
             if (cursor.damaged() || count != t.table->samples()) return false;
         }
         return true;
+    }
+
+    /// Of the tracks about whose packets there is nothing to know but what the tables say.
+    [[nodiscard]] std::vector<StreamTable> tables() const {
+        std::vector<StreamTable> out;
+        for (const auto& t : tracks_) {
+            const auto cut = [](const IndexRecord& r) { return r.discard; };
+            const auto kept = std::find_if_not(t.head.begin(), t.head.end(), cut);
+            const bool plain = kept != t.head.end() && std::none_of(kept, t.head.end(), cut) && std::none_of(t.tail.begin(), t.tail.end(), cut);
+            if (!plain || t.table->grouped_keys()) continue;
+            out.push_back({t.stream, t.track_id, {t.first, t.end, t.pts_offset, static_cast<std::uint32_t>(kept - t.head.begin())}});
+        }
+        return out;
     }
 
   private:
@@ -255,7 +270,8 @@ class TableReader {
 
 Result<bool> records_from_tables(ingest::TimedReader& reader,
                                  const std::vector<int>& streams,
-                                 const std::function<void(const IndexRecord&)>& emit) {
+                                 const std::function<void(const IndexRecord&)>& emit,
+                                 std::vector<StreamTable>& tables) {
     auto& input = reader.input();
     if (!input.facts().demuxer.starts_with("mov,")) return false;
     const formats::ReadAt read = [&](std::uint64_t offset, std::span<std::byte> into) {
@@ -263,14 +279,15 @@ Result<bool> records_from_tables(ingest::TimedReader& reader,
     };
     const auto movie = MovieFile::open(read, {});
     if (!movie || movie->info().fragmented) return false;
-    TableReader tables(reader, *movie);
+    TableReader reading(reader, *movie);
     for (const int stream : streams) {
-        if (!tables.add_stream(stream)) return false;
+        if (!reading.add_stream(stream)) return false;
     }
-    if (!tables.sound()) return false;
-    SG_TRY_ASSIGN(const bool agrees, tables.compare());
+    if (streams.empty() || !reading.sound()) return false;
+    SG_TRY_ASSIGN(const bool agrees, reading.compare());
     if (!agrees) return false;
-    return tables.emit(emit);
+    tables = reading.tables();
+    return reading.emit(emit);
 }
 
 }  // namespace sg::engine

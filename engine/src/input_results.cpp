@@ -71,6 +71,7 @@ Status InputRun::on_plan(const std::string& text) {
     SG_TRY_ASSIGN(const auto result, parsed(text));
     summary_.read = true;
     SG_TRY_ASSIGN(plan_, pipeline::Plan::from_json(result.value("plan", std::string())));
+    copy_recipe_ = result.value("copy", std::string());
     const auto digest = plan_.digest();
     summary_.plan_digest = digest;
     summary_.duration_s = static_cast<double>(plan_.duration_ns) / 1e9;

@@ -144,6 +144,7 @@ process::Task InputRun::make_task(Work work) {
     } else {
         request.plan = plan_.canonical_json();
     }
+    if (work.kind == TaskKind::kCopy) request.copy = copy_recipe_;
     if (work.kind == TaskKind::kPackage) {
         json tracks = json::array();
         for (const auto& t : assembly_->tracks()) tracks.push_back(to_json(TrackPart{t.description, t.segments}));

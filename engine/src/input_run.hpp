@@ -96,6 +96,7 @@ class InputRun {
     ingest::LocalSource source_;
     std::optional<WorkFolder> work_;
     pipeline::Plan plan_;
+    std::string copy_recipe_;  ///< from the plan task, for the copy task
     std::optional<Assembly> assembly_;
     std::deque<Work> waiting_;
     std::map<std::string, Work> running_;  ///< by task id

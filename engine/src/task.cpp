@@ -39,6 +39,7 @@ std::string TaskRequest::to_json() const {
                 {"cache", cache.string()},
                 {"stage", stage.string()},
                 {"verify", static_cast<int>(verify)},
+                {"copy", copy},
                 {"tracks", tracks}}
         .dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -64,6 +65,7 @@ Result<TaskRequest> TaskRequest::from_json(std::string_view text) {
         r.cache = j.at("cache").get<std::string>();
         r.stage = j.at("stage").get<std::string>();
         r.verify = static_cast<VerifyMode>(j.at("verify").get<int>());
+        j.at("copy").get_to(r.copy);
         j.at("tracks").get_to(r.tracks);
         return r;
     } catch (const json::exception& e) {

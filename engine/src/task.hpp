@@ -37,6 +37,7 @@ struct TaskRequest {
     std::filesystem::path cache;   ///< kPlan: where the index is kept
     std::filesystem::path stage;   ///< kPackage: the CMAF segments
     VerifyMode verify = VerifyMode::kQuick;
+    std::string copy;    ///< kCopy: a CopyRecipe (JSON), empty when there is none
     std::string tracks;  ///< kPackage: the finished tracks (JSON)
 
     [[nodiscard]] std::string to_json() const;

@@ -1,4 +1,6 @@
 #include "attempt_sink.hpp"
+#include "copy_by_tables.hpp"
+#include "copy_recipe.hpp"
 #include "task.hpp"
 #include "task_meter.hpp"
 
@@ -16,39 +18,23 @@ using pipeline::GraphBuilder;
 using pipeline::Plan;
 using pipeline::RenditionMode;
 
-packagers::SegmenterConfig config_of(const Plan& plan, const pipeline::VideoRendition& r) {
-    packagers::SegmenterConfig config;
-    config.track.type = packagers::TrackType::kVideo;
-    config.track.rendition = r.name;
-    config.track.source_track = static_cast<int>(r.source_stream);
-    config.timescale = r.timescale;
-    config.offset = plan.packaging.offset_seconds * r.timescale;
-    config.borders = r.borders;
-    config.sample_duration = r.frame_duration;
-    config.frame_rate = r.frame_rate;
-    return config;
-}
-
-packagers::SegmenterConfig config_of(const Plan& plan, const pipeline::AudioRendition& r) {
-    packagers::SegmenterConfig config;
-    config.track.type = packagers::TrackType::kAudio;
-    config.track.rendition = r.name;
-    config.track.language = r.language;
-    config.track.label = r.label;
-    config.track.is_default = r.is_default;
-    config.track.describes_video = r.describes_video;
-    config.track.source_track = static_cast<int>(r.source_stream);
-    config.timescale = r.sample_rate;
-    config.offset = plan.packaging.offset_seconds * r.sample_rate;
-    config.borders = r.borders;
-    return config;
-}
+Result<std::string> copy_by_packets(const TaskRequest& request, const Plan& plan, TaskContext& context);
 
 }  // namespace
 
 Result<std::string> run_copy_task(const TaskRequest& request, TaskContext& context) {
     SG_TRY_ASSIGN(const auto plan, Plan::from_json(request.plan));
     if (context.fds.empty()) return Error{Errc::kInternal, "copy task without its source"};
+    if (!request.copy.empty()) {
+        SG_TRY_ASSIGN(auto result, copy_by_tables(request, plan, context));
+        if (result) return std::move(*result);
+    }
+    return copy_by_packets(request, plan, context);
+}
+
+namespace {
+
+Result<std::string> copy_by_packets(const TaskRequest& request, const Plan& plan, TaskContext& context) {
     ingest::OpenOptions open;
     open.fd = std::move(context.fds.front());
     open.name = request.source_name;
@@ -72,7 +58,7 @@ Result<std::string> run_copy_task(const TaskRequest& request, TaskContext& conte
     const auto add = [&](const auto& r, auto copy) -> Status {
         if (!copy) return std::move(copy).error();
         sinks.push_back(std::make_unique<AttemptSink>(request.folder, r.name));
-        SG_TRY_ASSIGN(auto segmenter, packagers::Segmenter::create(config_of(plan, r), *sinks.back()));
+        SG_TRY_ASSIGN(auto segmenter, packagers::Segmenter::create(copy_config(plan, r), *sinks.back()));
         demux.streams.push_back(static_cast<int>(r.source_stream));
         lanes.push_back({r.name, std::move(copy).value(), std::move(segmenter)});
         return {};
@@ -106,4 +92,5 @@ Result<std::string> run_copy_task(const TaskRequest& request, TaskContext& conte
     return result.dump();
 }
 
+}  // namespace
 }  // namespace sg::engine

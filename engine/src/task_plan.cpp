@@ -1,3 +1,4 @@
+#include "copy_recipe.hpp"
 #include "task.hpp"
 
 #include <engine/index.hpp>
@@ -44,6 +45,7 @@ Result<std::string> run_plan_task(const TaskRequest& request, TaskContext& conte
     SG_TRY_ASSIGN(const auto plan, make_plan(input->facts(), index, input->facts().identity, preset));
 
     nlohmann::json result;
+    if (const auto recipe = make_copy_recipe(plan, index, *input)) result["copy"] = recipe->to_json();
     result["plan"] = plan.canonical_json();
     auto& repairs = result["repairs"] = nlohmann::json::array();
     for (const auto& r : index.repairs) repairs.push_back({{"code", r.code}, {"count", r.count}, {"text", r.text}});

@@ -68,6 +68,9 @@ Status WorkFolder::move_to_stage(const fs::path& attempt) {
     std::error_code ec;
     for (const auto& rendition : fs::directory_iterator(attempt, ec)) {
         const auto target = stage() / rendition.path().filename();
+        // Whole when it is the first of its rendition: a copy has thousands of files.
+        SG_TRY(make_folders(stage()));
+        if (::rename(rendition.path().c_str(), target.c_str()) == 0) continue;
         SG_TRY(make_folders(target));
         for (const auto& file : fs::directory_iterator(rendition.path(), ec)) {
             const auto to = target / file.path().filename();

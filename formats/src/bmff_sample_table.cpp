@@ -34,6 +34,19 @@ Result<Bytes> table_entries(Bytes stbl, FourCc type, std::size_t entry_bytes) {
     return reader.bytes(bytes);
 }
 
+bool has_key_groups(Bytes stbl) {
+    Boxes boxes(stbl);
+    Box box;
+    while (boxes.next(box)) {
+        if (box.type != fourcc("sbgp") && box.type != fourcc("csgp")) continue;
+        ByteReader reader(box.payload);
+        reader.skip(4);
+        const FourCc grouping = reader.u32();
+        if (grouping == fourcc("rap ") || grouping == fourcc("sync")) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 Result<SampleTable> SampleTable::parse(Bytes stbl, const SampleTableLimits& limits) {
@@ -41,6 +54,7 @@ Result<SampleTable> SampleTable::parse(Bytes stbl, const SampleTableLimits& limi
     SG_TRY(table.parse_sizes(stbl, limits));
     SG_TRY(table.parse_chunks(stbl));
     SG_TRY(table.parse_times(stbl));
+    table.grouped_keys_ = has_key_groups(stbl);
     return table;
 }
 

@@ -25,6 +25,11 @@ constexpr std::array kStandardRates{
 constexpr double kCoarsest = 0.3;
 constexpr std::size_t kMaxBuckets = 64;
 
+/// std::llround() inline: called for each picture and candidate.
+std::int64_t nearest(double value) {
+    return static_cast<std::int64_t>(value + (value < 0 ? -0.5 : 0.5));
+}
+
 }  // namespace
 
 Rational simplest_near(Rational value, std::int64_t limit) {
@@ -124,7 +129,7 @@ void FrameRateMeter::add(std::int64_t pts) {
         const double at = static_cast<double>(pts - anchor_) * c.frames_per_tick + c.phase;
         // Round around the middle of the errors so far, so that the first picture's own rounding does not count double.
         const double middle = (c.lowest + c.highest) / 2;
-        const std::int64_t slot = std::llround(at - middle);
+        const std::int64_t slot = nearest(at - middle);
         const double error = at - static_cast<double>(slot);
         c.lowest = std::min(c.lowest, error);
         c.highest = std::max(c.highest, error);

@@ -7,6 +7,8 @@
 #include <formats/bmff_writer.hpp>
 #include <packagers/cmaf_segment_layout.hpp>
 
+#include "decode_times.hpp"
+
 namespace sg::packagers {
 
 namespace {
@@ -25,43 +27,52 @@ Error mismatch(std::int64_t number, std::string_view why) {
 }
 
 struct Times {
-    std::vector<std::int64_t> decode;
+    std::vector<std::int64_t> shown;  ///< presentation times, ascending
+    DecodeTimes decode;
     std::int64_t end = 0;
 };
 
-Result<Times> decode_times(std::int64_t number,
+Result<Times> times_of(std::int64_t lead,
+                       std::int64_t number,
                            std::span<const LayoutSample> samples,
                            std::optional<std::int64_t> end) {
     Times times;
-    times.decode.reserve(samples.size());
+    times.shown.reserve(samples.size());
     bool ascending = true;
     const LayoutSample* last = &samples.front();
     for (const LayoutSample& sample : samples) {
         if (sample.pts > kMaxTime || sample.pts < -kMaxTime) {
             return mismatch(number, "a sample's time is out of range");
         }
-        ascending &= times.decode.empty() || sample.pts > times.decode.back();
-        times.decode.push_back(sample.pts);
+        ascending &= times.shown.empty() || sample.pts > times.shown.back();
+        times.shown.push_back(sample.pts);
         if (sample.pts >= last->pts) last = &sample;
     }
-    if (!ascending) std::ranges::sort(times.decode);
+    if (!ascending) {
+        std::ranges::sort(times.shown);
+        if (const auto twice = std::ranges::adjacent_find(times.shown); twice != times.shown.end()) {
+            return mismatch(number, fmt::format("two samples are shown at {}", *twice));
+        }
+    }
     std::int64_t duration = last->duration;
     // Some sources do not say how long their last picture stays: as long as the one before.
-    if (duration == 0 && samples.size() > 1) duration = last->pts - *(times.decode.end() - 2);
+    if (duration == 0 && samples.size() > 1) duration = last->pts - *(times.shown.end() - 2);
     times.end = end.value_or(last->pts + duration);
-    if (times.end <= times.decode.back()) {
+    if (times.end <= times.shown.back()) {
         return mismatch(
             number,
             fmt::format(
-                "it ends at {}, before its last sample at {}", times.end, times.decode.back()));
+                "it ends at {}, before its last sample at {}", times.end, times.shown.back()));
     }
+    times.decode = decode_times(samples, times.shown, times.end, lead);
     return times;
 }
 
 Status check_start(const LayoutConfig& config,
                    std::int64_t number,
                    const LayoutSample& first,
-                   std::int64_t earliest) {
+                   std::int64_t earliest,
+                   std::int64_t decoded) {
     if (!first.key && !config.allow_delta_start) {
         return mismatch(number, "it does not start with a key frame");
     }
@@ -72,31 +83,28 @@ Status check_start(const LayoutConfig& config,
                                     earliest,
                                     first.pts));
     }
-    if (earliest + config.offset - config.decode_lead < 0) {
+    if (decoded + config.offset < 0) {
         return Error{
             Errc::kInvalidArgument,
             fmt::format("write segment {}: it starts at {}, which the offset {} does not lift "
                         "above zero",
                         number,
-                        earliest,
+                        decoded,
                         config.offset)};
     }
     return {};
 }
 
 Status fill_samples(std::int64_t number,
-                    std::int64_t decode_lead,
                     std::span<const LayoutSample> samples,
                     const Times& times,
                     std::vector<FragmentSample>& out) {
     out.reserve(samples.size());
     for (std::size_t i = 0; i < samples.size(); ++i) {
-        const std::int64_t next = i + 1 < samples.size() ? times.decode[i + 1] : times.end;
-        const std::int64_t duration = next - times.decode[i];
-        const std::int64_t offset = samples[i].pts - times.decode[i] + decode_lead;
-        if (duration <= 0) {
-            return mismatch(number, fmt::format("two samples are shown at {}", times.decode[i]));
-        }
+        const auto& starts = times.decode.starts;
+        const std::int64_t next = i + 1 < samples.size() ? starts[i + 1] : times.decode.end;
+        const std::int64_t duration = next - starts[i];
+        const std::int64_t offset = samples[i].pts - starts[i];
         if (duration > std::numeric_limits<std::uint32_t>::max() ||
             offset > std::numeric_limits<std::int32_t>::max() ||
             offset < std::numeric_limits<std::int32_t>::min()) {
@@ -124,16 +132,16 @@ Result<SegmentLayout> lay_out_segment(const LayoutConfig& config,
         return Error{Errc::kInternal,
                      fmt::format("write segment {}: its fragments are out of order", number)};
     }
-    SG_TRY_ASSIGN(const Times times, decode_times(number, samples, end));
-    SG_TRY(check_start(config, number, samples.front(), times.decode.front()));
+    SG_TRY_ASSIGN(const Times times, times_of(config.decode_lead, number, samples, end));
+    SG_TRY(check_start(config, number, samples.front(), times.shown.front(), times.decode.starts.front()));
     std::vector<FragmentSample> table;
-    SG_TRY(fill_samples(number, config.decode_lead, samples, times, table));
+    SG_TRY(fill_samples(number, samples, times, table));
 
     SegmentLayout layout;
     SegmentIndex& index = layout.index;
     index.number = number;
-    index.start = times.decode.front();
-    index.duration = times.end - times.decode.front();
+    index.start = times.shown.front();
+    index.duration = times.end - times.shown.front();
     index.samples = static_cast<std::uint32_t>(samples.size());
     index.independent = samples.front().key;
     // Most runs have sizes, and offsets or nothing: 8 bytes a sample.
@@ -148,7 +156,7 @@ Result<SegmentLayout> lay_out_segment(const LayoutConfig& config,
         fragment.sequence = static_cast<std::uint32_t>((number - 1) * kSequenceStride +
                                                        static_cast<std::int64_t>(f) + 1);
         fragment.track_id = config.track_id;
-        fragment.decode_time = static_cast<std::uint64_t>(times.decode[first] + config.offset - config.decode_lead);
+        fragment.decode_time = static_cast<std::uint64_t>(times.decode.starts[first] + config.offset);
         fragment.samples = std::span(table).subspan(first, next - first);
         LayoutPiece piece;
         // The first piece also carries what stands before the fragment.
@@ -164,8 +172,8 @@ Result<SegmentLayout> lay_out_segment(const LayoutConfig& config,
         entry.offset = bytes;
         entry.bytes = moof_bytes + piece.payload_bytes;
         if (samples[first].key) entry.key_bytes = moof_bytes + table[first].size;
-        entry.start = times.decode[first];
-        entry.duration = (is_last ? times.end : times.decode[next]) - entry.start;
+        entry.start = times.shown[first];
+        entry.duration = (is_last ? times.end : times.shown[next]) - entry.start;
         bytes += entry.bytes;
         index.fragments.push_back(entry);
         layout.pieces.push_back(piece);

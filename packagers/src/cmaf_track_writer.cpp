@@ -78,7 +78,7 @@ Result<CmafSegment> CmafTrackWriter::end_segment(std::int64_t number,
         from += size;
     }
     segment.index = std::move(layout.index);
-    segment.index.sha256 = sha256_hex(segment.bytes);
+    if (config_.digests) segment.index.sha256 = sha256_hex(segment.bytes);
     last_number_ = number;
     last_end_ = segment.index.start + segment.index.duration;
     clear();

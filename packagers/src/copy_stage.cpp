@@ -3,9 +3,8 @@
 #include <media_av/check.hpp>
 #include <media_av/libav.hpp>
 #include <media_av/ptrs.hpp>
-#include <pipeline/grid.hpp>
+#include <packagers/copy_times.hpp>
 
-#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -14,11 +13,7 @@
 namespace sg::packagers {
 namespace {
 
-using media::Rounding;
 using pipeline::Flow;
-
-/// Sound kept in front of presentation zero: the longest encoder delay in use (HE-AAC) and a frame.
-constexpr std::int64_t kWarmUpSamples = 4096;
 
 av::CodecParametersPtr parameters_of(const media::StreamInfo& info) {
     av::CodecParametersPtr p(avcodec_parameters_alloc());
@@ -33,15 +28,11 @@ av::CodecParametersPtr parameters_of(const media::StreamInfo& info) {
 
 struct CopyStage::State {
     std::string name;
-    bool video = false;
     std::int64_t timescale = 0;
-    std::int64_t frame_duration = 0;  ///< video at a constant rate, else 0
-    media::Rational frame_rate{0, 1};
-    std::int64_t frame_samples = 0;  ///< audio
+    CopyTimes times;
 
     media::StreamInfoPtr info;  ///< of the packets that come in
     bool announced = false;
-    std::int64_t next_sample = media::kNoTime;
     av::BsfPtr strip_adts;
 };
 
@@ -49,21 +40,11 @@ CopyStage::CopyStage(std::unique_ptr<State> state) : state_(std::move(state)) {}
 CopyStage::~CopyStage() = default;
 
 Result<std::unique_ptr<CopyStage>> CopyStage::create_video(const pipeline::VideoRendition& rendition) {
-    auto state = std::make_unique<State>();
-    state->name = rendition.name;
-    state->video = true;
-    state->timescale = rendition.timescale;
-    state->frame_duration = rendition.frame_duration;
-    state->frame_rate = rendition.frame_rate;
-    return std::unique_ptr<CopyStage>(new CopyStage(std::move(state)));
+    return std::unique_ptr<CopyStage>(new CopyStage(std::make_unique<State>(State{rendition.name, rendition.timescale, CopyTimes(rendition), {}, false, {}})));
 }
 
 Result<std::unique_ptr<CopyStage>> CopyStage::create_audio(const pipeline::AudioRendition& rendition) {
-    auto state = std::make_unique<State>();
-    state->name = rendition.name;
-    state->timescale = rendition.sample_rate;
-    state->frame_samples = rendition.frame_samples;
-    return std::unique_ptr<CopyStage>(new CopyStage(std::move(state)));
+    return std::unique_ptr<CopyStage>(new CopyStage(std::make_unique<State>(State{rendition.name, rendition.sample_rate, CopyTimes(rendition), {}, false, {}})));
 }
 
 Status CopyStage::start(media::StreamInfoPtr info) {
@@ -102,33 +83,11 @@ Result<Flow> CopyStage::take(media::Packet packet, pipeline::Emit& out) {
     const auto pts = packet.pts() != media::kNoTime ? packet.pts() : packet.dts();
     if (pts == media::kNoTime) return Error{Errc::kBadData, fmt::format("copy {}: a packet has no time; choose a preset that encodes", s.name)};
     auto* native = packet.native();
-    if (s.video) {
-        if (pts < -1'000'000 || (native->flags & AV_PKT_FLAG_DISCARD) != 0) return Flow::kContinue;
-        if (s.frame_duration > 0) {
-            native->pts = pipeline::FrameGrid{s.frame_rate, 0}.first_frame_showing(pts) * s.frame_duration;
-            native->duration = s.frame_duration;
-        } else {
-            native->pts = media::rescale(pts, media::kNanoseconds, {1, s.timescale}, Rounding::kNearest);
-            native->duration = media::rescale(packet.duration(), media::kNanoseconds, {1, s.timescale}, Rounding::kNearest);
-        }
-        // Decode times follow from presentation times; only how far they lead is kept.
-        if (packet.dts() != media::kNoTime) {
-            native->dts = native->pts - media::rescale(pts - packet.dts(), media::kNanoseconds, {1, s.timescale}, Rounding::kNearest);
-        }
-        return send(std::move(packet), out);
-    }
-
-    const auto samples = s.frame_samples > 0 ? s.frame_samples : media::rescale(packet.duration(), media::kNanoseconds, {1, s.timescale}, Rounding::kNearest);
-    const auto at = media::rescale(pts, media::kNanoseconds, {1, s.timescale}, Rounding::kNearest);
-    // Counted while the container's times agree to half a frame; a real jump is followed.
-    if (s.next_sample == media::kNoTime || std::abs(at - s.next_sample) > std::max<std::int64_t>(samples / 2, 64)) s.next_sample = at;
-    const auto start_at = s.next_sample;
-    s.next_sample += samples;
-    if (start_at + samples <= -kWarmUpSamples) return Flow::kContinue;
-    const bool presented = start_at + samples > 0;
-    if (!presented && (native->flags & AV_PKT_FLAG_DISCARD) == 0 && start_at < -kWarmUpSamples) return Flow::kContinue;
-    native->pts = native->dts = start_at;
-    native->duration = samples;
+    const auto placed = s.times.place(pts, packet.duration(), (native->flags & AV_PKT_FLAG_DISCARD) != 0);
+    if (!placed) return Flow::kContinue;
+    native->pts = placed->pts;
+    native->duration = placed->duration;
+    native->dts = AV_NOPTS_VALUE;  // decode times follow from presentation times
     if (s.strip_adts == nullptr) return send(std::move(packet), out);
 
     SG_TRY(av::check(av_bsf_send_packet(s.strip_adts.get(), native), "copy " + s.name));

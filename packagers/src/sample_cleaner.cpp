@@ -5,6 +5,7 @@
 
 #include <formats/av1.hpp>
 #include <formats/nal.hpp>
+#include <packagers/copied_track.hpp>
 
 namespace sg::packagers {
 
@@ -135,6 +136,21 @@ Status append_clean_sample(const CodecConfig& codec,
             out.insert(out.end(), data.begin(), data.end());
             return {};
     }
+}
+
+bool is_clean_sample(Codec codec, unsigned nal_length_size, Bytes data) {
+    if (codec == Codec::kAv1) return false;
+    if (codec != Codec::kH264 && codec != Codec::kHevc) return true;
+    formats::LengthPrefixedNals nals(data, nal_length_size);
+    std::size_t kept = 0;
+    Bytes nal;
+    while (nals.next(nal)) {
+        const NalFate fate = codec == Codec::kH264 ? h264_fate(nal) : hevc_fate(nal);
+        if (fate != NalFate::kKeep) return false;
+        kept += nal_length_size + nal.size();
+    }
+    // Less is kept when empty units lie between.
+    return !nals.damaged() && kept == data.size();
 }
 
 }  // namespace sg::packagers

@@ -2,8 +2,6 @@
 
 #include <packagers/cmaf_init.hpp>
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 namespace sg::packagers {
@@ -75,6 +73,12 @@ formats::InitTrack init_track(const SegmenterConfig& config, const media::Stream
     return track;
 }
 
+/// H.264 streams that do not say are taken to reorder; AV1 and VP9 hide their reordering from containers.
+bool reorders(const formats::CodecConfig& codec) {
+    const bool may = codec.codec == formats::Codec::kH264 || codec.codec == formats::Codec::kHevc;
+    return may && codec.video.reorder_depth != 0;
+}
+
 }  // namespace
 
 Result<formats::CodecConfig> codec_config(const media::StreamInfo& info, std::span<const std::byte> first_sample) {
@@ -109,38 +113,36 @@ Result<Flow> Segmenter::process(int /*port*/, Item item, pipeline::Emit& /*out*/
     return Flow::kContinue;
 }
 
-/// Pictures may be decoded this much before they are shown. Known from the bitstream, else from the first packet.
-std::int64_t Segmenter::decode_lead(const formats::CodecConfig& codec, const media::Packet& first) const {
-    if (!formats::is_video(codec.codec)) return 0;
-    if (codec.video.reorder_depth >= 0 && config_.sample_duration > 0) return codec.video.reorder_depth * config_.sample_duration;
-    if (first.pts() == media::kNoTime || first.dts() == media::kNoTime) return 0;
-    return std::max<std::int64_t>(0, media::rescale(first.pts() - first.dts(), info_->timebase, {1, config_.timescale}, media::Rounding::kUp));
+Result<TrackStart> start_track(const SegmenterConfig& config, const media::StreamInfo& info, std::span<const std::byte> first_sample) {
+    auto codec = codec_config(info, first_sample);
+    if (!codec) return codec.error().within("rendition " + config.track.rendition);
+    TrackStart start;
+    start.writer.annex_b = codec->from_annex_b;
+    start.writer.layout.offset = config.offset;
+    if (reorders(*codec)) start.writer.layout.decode_lead = config.sample_duration;
+    auto track = init_track(config, info, *codec);
+    start.writer.codec = track.config;
+    SG_TRY_ASSIGN(start.init, make_cmaf_init(track, config.offset));
+    auto& made = start.init.description;
+    made.rendition = config.track.rendition;
+    made.language = config.track.language;
+    made.label = config.track.label;
+    made.is_default = config.track.is_default;
+    made.describes_video = config.track.describes_video;
+    made.source_track = config.track.source_track;
+    return start;
 }
 
-Status Segmenter::start_track(const media::Packet& first) {
+Status Segmenter::start_writer(std::span<const std::byte> first_sample) {
     if (info_ == nullptr) return Error{Errc::kInternal, "segmenter: a packet before its stream's start"};
-    auto config = codec_config(*info_, first.data());
-    if (!config) return config.error().within("rendition " + config_.track.rendition);
-    CmafTrackConfig writer;
-    writer.annex_b = config->from_annex_b;
-    writer.layout.offset = config_.offset;
-    writer.layout.decode_lead = decode_lead(*config, first);
-    auto track = init_track(config_, *info_, *config);
-    writer.codec = track.config;
-    SG_TRY_ASSIGN(auto init, make_cmaf_init(track, config_.offset));
-    auto& made = init.description;
-    made.rendition = config_.track.rendition;
-    made.language = config_.track.language;
-    made.label = config_.track.label;
-    made.is_default = config_.track.is_default;
-    made.describes_video = config_.track.describes_video;
-    made.source_track = config_.track.source_track;
-    SG_TRY_ASSIGN(writer_, CmafTrackWriter::create(std::move(writer)));
-    return sink_.on_track(made, init.bytes);
+    SG_TRY_ASSIGN(auto start, start_track(config_, *info_, first_sample));
+    start.writer.digests = config_.digests;
+    SG_TRY_ASSIGN(writer_, CmafTrackWriter::create(std::move(start.writer)));
+    return sink_.on_track(start.init.description, start.init.bytes);
 }
 
 Status Segmenter::add(const media::Packet& packet) {
-    if (!writer_) SG_TRY(start_track(packet));
+    if (!writer_) SG_TRY(start_writer(packet.data()));
     const auto ticks = [&](std::int64_t t) { return media::rescale(t, info_->timebase, {1, config_.timescale}, media::Rounding::kNearest); };
     SampleView sample;
     sample.data = packet.data();

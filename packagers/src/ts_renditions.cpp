@@ -139,6 +139,7 @@ Result<std::vector<TsRenditionWriter::Sample>> TsRenditionWriter::samples_of(
     const TsTrack& track, std::span<const std::byte> segment) {
     std::vector<Sample> out;
     if (segment.empty()) return out;
+    std::int64_t end = 0;
     SG_TRY_ASSIGN(const ParsedSegment parsed, parse_segment(segment, track.defaults));
     for (const ParsedFragment& fragment : parsed.fragments) {
         if (fragment.track_id != track.track_id) continue;
@@ -152,17 +153,29 @@ Result<std::vector<TsRenditionWriter::Sample>> TsRenditionWriter::samples_of(
             sample.data = segment.subspan(s.offset, s.size);
             out.push_back(sample);
             decode += s.duration;
+            end = decode;
         }
+    }
+    // Decoders of transport streams want an even pace: the presentation times in ascending order, less a constant.
+    std::vector<std::int64_t> shown;
+    shown.reserve(out.size() + 1);
+    for (const Sample& s : out) shown.push_back(s.pts);
+    std::sort(shown.begin(), shown.end());
+    // A first segment's decode times gain on what is shown; its last picture lasts as the one before.
+    if (!out.empty()) end += shown.front() - out.front().dts;
+    if (const auto n = shown.size(); n > 1 && end <= shown.back()) end = shown[n - 1] + shown[n - 1] - shown[n - 2];
+    shown.push_back(end);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        out[i].dts = shown[i];
+        out[i].duration = static_cast<std::uint32_t>(std::max<std::int64_t>(0, shown[i + 1] - shown[i]));
     }
     return out;
 }
 
 Result<std::int64_t> largest_reorder(const TsTrack& track, std::span<const std::byte> segment) {
-    SG_TRY_ASSIGN(const ParsedSegment parsed, parse_segment(segment, track.defaults));
+    SG_TRY_ASSIGN(const auto samples, TsRenditionWriter::samples_of(track, segment));
     std::int64_t largest = 0;
-    for (const ParsedFragment& fragment : parsed.fragments)
-        for (const ParsedSample& s : fragment.samples)
-            largest = std::max<std::int64_t>(largest, -std::int64_t{s.composition_offset});
+    for (const auto& s : samples) largest = std::max(largest, s.dts - s.pts);
     return largest;
 }
 

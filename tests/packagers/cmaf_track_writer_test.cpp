@@ -92,35 +92,86 @@ TEST_CASE("a segment's first decode time is its first presentation time plus the
     CHECK(parsed.fragments[0].duration() + parsed.fragments[1].duration() == 5005);
 }
 
-TEST_CASE("pictures shown later than decoded, and earlier, get signed offsets") {
+TEST_CASE("reordered pictures are decoded early enough without moving the segment's start") {
     auto writer = make_writer(h264());
-    add_gop(writer, 0);
-    const auto segment = writer.end_segment(1);
-    REQUIRE(segment);
-    std::vector<std::int32_t> offsets;
-    const auto parsed = parse(*segment);
-    for (const auto& sample : all_samples(parsed)) {
-        offsets.push_back(sample.composition_offset);
-    }
-    CHECK(offsets == std::vector<std::int32_t>{0, 2002, -1001, -1001, 0});
-}
-
-TEST_CASE("with a decode lead no offset is negative and presentation stays where it is") {
-    CmafTrackConfig config;
-    config.codec = h264();
-    config.layout.offset = kOffset;
-    config.layout.decode_lead = 2 * 1001;
-    auto writer = *CmafTrackWriter::create(std::move(config));
     add_gop(writer, 0);
     const auto segment = writer.end_segment(1);
     REQUIRE(segment);
     CHECK(segment->index.start == 0);
     CHECK(segment->index.duration == 5005);
     const auto parsed = parse(*segment);
-    CHECK(parsed.fragments[0].decode_time == kOffset - 2002);
+    CHECK(parsed.fragments[0].decode_time == kOffset);
     std::vector<std::int32_t> offsets;
+    std::vector<std::uint32_t> durations;
+    for (const auto& sample : all_samples(parsed)) {
+        offsets.push_back(sample.composition_offset);
+        durations.push_back(sample.duration);
+    }
+    CHECK(offsets == std::vector<std::int32_t>{0, 3003 - 500, 0, 0, 0});
+    CHECK(durations == std::vector<std::uint32_t>{500, 501, 1001, 2002, 1001});
+}
+
+TEST_CASE("each closed GOP of a segment starts at its key frame's presentation time") {
+    auto writer = make_writer(h264());
+    add_gop(writer, 0);
+    add_gop(writer, 5);
+    const auto segment = writer.end_segment(1);
+    REQUIRE(segment);
+    const auto parsed = parse(*segment);
+    REQUIRE(parsed.fragments.size() == 4);
+    CHECK(parsed.fragments[2].decode_time == kOffset + 5005);
+    CHECK(parsed.fragments[2].samples[0].composition_offset == 0);
+    CHECK(segment->index.fragments[2].start == 5005);
+}
+
+TEST_CASE("no sample of deeply reordered pictures is decoded late or lasts beyond the end") {
+    auto writer = make_writer(h264());
+    const std::vector<std::int64_t> frames{0, 8, 4, 2, 1, 3, 6, 5, 7, 9, 12, 11, 10, 13, 14};
+    for (const std::int64_t frame : frames) {
+        REQUIRE(writer.add_sample({frame == 0 ? kIdr : kDelta, frame * 1000, 1000, frame == 0}));
+    }
+    const auto segment = writer.end_segment(1);
+    REQUIRE(segment);
+    const auto parsed = parse(*segment);
+    auto decode = static_cast<std::int64_t>(parsed.fragments[0].decode_time) - kOffset;
+    std::size_t i = 0;
+    for (const auto& sample : all_samples(parsed)) {
+        CHECK(decode + sample.composition_offset == frames[i++] * 1000);
+        CHECK(sample.composition_offset >= 0);
+        CHECK(decode + sample.composition_offset + sample.duration <= 15000);
+        decode += sample.duration;
+    }
+    CHECK(decode == 15000);
+}
+
+TEST_CASE("pictures shown before their key frame are decoded in time too") {
+    CmafTrackConfig config;
+    config.codec = h264();
+    config.layout.offset = kOffset;
+    config.layout.allow_leading_pictures = true;
+    auto writer = *CmafTrackWriter::create(std::move(config));
+    for (const std::int64_t frame : {12, 11, 10, 13}) {
+        REQUIRE(writer.add_sample({frame == 12 ? kIdr : kDelta, frame * 1000, 1000, frame == 12}));
+    }
+    const auto segment = writer.end_segment(2);
+    REQUIRE(segment);
+    CHECK(segment->index.start == 10000);
+    const auto parsed = parse(*segment);
+    for (const auto& sample : all_samples(parsed)) CHECK(sample.composition_offset >= 0);
+    CHECK(parsed.fragments[0].decode_time > kOffset + 9000);
+}
+
+TEST_CASE("a timescale too coarse to decode early keeps the times with signed offsets") {
+    auto writer = make_writer(h264());
+    for (const std::int64_t frame : {0, 3, 1, 2, 4}) {
+        REQUIRE(writer.add_sample({frame == 0 ? kIdr : kDelta, frame, 1, frame == 0}));
+    }
+    const auto segment = writer.end_segment(1);
+    REQUIRE(segment);
+    std::vector<std::int32_t> offsets;
+    const auto parsed = parse(*segment);
     for (const auto& sample : all_samples(parsed)) offsets.push_back(sample.composition_offset);
-    CHECK(offsets == std::vector<std::int32_t>{2002, 4004, 1001, 1001, 2002});
+    CHECK(offsets == std::vector<std::int32_t>{0, 2, -1, -1, 0});
 }
 
 TEST_CASE("variable durations follow the presentation times") {
@@ -136,7 +187,7 @@ TEST_CASE("variable durations follow the presentation times") {
     for (const auto& sample : all_samples(parsed)) {
         durations.push_back(sample.duration);
     }
-    CHECK(durations == std::vector<std::uint32_t>{300, 50, 550, 1100, 500});
+    CHECK(durations == std::vector<std::uint32_t>{150, 150, 50, 1650, 500});
 }
 
 TEST_CASE("the last duration comes from the picture shown last") {

@@ -4,6 +4,7 @@
 #include <engine/repair.hpp>
 #include <media/rational.hpp>
 #include <media/timestamp.hpp>
+#include <packagers/copied_track.hpp>
 #include <pipeline/plan.hpp>
 
 #include <cstdint>
@@ -101,6 +102,13 @@ struct Jump {
     std::int64_t to_ns = 0;     ///< and after
 };
 
+/// How a stream's packets follow from the sample table of a progressive MP4 or MOV.
+struct StreamTable {
+    int stream = -1;
+    std::uint32_t track_id = 0;
+    packagers::TableSpan span;
+};
+
 /// What one pass over a whole source tells. Cached by the source's identity.
 struct Index {
     pipeline::SourceIdentity identity;
@@ -110,6 +118,7 @@ struct Index {
     std::vector<VideoIndex> video;
     std::vector<AudioIndex> audio;
     std::vector<Jump> jumps;
+    std::vector<StreamTable> tables;  ///< of the streams whose packets the tables alone tell all about
     std::vector<Repair> repairs;
     std::int64_t damaged_packets = 0;  ///< the demuxer marked them corrupt
     std::int64_t skipped_errors = 0;   ///< reads that failed and were passed over

@@ -22,9 +22,8 @@ struct LayoutSample {
 
 struct LayoutConfig {
     std::int64_t offset = 0;  ///< K, in the track's timescale
-    /// How far decode times stand before presentation times in the whole track. 0 makes composition
-    /// offsets signed; at least the longest reordering makes none negative (FFmpeg shows pictures
-    /// of tracks with negative ones late, by the largest).
+    /// How far the decode time of each segment but the one at the origin stands before its first
+    /// picture: one picture's time in tracks of constant rate that reorder, else 0 (ADR 0001).
     std::int64_t decode_lead = 0;
     std::uint32_t track_id = 1;
     bool segment_type_box = true;  ///< styp in front
@@ -52,10 +51,8 @@ struct SegmentLayout {
     SegmentIndex index;  ///< complete but for its digest
 };
 
-/// Decode times are the presentation times in ascending order, given out in decoding order, less
-/// the decode lead: durations add up to what is shown, and without a lead the first sample's decode
-/// time is its presentation time and composition offsets are signed (DESIGN 4). `fragment_starts` are indexes of samples in ascending
-/// order, the first being 0. `end` is the presentation time at which the next segment starts, when
+/// Decode times follow from presentation times; composition offsets are not negative (ADR 0001). `fragment_starts` are indexes of samples
+/// in ascending order, the first being 0. `end` is the presentation time at which the next segment starts, when
 /// that is known better than by the last picture's duration. kMismatch when the samples break a
 /// promise of segments, kInvalidArgument when K does not lift them above zero.
 [[nodiscard]] Result<SegmentLayout> lay_out_segment(const LayoutConfig& config,

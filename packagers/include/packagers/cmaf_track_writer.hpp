@@ -34,6 +34,7 @@ struct CmafTrackConfig {
     /// Each key frame of a video track is a fragment of its own, and what follows it up to the next
     /// one another; else fragments start only at end_fragment().
     bool fragment_at_keys = true;
+    bool digests = true;  ///< of segments; they cost more than all the rest of a copy
 };
 
 /// An immutable media segment.

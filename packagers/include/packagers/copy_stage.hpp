@@ -9,10 +9,8 @@
 
 namespace sg::packagers {
 
-/// Coded packets of a source in presentation nanoseconds to packets in a copied rendition's own ticks: pictures on the exact frame grid
-/// where the rate is constant, sound counted by its samples so that a container's rounded times leave no gaps. Packets that lie before
-/// presentation zero are dropped, but for the sound a decoder needs to warm up. AAC in ADTS frames loses their headers.
-/// One input, one output.
+/// Coded packets of a source in presentation nanoseconds to packets in a copied rendition's own ticks, as CopyTimes says. AAC in
+/// ADTS frames loses their headers. One input, one output.
 class CopyStage final : public pipeline::Stage {
   public:
     [[nodiscard]] static Result<std::unique_ptr<CopyStage>> create_video(const pipeline::VideoRendition& rendition);

@@ -23,7 +23,7 @@ struct SegmentIndex {
     std::int64_t duration = 0;  ///< sum of its samples' durations, track timescale
     std::uint32_t samples = 0;
     std::uint64_t bytes = 0;
-    std::string sha256;       ///< of the segment's bytes
+    std::string sha256;       ///< of the segment's bytes; empty when it was not asked for
     bool independent = true;  ///< starts with a key frame that needs nothing before it
     std::vector<FragmentIndex> fragments;
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <base/result.hpp>
+#include <packagers/cmaf_init.hpp>
 #include <packagers/cmaf_track_writer.hpp>
 #include <packagers/segment.hpp>
 #include <pipeline/stage.hpp>
@@ -37,6 +38,7 @@ struct SegmenterConfig {
     media::Rational frame_rate{0, 1};  ///< video at a constant rate
     /// Encoded video: a segment must hold exactly the pictures that its borders span. A copy holds what the source has.
     bool every_sample_planned = false;
+    bool digests = true;  ///< fill in SegmentIndex::sha256, which the resume journal compares
 };
 
 /// Cuts the packets of one encoded track into CMAF segments at planned borders (DESIGN 1). A video segment must start with a key frame
@@ -52,8 +54,7 @@ class Segmenter final : public pipeline::Stage {
   private:
     Segmenter(SegmenterConfig config, SegmentSink& sink);
 
-    [[nodiscard]] std::int64_t decode_lead(const formats::CodecConfig& codec, const media::Packet& first) const;
-    [[nodiscard]] Status start_track(const media::Packet& first);
+    [[nodiscard]] Status start_writer(std::span<const std::byte> first_sample);
     [[nodiscard]] Status add(const media::Packet& packet);
     [[nodiscard]] Status close_segment();
     [[nodiscard]] Status finish();
@@ -68,5 +69,13 @@ class Segmenter final : public pipeline::Stage {
 
 /// The codec configuration of a stream from its extradata, or from its first sample where the codec keeps it there.
 [[nodiscard]] Result<formats::CodecConfig> codec_config(const media::StreamInfo& info, std::span<const std::byte> first_sample);
+
+struct TrackStart {
+    CmafTrackConfig writer;
+    CmafInit init;
+};
+
+/// What precedes a track's first segment. The first sample counts only where its codec describes itself there.
+[[nodiscard]] Result<TrackStart> start_track(const SegmenterConfig& config, const media::StreamInfo& info, std::span<const std::byte> first_sample);
 
 }  // namespace sg::packagers

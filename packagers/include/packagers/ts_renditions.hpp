@@ -38,15 +38,14 @@ struct TsTrack {
     std::uint32_t timescale = 0;
     std::int64_t offset = 0;  ///< K
     std::string language;
-    /// Largest decode time minus presentation time of all samples, in timescale: CMAF decode times may lie behind presentation
-    /// (signed offsets), those of TS may not. The maximum of largest_reorder() over all segments; 0 for audio.
+    /// How far decode times stand before presentation times, in timescale. The maximum of largest_reorder() over all segments; 0 for audio.
     std::int64_t reorder = 0;
 };
 
 [[nodiscard]] Result<TsTrack> make_ts_track(std::span<const std::byte> init_segment,
                                             const TrackDescription& description);
 
-/// Largest decode time minus presentation time in one segment, at least 0.
+/// How much earlier than its place in presentation order a picture of this segment must be decoded, in timescale.
 [[nodiscard]] Result<std::int64_t> largest_reorder(const TsTrack& track,
                                                    std::span<const std::byte> segment);
 
@@ -78,6 +77,8 @@ class TsRenditionWriter {
     }
 
   private:
+    friend Result<std::int64_t> largest_reorder(const TsTrack& track, std::span<const std::byte> segment);
+
     struct Sample;
     struct AudioUnit;
 
