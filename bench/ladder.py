@@ -9,6 +9,7 @@ Both sides: x264 veryfast, one 1080p source to 1080/720/480/360, 2 s GOP, 4 s se
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ def make_source(path, seconds):
     if path.exists():
         return
     sample = HERE.parent / "build/release/streamgate-sample"
-    subprocess.run([sample, "--seconds", str(seconds), "--size", "1920x1080", "--rate", "30", "--out", path], check=True)
+    subprocess.run([sample, "--seconds", str(seconds), path], check=True)
 
 
 def ffmpeg_command(source, out, mode, rate):
@@ -87,7 +88,6 @@ def compare(args, mode, source, work):
                 ours.append(machine.run([str(x) for x in streamgate_command(args.binary, source, out, mode, args.jobs)]))
     print(f"\n{mode}: {args.runs} alternating runs, medians")
     print(f"{'':12}{'wall s':>9}{'CPU s':>9}{'use':>7}{'peak MB':>9}")
-    import os
     for name, runs in (("streamgate", ours), ("ffmpeg", theirs)):
         wall, cpu = machine.median([r.wall for r in runs]), machine.median([r.cpu for r in runs])
         print(f"{name:12}{wall:9.2f}{cpu:9.2f}{cpu / wall / os.cpu_count():7.1%}{machine.median([r.peak_kb for r in runs]) / 1024:9.0f}")

@@ -152,7 +152,7 @@ void cut_chunks(Planning& p, const std::vector<std::int64_t>& frame_borders, boo
     const auto context = context_ns(p);
     const auto key_frames = in_order_of_time(p.video_index->key_frames);
     const auto count =
-        one_chunk ? 1 : std::clamp<std::int64_t>((total_ns + chunk_ns / 2) / chunk_ns, 1, segments);
+        one_chunk ? 1 : std::clamp<std::int64_t>((total_ns + chunk_ns - 1) / chunk_ns, 1, segments);
     for (std::int64_t i = 0; i < count; ++i) {
         pipeline::Chunk chunk;
         chunk.first_segment = segments * i / count;
