@@ -175,7 +175,8 @@ Status InputRun::on_encoded(const Work& work, const std::string& text) {
     SG_TRY(work_->record_result(work.name, text));
     SG_TRY(commit(work.name, text, false));
     if (work.kind == TaskKind::kVideo) {
-        reporter_.emit("chunk.done", setup_.name, {{"chunk", work.chunk}, {"attempt", work.attempt}});
+        const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - work.begun).count();
+        reporter_.emit("chunk.done", setup_.name, {{"chunk", work.chunk}, {"attempt", work.attempt}, {"seconds", seconds}});
     }
     return publish_what_is_ready();
 }
