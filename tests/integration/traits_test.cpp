@@ -228,6 +228,17 @@ std::vector<Trait> traits() {
     return all;
 }
 
+/// Pictures as files, without sound.
+fs::path make_pictures(const TempFolder& folder, int frames) {
+    ClipOptions clip;
+    clip.audio.clear();
+    clip.video[0].encoder = "png";
+    clip.video[0].pixel_format = "gray";
+    clip.video[0].seconds = frames / 25.0;
+    clip.format = "image2";
+    return make_clip(folder / "picture-%03d.png", clip);
+}
+
 std::set<std::string> codes_of(const Ended& ended) {
     std::set<std::string> codes;
     for (const auto& w : ended.events("warning")) codes.insert(w.at("data").at("code").get<std::string>());
@@ -307,4 +318,19 @@ TEST_CASE("every kind of input has its one right answer") {
     for (const auto& trait : traits()) {
         DYNAMIC_SECTION(trait.file) { check(trait); }
     }
+}
+
+TEST_CASE("numbered pictures are a film, a single one is refused with the way out") {
+    const TempFolder folder;
+    const auto pattern = make_pictures(folder, 50).string();
+    const auto out = folder / "out";
+    const auto film = streamgate(quick_words(folder, {pattern, "-o", out.string()}));
+    INFO(film.out << film.err);
+    REQUIRE(film.exit_code == 0);
+    CHECK(read_rendition(out, "high").samples() == 50);
+    const auto one = streamgate(quick_words(folder, {(folder / "picture-001.png").string(), "-o", (folder / "one").string()}));
+    INFO(one.out << one.err);
+    CHECK(one.exit_code == 3);
+    CHECK(one.one("input.failed").at("message").get<std::string>().find("%04d") != std::string::npos);
+    CHECK_FALSE(fs::exists(folder / "one"));
 }

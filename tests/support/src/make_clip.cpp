@@ -32,7 +32,8 @@ struct Muxer {
              "choose a container for " + path.string());
         context->flags |= AVFMT_FLAG_BITEXACT;
         context->max_delay = 0;
-        must(avio_open(&context->pb, path.c_str(), AVIO_FLAG_WRITE), "open " + path.string());
+        if ((context->oformat->flags & AVFMT_NOFILE) == 0)
+            must(avio_open(&context->pb, path.c_str(), AVIO_FLAG_WRITE), "open " + path.string());
     }
     ~Muxer() {
         avio_closep(&context->pb);
