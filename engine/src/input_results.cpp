@@ -72,6 +72,7 @@ Status InputRun::on_plan(const std::string& text) {
     summary_.read = true;
     SG_TRY_ASSIGN(plan_, pipeline::Plan::from_json(result.value("plan", std::string())));
     copy_recipe_ = result.value("copy", std::string());
+    SG_TRY(watch_.check(plan_.source.identity));
     const auto digest = plan_.digest();
     summary_.plan_digest = digest;
     summary_.duration_s = static_cast<double>(plan_.duration_ns) / 1e9;
@@ -81,7 +82,10 @@ Status InputRun::on_plan(const std::string& text) {
     for (const auto& r : result.value("repairs", json::array())) {
         summary_.repairs.push_back({r.value("code", ""), r.value("count", std::int64_t{0}), r.value("text", "")});
     }
-    for (const auto& n : plan_.notes) summary_.notes.push_back(fmt::format("{}: {}", n.subject, n.reason));
+    for (const auto& n : plan_.notes) {
+        // Told as a repair already.
+        if (n.code != "source_repair") summary_.notes.push_back(fmt::format("{}: {}", n.subject, n.reason));
+    }
 
     if (setup_.options.resume) {
         auto earlier = read_file(work_->plan_file(), std::size_t{256} << 20);

@@ -71,8 +71,13 @@ void InputRun::start() {
 }
 
 Status InputRun::take_output_folder() {
+    // What cannot be looked at cannot be written either; the error comes from there, in words.
+    const auto there = [this](const char* name) {
+        std::error_code ignored;
+        return fs::exists(setup_.folder / name, ignored);
+    };
     if (auto ledger = read_ledger(setup_.folder); ledger) {
-        if (setup_.options.resume && !fs::exists(setup_.folder / WorkFolder::kName)) {
+        if (setup_.options.resume && !there(WorkFolder::kName)) {
             reporter_.emit("warning", setup_.name, {{"code", "already_complete"}, {"text", "the output is already complete; nothing to resume"}});
             summary_.ok = summary_.read = true;
             for (const auto& m : ledger->files) summary_.manifests.push_back(setup_.folder / m);
@@ -83,7 +88,7 @@ Status InputRun::take_output_folder() {
             return Error{Errc::kInvalidArgument,
                          fmt::format("{} already holds a presentation (made with {}); give --overwrite to replace it, or another folder with -o", setup_.folder.string(), ledger->preset)};
         }
-    } else if (!setup_.options.overwrite && !setup_.options.resume && (fs::exists(setup_.folder / "index.m3u8") || fs::exists(setup_.folder / "manifest.mpd"))) {
+    } else if (!setup_.options.overwrite && !setup_.options.resume && (there("index.m3u8") || there("manifest.mpd"))) {
         return Error{Errc::kInvalidArgument, fmt::format("{} already holds a presentation that is not ours; choose another folder with -o", setup_.folder.string())};
     }
     return {};
@@ -109,6 +114,7 @@ Status InputRun::open_source() {
         spool.progress = [this](std::int64_t bytes) { reporter_.emit("progress", setup_.name, {{"stage", "spool"}, {"percent", 0}, {"bytes", bytes}}); };
         SG_TRY_ASSIGN(source_, ingest::open_local(setup_.input.uri, spool));
     }
+    watch_ = SourceWatch(source_.fd.get(), source_.name);
     return setup_.options.resume ? work_->clear_attempts() : work_->reset();
 }
 
@@ -204,8 +210,13 @@ void InputRun::on_finished(process::Outcome outcome) {
         if (work_ && writes_attempt(work.kind)) work_->remove_attempt(work.folder);
         return;
     }
+    // Before its result counts, and before a changed source is blamed on the task.
     Status status;
-    if (!outcome.result) {
+    if (work.kind != TaskKind::kPlan && work.kind != TaskKind::kPackage && work.kind != TaskKind::kVerify) status = watch_.check(plan_.source.identity);
+    if (!status) {
+        progress_.task_failed(outcome.id);
+        if (writes_attempt(work.kind)) work_->remove_attempt(work.folder);
+    } else if (!outcome.result) {
         progress_.task_failed(outcome.id);
         if (writes_attempt(work.kind)) work_->remove_attempt(work.folder);
         if (outcome.result.error().code != Errc::kCancelled && retry(work, outcome.result.error())) return;

@@ -4,6 +4,7 @@
 #include "progress.hpp"
 #include "reporter.hpp"
 #include "task.hpp"
+#include "source_watch.hpp"
 #include "work_folder.hpp"
 
 #include <engine/transcode.hpp>
@@ -94,6 +95,7 @@ class InputRun {
     Phase phase_ = Phase::kNew;
     const char* stage_ = "open";
     ingest::LocalSource source_;
+    SourceWatch watch_;
     std::optional<WorkFolder> work_;
     pipeline::Plan plan_;
     std::string copy_recipe_;  ///< from the plan task, for the copy task
