@@ -83,10 +83,15 @@ bool reorders(const formats::CodecConfig& codec) {
 
 Result<formats::CodecConfig> codec_config(const media::StreamInfo& info, std::span<const std::byte> first_sample) {
     SG_TRY_ASSIGN(const auto codec, packaged_codec(info.codec));
-    const auto from = described_by_first_sample(info.codec) ? first_sample : std::span<const std::byte>(info.extradata);
-    auto config = formats::make_codec_config(codec, from);
-    // An av1C may leave the sequence header to the stream.
-    if (!config && config.error().code == Errc::kAgain) config = formats::make_codec_config(codec, first_sample);
+    const std::span<const std::byte> declared(info.extradata);
+    const bool by_sample = described_by_first_sample(info.codec);
+    // What AV1 encoders declare before the first picture (SVT-AV1) is not always what they write.
+    const bool sample_first = by_sample || info.codec == CodecId::kAv1;
+    auto config = formats::make_codec_config(codec, sample_first ? first_sample : declared);
+    // Either place may leave the sequence header to the other.
+    if (!config && !by_sample && config.error().code == Errc::kAgain) {
+        config = formats::make_codec_config(codec, sample_first ? declared : first_sample);
+    }
     return config;
 }
 
