@@ -18,7 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::set<std::string> kInputsFault{"bad_data", "not_found", "unsupported", "invalid_argument", "limit", "timeout"};
+const std::set<std::string> kInputsFault{
+    "bad_data", "not_found", "unsupported", "invalid_argument", "limit", "timeout"};
 
 void write(const fs::path& path, const std::string& bytes) {
     std::ofstream out(path, std::ios::binary);
@@ -41,11 +42,20 @@ std::vector<std::string> make_unreadable(const TempFolder& folder) {
     write(folder / "noise.mp4", noise(100'000));
     write(folder / "half.mp4", good.substr(0, good.size() / 2));  // the tables stand at the end
     write(folder / "zeros.ts", std::string(50'000, '\0'));
-    write(folder / "short.mkv", bytes_of(make_clip(folder / "whole.mkv", flash_and_beep(2))).substr(0, 60));
+    write(folder / "short.mkv",
+          bytes_of(make_clip(folder / "whole.mkv", flash_and_beep(2))).substr(0, 60));
     fs::create_directory(folder / "folder.mp4");
     REQUIRE(::mkfifo((folder / "silent.mp4").c_str(), 0600) == 0);
     std::vector<std::string> paths;
-    for (const char* name : {"empty.mp4", "text.mp4", "noise.mp4", "half.mp4", "zeros.ts", "short.mkv", "folder.mp4", "silent.mp4", "missing.mp4"})
+    for (const char* name : {"empty.mp4",
+                             "text.mp4",
+                             "noise.mp4",
+                             "half.mp4",
+                             "zeros.ts",
+                             "short.mkv",
+                             "folder.mp4",
+                             "silent.mp4",
+                             "missing.mp4"})
         paths.push_back((folder / name).string());
     return paths;
 }
@@ -53,7 +63,8 @@ std::vector<std::string> make_unreadable(const TempFolder& folder) {
 bool no_file_below(const fs::path& folder) {
     if (!fs::exists(folder)) return true;
     const fs::recursive_directory_iterator all(folder);
-    return std::none_of(begin(all), end(all), [](const auto& entry) { return !entry.is_directory(); });
+    return std::none_of(
+        begin(all), end(all), [](const auto& entry) { return !entry.is_directory(); });
 }
 
 }  // namespace
@@ -90,14 +101,22 @@ TEST_CASE("when nothing can be read the exit code is 3 and one line says which f
     for (const auto& path : make_unreadable(folder)) {
         CAPTURE(path);
         const auto out = folder / "out";
-        const auto ended =
-            streamgate({"transcode", path, "--preset", quick_preset(folder), "-o", out.string(), "--quiet", "--open-timeout", "1s"});
+        const auto ended = streamgate({"transcode",
+                                       path,
+                                       "--preset",
+                                       quick_preset(folder),
+                                       "-o",
+                                       out.string(),
+                                       "--quiet",
+                                       "--open-timeout",
+                                       "1s"});
         INFO(ended.out << ended.err);
         CHECK(ended.exit_code == 3);
         const auto name = fs::path(path).filename().string();
         std::istringstream said(ended.err + ended.out);
         int naming = 0;
-        for (std::string line; std::getline(said, line);) naming += line.find(name) != std::string::npos ? 1 : 0;
+        for (std::string line; std::getline(said, line);)
+            naming += line.find(name) != std::string::npos ? 1 : 0;
         CHECK(naming == 1);
         CHECK(no_file_below(out));
     }
@@ -127,7 +146,8 @@ TEST_CASE("flipped bits are repaired or refused, never a crash") {
         for (int round = 0; round < 3; ++round) {
             CAPTURE(name, round);
             auto bytes = good;
-            for (int flips = 0; flips < 10; ++flips) bytes[random() % bytes.size()] ^= static_cast<char>(1U << random() % 8);
+            for (int flips = 0; flips < 10; ++flips)
+                bytes[random() % bytes.size()] ^= static_cast<char>(1U << random() % 8);
             const auto path = folder / ("bad" + std::to_string(round) + "-" + name);
             write(path, bytes);
             const auto out = folder / "out";
@@ -137,7 +157,8 @@ TEST_CASE("flipped bits are repaired or refused, never a crash") {
                 CHECK(streamgate({"verify", out.string()}).exit_code == 0);
             } else {
                 CHECK((ended.exit_code == 1 || ended.exit_code == 3));
-                CHECK(kInputsFault.count(ended.one("input.failed").at("code").get<std::string>()) == 1);
+                CHECK(kInputsFault.count(ended.one("input.failed").at("code").get<std::string>()) ==
+                      1);
                 CHECK(no_file_below(out));
             }
             fs::remove_all(out);
@@ -152,10 +173,17 @@ TEST_CASE("how much damage is tolerated can be said") {
     auto bytes = good;
     // The payload of every seventh packet of the second half.
     for (std::size_t at = bytes.size() / 188 / 2 * 188; at + 188 <= bytes.size(); at += 188 * 7)
-        std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(at) + 60, bytes.begin() + static_cast<std::ptrdiff_t>(at) + 188, '\xff');
+        std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(at) + 60,
+                  bytes.begin() + static_cast<std::ptrdiff_t>(at) + 188,
+                  '\xff');
     write(folder / "damaged.ts", bytes);
     const auto run = [&](const std::string& strict) {
-        return streamgate(quick_words(folder, {(folder / "damaged.ts").string(), "-o", (folder / strict).string(), "--strict", strict}));
+        return streamgate(quick_words(folder,
+                                      {(folder / "damaged.ts").string(),
+                                       "-o",
+                                       (folder / strict).string(),
+                                       "--strict",
+                                       strict}));
     };
     const auto tolerant = run("100");
     INFO(tolerant.out << tolerant.err);

@@ -19,7 +19,8 @@ class SmallDisk {
   public:
     SmallDisk(std::filesystem::path at, const char* size) : at_(std::move(at)) {
         std::filesystem::create_directory(at_);
-        mounted_ = ::mount("tmpfs", at_.c_str(), "tmpfs", 0, (std::string("size=") + size).c_str()) == 0;
+        mounted_ =
+            ::mount("tmpfs", at_.c_str(), "tmpfs", 0, (std::string("size=") + size).c_str()) == 0;
     }
     ~SmallDisk() {
         if (mounted_) ::umount2(at_.c_str(), MNT_DETACH);
@@ -29,7 +30,10 @@ class SmallDisk {
 
     [[nodiscard]] bool mounted() const { return mounted_; }
     void grow(const char* size) const {
-        REQUIRE(::mount("tmpfs", at_.c_str(), "tmpfs", MS_REMOUNT, (std::string("size=") + size).c_str()) == 0);
+        REQUIRE(
+            ::mount(
+                "tmpfs", at_.c_str(), "tmpfs", MS_REMOUNT, (std::string("size=") + size).c_str()) ==
+            0);
     }
 
   private:

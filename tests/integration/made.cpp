@@ -18,16 +18,20 @@ T must(Result<T> result) {
     return std::move(*result);
 }
 
-std::span<const std::byte> span_of(const std::string& bytes) { return std::as_bytes(std::span(bytes)); }
+std::span<const std::byte> span_of(const std::string& bytes) {
+    return std::as_bytes(std::span(bytes));
+}
 
 MadeSegment read_segment(const std::string& bytes, const formats::MovieInfo& init) {
     MadeSegment segment;
-    const auto parsed = must(formats::parse_segment(span_of(bytes), std::vector{init.tracks.front().extends}));
+    const auto parsed =
+        must(formats::parse_segment(span_of(bytes), std::vector{init.tracks.front().extends}));
     for (const auto& fragment : parsed.fragments) {
         auto dts = static_cast<std::int64_t>(fragment.decode_time);
         for (const auto& s : fragment.samples) {
             const auto payload = std::string_view(bytes).substr(s.offset, s.size);
-            segment.samples.push_back({dts + s.composition_offset, dts, s.duration, s.key, sha256_hex(payload)});
+            segment.samples.push_back(
+                {dts + s.composition_offset, dts, s.duration, s.key, sha256_hex(payload)});
             dts += s.duration;
         }
     }
@@ -38,7 +42,10 @@ MadeSegment read_segment(const std::string& bytes, const formats::MovieInfo& ini
 
 std::int64_t MadeSegment::first_pts() const {
     REQUIRE_FALSE(samples.empty());
-    return std::min_element(samples.begin(), samples.end(), [](const auto& a, const auto& b) { return a.pts < b.pts; })->pts;
+    return std::min_element(samples.begin(),
+                            samples.end(),
+                            [](const auto& a, const auto& b) { return a.pts < b.pts; })
+        ->pts;
 }
 
 std::int64_t MadeSegment::end_pts() const {
@@ -61,9 +68,13 @@ std::vector<std::string> MadeRendition::hashes() const {
     return all;
 }
 
-double MadeRendition::first_s() const { return static_cast<double>(segments.front().first_pts()) / static_cast<double>(timescale); }
+double MadeRendition::first_s() const {
+    return static_cast<double>(segments.front().first_pts()) / static_cast<double>(timescale);
+}
 
-double MadeRendition::end_s() const { return static_cast<double>(segments.back().end_pts()) / static_cast<double>(timescale); }
+double MadeRendition::end_s() const {
+    return static_cast<double>(segments.back().end_pts()) / static_cast<double>(timescale);
+}
 
 void MadeRendition::join_to(const std::filesystem::path& path) const {
     std::ofstream out(path, std::ios::binary);
@@ -101,7 +112,8 @@ MadeRendition read_rendition(const std::filesystem::path& folder, const std::str
     made.folder = folder / name;
     made.playlist = read_playlist(made.folder / "index.m3u8");
     REQUIRE(made.playlist.maps.size() == 1);
-    made.init = must(formats::parse_init(span_of(bytes_of(made.folder / made.playlist.maps.front().uri))));
+    made.init =
+        must(formats::parse_init(span_of(bytes_of(made.folder / made.playlist.maps.front().uri))));
     REQUIRE(made.init.tracks.size() == 1);
     made.timescale = made.track().timescale;
     REQUIRE(made.timescale > 0);
@@ -122,7 +134,8 @@ std::map<std::string, std::string> digests(const std::filesystem::path& folder) 
     if (!std::filesystem::exists(folder)) return all;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
         if (entry.is_regular_file())
-            all[entry.path().lexically_relative(folder).string()] = sha256_hex(bytes_of(entry.path()));
+            all[entry.path().lexically_relative(folder).string()] =
+                sha256_hex(bytes_of(entry.path()));
     }
     return all;
 }

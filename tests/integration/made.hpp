@@ -53,7 +53,8 @@ struct MadeRendition {
 [[nodiscard]] formats::m3u8::Multivariant read_multivariant(const std::filesystem::path& folder);
 [[nodiscard]] formats::m3u8::Media read_playlist(const std::filesystem::path& path);
 [[nodiscard]] formats::mpd::Mpd read_mpd(const std::filesystem::path& folder);
-[[nodiscard]] MadeRendition read_rendition(const std::filesystem::path& folder, const std::string& name);
+[[nodiscard]] MadeRendition read_rendition(const std::filesystem::path& folder,
+                                           const std::string& name);
 
 /// Relative path to SHA-256 of every file below a folder.
 [[nodiscard]] std::map<std::string, std::string> digests(const std::filesystem::path& folder);

@@ -31,7 +31,8 @@ void transcode(Made& made, const ClipOptions& clip, const std::vector<std::strin
 
 double presentation_offset(const formats::mpd::Representation& r) {
     REQUIRE(r.segment_template);
-    return static_cast<double>(r.segment_template->presentation_time_offset) / r.segment_template->timescale;
+    return static_cast<double>(r.segment_template->presentation_time_offset) /
+           r.segment_template->timescale;
 }
 
 }  // namespace
@@ -62,7 +63,8 @@ TEST_CASE("a film becomes one set of segments under HLS and DASH that say the sa
     const auto high = read_rendition(made.out, "high");
     const auto low = read_rendition(made.out, "low");
     const auto audio = read_rendition(made.out, "audio");
-    // 5.2 s: the last segment of 0.2 s is joined to the one before where the target allows, else it stands alone.
+    // 5.2 s: the last segment of 0.2 s is joined to the one before where the target allows, else it
+    // stands alone.
     CHECK(high.samples() == 130);
     CHECK(low.samples() == 130);
     REQUIRE(high.segments.size() == low.segments.size());
@@ -86,7 +88,8 @@ TEST_CASE("a film becomes one set of segments under HLS and DASH that say the sa
         for (const auto& s : r->segments) {
             sum_us += s.playlist_us;
             CHECK(formats::m3u8::target_seconds(s.playlist_us) <= r->playlist.target_seconds);
-            CHECK(std::abs(static_cast<double>(s.end_pts() - s.first_pts()) / static_cast<double>(r->timescale) -
+            CHECK(std::abs(static_cast<double>(s.end_pts() - s.first_pts()) /
+                               static_cast<double>(r->timescale) -
                            static_cast<double>(s.playlist_us) / 1e6) < 1e-3);
         }
         CHECK(static_cast<double>(sum_us) / 1e6 == Approx(5.2).margin(0.05));
@@ -101,12 +104,14 @@ TEST_CASE("a film becomes one set of segments under HLS and DASH that say the sa
         for (const auto& r : set.representations) {
             ids.insert(r.id);
             offset = presentation_offset(r);
-            const auto segments = formats::mpd::expand(*r.segment_template, *mpd.presentation_duration_us, 100);
+            const auto segments =
+                formats::mpd::expand(*r.segment_template, *mpd.presentation_duration_us, 100);
             REQUIRE(segments);
             const auto& same = r.id == "high" ? high : r.id == "low" ? low : audio;
             REQUIRE(segments->size() == same.segments.size());
             for (std::size_t i = 0; i < segments->size(); ++i) {
-                const auto name = formats::mpd::fill_template(r.segment_template->media, r, (*segments)[i].number, (*segments)[i].time);
+                const auto name = formats::mpd::fill_template(
+                    r.segment_template->media, r, (*segments)[i].number, (*segments)[i].time);
                 REQUIRE(name);
                 CHECK(std::filesystem::path(*name).filename() == same.segments[i].file);
                 CHECK((*segments)[i].time == same.segments[i].first_pts());
@@ -129,7 +134,8 @@ TEST_CASE("picture and sound of the output are as far apart as in the source") {
         clip.video[0].b_frames = 2;
         clip.audio[0].start_s = late;
         transcode(made, clip);
-        const auto offset = presentation_offset(read_mpd(made.out).periods.at(0).adaptation_sets.at(0).representations.at(0));
+        const auto offset = presentation_offset(
+            read_mpd(made.out).periods.at(0).adaptation_sets.at(0).representations.at(0));
         read_rendition(made.out, "high").join_to(made.folder / "high.mp4");
         read_rendition(made.out, "audio").join_to(made.folder / "audio.mp4");
         const auto seen = watch(made.folder / "high.mp4");
@@ -157,7 +163,8 @@ TEST_CASE("playlists of key frames name exactly the key frames") {
     CHECK(iframes.segments.size() == keys);
     for (const auto& s : iframes.segments) {
         REQUIRE(s.range);
-        const auto bytes = bytes_of(made.out / "high" / s.uri).substr(s.range->offset, s.range->bytes);
+        const auto bytes =
+            bytes_of(made.out / "high" / s.uri).substr(s.range->offset, s.range->bytes);
         CHECK(bytes.find("mdat") != std::string::npos);
     }
 }
@@ -166,9 +173,12 @@ TEST_CASE("one file for each rendition holds the same samples, and both manifest
     Made made;
     transcode(made, flash_and_beep(3));
     const auto single = made.folder / "single";
-    const auto ended = streamgate(quick_words(
-        made.folder,
-        {(made.folder / "film.mp4").string(), "-o", single.string(), "--set", "packaging.formats=[hls-cmaf, dash, single-file]"}));
+    const auto ended = streamgate(quick_words(made.folder,
+                                              {(made.folder / "film.mp4").string(),
+                                               "-o",
+                                               single.string(),
+                                               "--set",
+                                               "packaging.formats=[hls-cmaf, dash, single-file]"}));
     INFO(ended.out << ended.err);
     REQUIRE(ended.exit_code == 0);
     CHECK(streamgate({"verify", single.string(), "--full"}).exit_code == 0);
@@ -180,7 +190,8 @@ TEST_CASE("one file for each rendition holds the same samples, and both manifest
         for (std::size_t i = 0; i < parts.segments.size(); ++i) {
             const auto& s = playlist.segments[i];
             REQUIRE(s.range);
-            const auto range = bytes_of(single / name / s.uri).substr(s.range->offset, s.range->bytes);
+            const auto range =
+                bytes_of(single / name / s.uri).substr(s.range->offset, s.range->bytes);
             CHECK(range == bytes_of(parts.folder / parts.segments[i].file));
         }
     }

@@ -19,10 +19,13 @@ namespace {
 /// SHA-256 of each sample of a progressive file's track, in decoding order.
 std::vector<std::string> source_hashes(const std::filesystem::path& path, formats::FourCc handler) {
     const auto bytes = bytes_of(path);
-    const formats::ReadAt read = [&](std::uint64_t offset, std::span<std::byte> into) -> Result<std::size_t> {
+    const formats::ReadAt read = [&](std::uint64_t offset,
+                                     std::span<std::byte> into) -> Result<std::size_t> {
         if (offset >= bytes.size()) return std::size_t{0};
         const auto count = std::min<std::size_t>(into.size(), bytes.size() - offset);
-        std::copy_n(std::as_bytes(std::span(bytes)).begin() + static_cast<std::ptrdiff_t>(offset), count, into.begin());
+        std::copy_n(std::as_bytes(std::span(bytes)).begin() + static_cast<std::ptrdiff_t>(offset),
+                    count,
+                    into.begin());
         return count;
     };
     const auto movie = formats::MovieFile::open(read, {});
@@ -33,14 +36,26 @@ std::vector<std::string> source_hashes(const std::filesystem::path& path, format
         const auto table = movie->samples(t);
         REQUIRE(table);
         formats::SampleCursor cursor(*table);
-        for (formats::Sample s; cursor.next(s);) hashes.push_back(sha256_hex(std::string_view(bytes).substr(s.offset, s.size)));
+        for (formats::Sample s; cursor.next(s);)
+            hashes.push_back(sha256_hex(std::string_view(bytes).substr(s.offset, s.size)));
     }
     return hashes;
 }
 
-Ended pass_through(const std::string& source, const std::filesystem::path& out, const std::vector<std::string>& more = {}) {
-    std::vector<std::string> words{
-        "transcode", source, "-o", out.string(), "--preset", "passthrough", "--set", "packaging.segment=2s", "--verify", "full", "--json"};
+Ended pass_through(const std::string& source,
+                   const std::filesystem::path& out,
+                   const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words{"transcode",
+                                   source,
+                                   "-o",
+                                   out.string(),
+                                   "--preset",
+                                   "passthrough",
+                                   "--set",
+                                   "packaging.segment=2s",
+                                   "--verify",
+                                   "full",
+                                   "--json"};
     words.insert(words.end(), more.begin(), more.end());
     auto ended = streamgate(words);
     INFO(ended.out << ended.err);
@@ -84,7 +99,8 @@ TEST_CASE("a copy has the source's samples, byte for byte, cut at key frames") {
     const auto heard = watch(folder / "audio.mp4");
     REQUIRE(seen.flash_s.size() == 7);
     REQUIRE(heard.beep_s.size() == 7);
-    for (std::size_t i = 0; i < 7; ++i) CHECK(heard.beep_s[i] - seen.flash_s[i] == Approx(0).margin(0.005));
+    for (std::size_t i = 0; i < 7; ++i)
+        CHECK(heard.beep_s[i] - seen.flash_s[i] == Approx(0).margin(0.005));
 }
 
 TEST_CASE("copies from other containers hold every frame and stay in time") {
@@ -106,14 +122,16 @@ TEST_CASE("copies from other containers hold every frame and stay in time") {
         CHECK(seen.picture_s.size() == 125);
         REQUIRE(seen.flash_s.size() == 5);
         REQUIRE(heard.beep_s.size() == 5);
-        for (std::size_t i = 0; i < 5; ++i) CHECK(heard.beep_s[i] - seen.flash_s[i] == Approx(0).margin(0.005));
+        for (std::size_t i = 0; i < 5; ++i)
+            CHECK(heard.beep_s[i] - seen.flash_s[i] == Approx(0).margin(0.005));
     }
 }
 
 TEST_CASE("a copy in single files and as transport streams is the same film") {
     const TempFolder folder;
     const auto source = make_clip(folder / "film.mp4", flash_and_beep(5)).string();
-    pass_through(source, folder / "single", {"--set", "packaging.formats=[hls-cmaf, dash, single-file]"});
+    pass_through(
+        source, folder / "single", {"--set", "packaging.formats=[hls-cmaf, dash, single-file]"});
     pass_through(source, folder / "ts", {"--set", "packaging.formats=[hls-ts, hls-cmaf, dash]"});
     CHECK(streamgate({"verify", (folder / "single").string(), "--full"}).exit_code == 0);
     CHECK(streamgate({"verify", (folder / "ts").string(), "--full"}).exit_code == 0);
@@ -124,8 +142,13 @@ TEST_CASE("a copied rung has the borders of the encoded ones") {
     auto clip = flash_and_beep(5);
     const auto source = make_clip(folder / "film.mp4", clip).string();
     const auto out = folder / "out";
-    const auto ended =
-        streamgate(quick_words(folder, {source, "-o", out.string(), "--set", "video.ladder=[{name: high, codec: copy}, {name: low, width: 80, height: 60, max_bitrate: 100k}]"}));
+    const auto ended = streamgate(quick_words(folder,
+                                              {source,
+                                               "-o",
+                                               out.string(),
+                                               "--set",
+                                               "video.ladder=[{name: high, codec: copy}, {name: "
+                                               "low, width: 80, height: 60, max_bitrate: 100k}]"}));
     INFO(ended.out << ended.err);
     REQUIRE(ended.exit_code == 0);
     const auto high = read_rendition(out, "high");
@@ -133,8 +156,11 @@ TEST_CASE("a copied rung has the borders of the encoded ones") {
     CHECK(high.hashes() == source_hashes(source, formats::fourcc("vide")));
     REQUIRE(high.segments.size() == low.segments.size());
     for (std::size_t i = 0; i < high.segments.size(); ++i) {
-        const auto at = [](const MadeRendition& r, std::int64_t ticks) { return static_cast<double>(ticks) / static_cast<double>(r.timescale); };
-        CHECK(at(high, high.segments[i].first_pts()) == Approx(at(low, low.segments[i].first_pts())).margin(1e-4));
+        const auto at = [](const MadeRendition& r, std::int64_t ticks) {
+            return static_cast<double>(ticks) / static_cast<double>(r.timescale);
+        };
+        CHECK(at(high, high.segments[i].first_pts()) ==
+              Approx(at(low, low.segments[i].first_pts())).margin(1e-4));
     }
 }
 
@@ -142,7 +168,8 @@ TEST_CASE("published early, a playlist grows while it can be played, and ends as
     const TempFolder folder;
     const auto source = make_clip(folder / "film.mp4", flash_and_beep(9)).string();
     const auto out = folder / "out";
-    Program program(quick_words(folder, {source, "-o", out.string(), "--publish", "early", "--jobs", "1"}));
+    Program program(
+        quick_words(folder, {source, "-o", out.string(), "--publish", "early", "--jobs", "1"}));
     REQUIRE(program.read_until("published.early"));
     program.signal(SIGSTOP);  // so that it stands still while it is looked at
     const auto top = read_multivariant(out);
@@ -181,7 +208,8 @@ TEST_CASE("published early and killed, a resumed run finishes the same film") {
     const TempFolder folder;
     const auto source = make_clip(folder / "film.mp4", flash_and_beep(9)).string();
     const auto words = [&](const std::string& out, const std::vector<std::string>& more) {
-        std::vector<std::string> all{source, "-o", (folder / out).string(), "--publish", "early", "--jobs", "1"};
+        std::vector<std::string> all{
+            source, "-o", (folder / out).string(), "--publish", "early", "--jobs", "1"};
         all.insert(all.end(), more.begin(), more.end());
         return quick_words(folder, all);
     };

@@ -100,7 +100,9 @@ bool Program::read_until(const std::string& type) {
     return false;
 }
 
-void Program::signal(int number) const { ::kill(pid_, number); }
+void Program::signal(int number) const {
+    ::kill(pid_, number);
+}
 
 std::vector<pid_t> Program::children() const {
     std::vector<pid_t> found;
@@ -111,7 +113,8 @@ std::vector<pid_t> Program::children() const {
         const auto after_name = stat.rfind(')');
         if (after_name == std::string::npos || after_name + 4 >= stat.size()) continue;
         // "pid (name) state ppid ..."
-        if (std::atoi(stat.c_str() + after_name + 4) == pid_) found.push_back(std::atoi(name.c_str()));
+        if (std::atoi(stat.c_str() + after_name + 4) == pid_)
+            found.push_back(std::atoi(name.c_str()));
     }
     return found;
 }
@@ -129,6 +132,8 @@ Ended Program::finish() {
     return ended;
 }
 
-Ended streamgate(const std::vector<std::string>& words) { return Program(words).finish(); }
+Ended streamgate(const std::vector<std::string>& words) {
+    return Program(words).finish();
+}
 
 }  // namespace sg::test

@@ -6,8 +6,9 @@
 #include <vector>
 
 #include <nlohmann/json.hpp>
-#include <support/temp_folder.hpp>
 #include <sys/types.h>
+
+#include <support/temp_folder.hpp>
 
 namespace sg::test {
 

@@ -29,7 +29,8 @@ verify: full
     return path.string();
 }
 
-std::vector<std::string> quick_words(const TempFolder& folder, const std::vector<std::string>& more) {
+std::vector<std::string> quick_words(const TempFolder& folder,
+                                     const std::vector<std::string>& more) {
     std::vector<std::string> words{"transcode", "--preset", quick_preset(folder), "--json"};
     words.insert(words.end(), more.begin(), more.end());
     return words;

@@ -33,7 +33,8 @@ class Film {
         REQUIRE(ended.events("chunk.done").size() == kChunks);
     }
 
-    [[nodiscard]] std::vector<std::string> words(const std::string& out, const std::vector<std::string>& more = {}) const {
+    [[nodiscard]] std::vector<std::string> words(const std::string& out,
+                                                 const std::vector<std::string>& more = {}) const {
         std::vector<std::string> all{source_, "-o", (folder / out).string(), "--jobs", "2"};
         all.insert(all.end(), more.begin(), more.end());
         return quick_words(folder, all);
@@ -95,7 +96,8 @@ TEST_CASE("killed at any moment, a resumed run makes what an undisturbed one doe
         const auto ended = program.finish();
         const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
         for (const auto child : children) {
-            while (!gone(child) && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+            while (!gone(child) && std::chrono::steady_clock::now() < until)
+                std::this_thread::yield();
             CHECK(gone(child));
         }
         if (ended.exit_code == 0) continue;

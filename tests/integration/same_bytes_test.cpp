@@ -32,7 +32,8 @@ TEST_CASE("another length of chunks gives other pictures but the same borders") 
     const auto source = make_clip(folder / "film.mp4", flash_and_beep(5)).string();
     for (const char* chunk : {"1s", "4s"}) {
         const auto out = (folder / chunk).string();
-        const auto ended = streamgate(quick_words(folder, {source, "-o", out, "--set", std::string("video.chunk=") + chunk}));
+        const auto ended = streamgate(
+            quick_words(folder, {source, "-o", out, "--set", std::string("video.chunk=") + chunk}));
         INFO(ended.out << ended.err);
         REQUIRE(ended.exit_code == 0);
     }
@@ -40,5 +41,6 @@ TEST_CASE("another length of chunks gives other pictures but the same borders") 
     const auto b = read_rendition(folder / "4s", "high");
     REQUIRE(a.segments.size() == b.segments.size());
     CHECK(digests(folder / "1s" / "audio") == digests(folder / "4s" / "audio"));
-    for (std::size_t i = 0; i < a.segments.size(); ++i) CHECK(a.segments[i].first_pts() == b.segments[i].first_pts());
+    for (std::size_t i = 0; i < a.segments.size(); ++i)
+        CHECK(a.segments[i].first_pts() == b.segments[i].first_pts());
 }

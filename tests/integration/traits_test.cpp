@@ -15,9 +15,11 @@ namespace {
 
 namespace fs = std::filesystem;
 using Change = std::function<void(ClipOptions&)>;
-using Make = std::function<fs::path(const TempFolder&, const std::string& name, const ClipOptions&)>;
+using Make =
+    std::function<fs::path(const TempFolder&, const std::string& name, const ClipOptions&)>;
 
-/// What one kind of input is and what must become of it. The clip that a trait changes has 4 s of flash and beep.
+/// What one kind of input is and what must become of it. The clip that a trait changes has 4 s of
+/// flash and beep.
 struct Trait {
     std::string file;
     Change change;
@@ -35,7 +37,9 @@ struct Trait {
     Make make;
 };
 
-fs::path plain(const TempFolder& folder, const std::string& name, const ClipOptions& clip) { return make_clip(folder / name, clip); }
+fs::path plain(const TempFolder& folder, const std::string& name, const ClipOptions& clip) {
+    return make_clip(folder / name, clip);
+}
 
 /// Two transport streams in one file, the second from `start_s` on and perhaps of another size.
 Make joined(double start_s, int width, int height) {
@@ -44,7 +48,8 @@ Make joined(double start_s, int width, int height) {
         second.start_s = start_s;
         second.video[0].width = width;
         second.video[0].height = height;
-        return join_files({make_clip(folder / "1.ts", clip), make_clip(folder / "2.ts", second)}, folder / name);
+        return join_files({make_clip(folder / "1.ts", clip), make_clip(folder / "2.ts", second)},
+                          folder / name);
     };
 }
 
@@ -241,7 +246,8 @@ fs::path make_pictures(const TempFolder& folder, int frames) {
 
 std::set<std::string> codes_of(const Ended& ended) {
     std::set<std::string> codes;
-    for (const auto& w : ended.events("warning")) codes.insert(w.at("data").at("code").get<std::string>());
+    for (const auto& w : ended.events("warning"))
+        codes.insert(w.at("data").at("code").get<std::string>());
     const auto plan = ended.one("plan");
     for (const auto& n : plan.at("notes")) codes.insert(n.at("code").get<std::string>());
     const auto finished = ended.one("input.finished");
@@ -253,7 +259,8 @@ void check_video(const Trait& trait, const MadeRendition& high, const nlohmann::
     CHECK(finished.at("width") == trait.width);
     CHECK(finished.at("height") == trait.height);
     CHECK(finished.at("frame_rate").get<double>() == Approx(trait.rate).epsilon(0.0015));
-    CHECK(static_cast<double>(high.samples()) == Approx(trait.seconds * trait.rate).margin(1 + trait.tolerance_s * trait.rate));
+    CHECK(static_cast<double>(high.samples()) ==
+          Approx(trait.seconds * trait.rate).margin(1 + trait.tolerance_s * trait.rate));
     CHECK(high.end_s() - high.first_s() == Approx(trait.seconds).margin(trait.tolerance_s));
 }
 
@@ -269,9 +276,10 @@ void check_in_time(const Trait& trait, const TempFolder& folder, const fs::path&
         if (flash - before < 0.1) continue;  // one source picture shown twice
         before = flash;
         CAPTURE(flash);
-        const auto nearest = std::min_element(heard.beep_s.begin(), heard.beep_s.end(), [&](double a, double b) {
-            return std::abs(a - flash) < std::abs(b - flash);
-        });
+        const auto nearest =
+            std::min_element(heard.beep_s.begin(), heard.beep_s.end(), [&](double a, double b) {
+                return std::abs(a - flash) < std::abs(b - flash);
+            });
         REQUIRE(nearest != heard.beep_s.end());
         CHECK(*nearest - flash == Approx(trait.beep_after_s).margin(trait.in_time_s));
     }
@@ -292,7 +300,8 @@ void check(const Trait& trait) {
         CHECK(codes.count(code) == 1);
     }
     const auto finished = ended.one("input.finished");
-    CHECK(finished.at("duration_s").get<double>() == Approx(trait.seconds).margin(trait.tolerance_s));
+    CHECK(finished.at("duration_s").get<double>() ==
+          Approx(trait.seconds).margin(trait.tolerance_s));
     std::vector<std::string> sound;
     bool seen = false;
     for (const auto& r : finished.at("renditions")) {
@@ -301,7 +310,8 @@ void check(const Trait& trait) {
             sound.push_back(name);
             CHECK(r.at("channels") == trait.channels);
             const auto made = read_rendition(out, name);
-            CHECK(made.end_s() - made.first_s() == Approx(trait.seconds).margin(trait.tolerance_s + 0.05));
+            CHECK(made.end_s() - made.first_s() ==
+                  Approx(trait.seconds).margin(trait.tolerance_s + 0.05));
         } else if (name == "high") {
             seen = true;
             check_video(trait, read_rendition(out, name), r);
@@ -316,7 +326,9 @@ void check(const Trait& trait) {
 
 TEST_CASE("every kind of input has its one right answer") {
     for (const auto& trait : traits()) {
-        DYNAMIC_SECTION(trait.file) { check(trait); }
+        DYNAMIC_SECTION(trait.file) {
+            check(trait);
+        }
     }
 }
 
@@ -328,9 +340,11 @@ TEST_CASE("numbered pictures are a film, a single one is refused with the way ou
     INFO(film.out << film.err);
     REQUIRE(film.exit_code == 0);
     CHECK(read_rendition(out, "high").samples() == 50);
-    const auto one = streamgate(quick_words(folder, {(folder / "picture-001.png").string(), "-o", (folder / "one").string()}));
+    const auto one = streamgate(quick_words(
+        folder, {(folder / "picture-001.png").string(), "-o", (folder / "one").string()}));
     INFO(one.out << one.err);
     CHECK(one.exit_code == 3);
-    CHECK(one.one("input.failed").at("message").get<std::string>().find("%04d") != std::string::npos);
+    CHECK(one.one("input.failed").at("message").get<std::string>().find("%04d") !=
+          std::string::npos);
     CHECK_FALSE(fs::exists(folder / "one"));
 }

@@ -84,7 +84,8 @@ class Watcher {
         if (stream.index < 0) return;
         const auto* of = input_->streams[stream.index];
         stream.decoder.reset(avcodec_alloc_context3(codec));
-        must(avcodec_parameters_to_context(stream.decoder.get(), of->codecpar), "describe a stream");
+        must(avcodec_parameters_to_context(stream.decoder.get(), of->codecpar),
+             "describe a stream");
         stream.decoder->pkt_timebase = of->time_base;
         stream.decoder->thread_count = 1;
         must(avcodec_open2(stream.decoder.get(), codec, nullptr), "open a decoder");
@@ -94,9 +95,12 @@ class Watcher {
         must(avcodec_send_packet(stream.decoder.get(), packet), "decode");
         av::FramePtr frame(av_frame_alloc());
         while (avcodec_receive_frame(stream.decoder.get(), frame.get()) >= 0) {
-            const double at = static_cast<double>(frame->best_effort_timestamp) * av_q2d(input_->streams[stream.index]->time_base);
-            if (stream.index == video_.index) see(frame.get(), at);
-            else hear(frame.get(), at);
+            const double at = static_cast<double>(frame->best_effort_timestamp) *
+                              av_q2d(input_->streams[stream.index]->time_base);
+            if (stream.index == video_.index)
+                see(frame.get(), at);
+            else
+                hear(frame.get(), at);
         }
     }
 
@@ -117,17 +121,20 @@ class Watcher {
             watched_.sound_start_s = at;
         }
         // A gap in the times is silence.
-        const auto begin = static_cast<std::size_t>(std::max(0.0, std::round((at - watched_.sound_start_s) * sound_.rate)));
+        const auto begin = static_cast<std::size_t>(
+            std::max(0.0, std::round((at - watched_.sound_start_s) * sound_.rate)));
         if (begin > sound_.energy.size()) sound_.energy.resize(begin);
         for (int i = 0; i < frame->nb_samples; ++i) {
             double energy = 0;
-            for (int c = 0; c < frame->ch_layout.nb_channels; ++c) energy += std::pow(sample_at(frame, c, i), 2);
+            for (int c = 0; c < frame->ch_layout.nb_channels; ++c)
+                energy += std::pow(sample_at(frame, c, i), 2);
             sound_.energy.push_back(energy);
         }
     }
 
     void find_beeps() {
-        watched_.sound_s = sound_.rate > 0 ? static_cast<double>(sound_.energy.size()) / sound_.rate : 0;
+        watched_.sound_s =
+            sound_.rate > 0 ? static_cast<double>(sound_.energy.size()) / sound_.rate : 0;
         constexpr double kLoud = 0.01;
         const auto reach = static_cast<std::size_t>(sound_.rate / 10);
         for (std::size_t i = 0; i < sound_.energy.size(); ++i) {
@@ -154,6 +161,8 @@ class Watcher {
 
 }  // namespace
 
-Watched watch(const std::filesystem::path& path) { return Watcher(path).run(); }
+Watched watch(const std::filesystem::path& path) {
+    return Watcher(path).run();
+}
 
 }  // namespace sg::test

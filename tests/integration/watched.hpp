@@ -12,7 +12,8 @@ struct Watched {
     std::vector<double> flash_s;    ///< of the white ones
     int width = 0;                  ///< of the first picture
     int height = 0;
-    std::vector<double> beep_s;  ///< where the beeps of 50 ms begin: their centre of energy, less half their length
+    std::vector<double>
+        beep_s;  ///< where the beeps of 50 ms begin: their centre of energy, less half their length
     double sound_start_s = 0;
     double sound_s = 0;  ///< length of all decoded sound
     int channels = 0;
