@@ -28,9 +28,7 @@ std::int64_t MeasuredStream::duration() const {
 }
 
 std::int64_t MeasuredStream::shown_end() const {
-    // Decode times lead by the same everywhere.
-    return segments.back().end() + segments.front().first_shown - segments.front().decode_time -
-           edit_shift;
+    return segments.back().first_shown + segments.back().duration - edit_shift;
 }
 
 const MeasuredStream* Track::main_stream() const {

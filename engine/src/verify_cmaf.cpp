@@ -75,7 +75,7 @@ class CmafReader final : public SegmentReader {
                              const formats::ParsedSegment& parsed,
                              std::span<const std::byte> bytes);
     void count_steps(const MeasuredSegment& segment,
-                     std::vector<std::int64_t> shown,
+                     std::span<const std::int64_t> shown,
                      const std::string& label);
     void count_step(std::int64_t step);
     void measure(const std::string& label,
@@ -294,9 +294,8 @@ void CmafReader::count_step(std::int64_t step) {
 /// Decode times may be squeezed together: how long a sample is shown follows from when the next one
 /// is.
 void CmafReader::count_steps(const MeasuredSegment& segment,
-                             std::vector<std::int64_t> shown,
+                             std::span<const std::int64_t> shown,
                              const std::string& label) {
-    std::sort(shown.begin(), shown.end());
     const auto twice = std::adjacent_find(shown.begin(), shown.end());
     checks_.expect(twice == shown.end(), kind::kContinuity, track_.subject, [&] {
         return fmt::format("{}: two samples are shown at tick {}", label, *twice);
@@ -340,11 +339,18 @@ void CmafReader::measure(const std::string& label,
         }
         out.samples += static_cast<std::int64_t>(f->samples.size());
     }
+    out.decode_end = time;
     out.duration = time - out.decode_time;
     out.known = out.duration > 0;
     if (!out.known) fail(kind::kStructure, label + ": its samples have no duration");
     out.first_shown = *std::min_element(shown.begin(), shown.end());
-    count_steps(out, std::move(shown), label);
+    // Decode times of a first segment may gain on what is shown; its last picture lasts as the one before.
+    std::sort(shown.begin(), shown.end());
+    const auto shown_last = shown.back();
+    if (shown.size() > 1 && out.first_shown + out.duration <= shown_last) {
+        out.duration = shown_last - out.first_shown + shown_last - shown[shown.size() - 2];
+    }
+    count_steps(out, shown, label);
     leading_ = out.first_shown < out.decode_time + first.composition_offset;
     check_start(label, first, leading_, bytes, out);
 }
@@ -387,25 +393,23 @@ void CmafReader::check_follows(const std::string& label,
     const auto& before = done.back();
     const auto scale = info_.timescale;
     const bool follows =
-        checks_.expect(now.decode_time == before.end(), kind::kContinuity, track_.subject, [&] {
+        checks_.expect(now.decode_time == before.decode_end, kind::kContinuity, track_.subject, [&] {
             return fmt::format("{} starts at tick {}, but {} ends at {}: {}",
                                label,
                                now.decode_time,
                                last_label_,
-                               before.end(),
-                               gap_text(now.decode_time - before.end(), scale));
+                               before.decode_end,
+                               gap_text(now.decode_time - before.decode_end, scale));
         });
     if (!follows || leading_) return;
-    const auto delay = now.first_shown - now.decode_time;
-    const auto delay_before = before.first_shown - before.decode_time;
-    checks_.expect(delay == delay_before, kind::kContinuity, track_.subject, [&] {
-        return fmt::format(
-            "{}: its first picture is shown {} ticks after its decode time, in {} it was {}: {}",
-            label,
-            delay,
-            last_label_,
-            delay_before,
-            gap_text(delay - delay_before, scale));
+    const auto shown_end = before.first_shown + before.duration;
+    checks_.expect(now.first_shown == shown_end, kind::kContinuity, track_.subject, [&] {
+        return fmt::format("{} is shown from tick {}, {} until {}: {}",
+                           label,
+                           now.first_shown,
+                           last_label_,
+                           shown_end,
+                           gap_text(now.first_shown - shown_end, scale));
     });
 }
 

@@ -69,7 +69,8 @@ struct MeasuredSegment {
     bool known = false;  ///< it could be read and made sense
     std::uint64_t bytes = 0;
     std::int64_t decode_time = 0;
-    std::int64_t duration = 0;  ///< sum of its samples'
+    std::int64_t decode_end = 0;
+    std::int64_t duration = 0;  ///< of what is shown
     std::int64_t first_shown = 0;
     std::int64_t samples = 0;
     bool key = false;  ///< its first sample, by flag and bitstream
@@ -81,8 +82,6 @@ struct MeasuredSegment {
         bool key = false;
     };
     std::vector<Fragment> fragments;
-
-    [[nodiscard]] std::int64_t end() const { return decode_time + duration; }
 };
 
 enum class StreamType { kVideo, kAudio, kOther };

@@ -215,6 +215,7 @@ void TsReader::measure(const std::string& label,
     now.samples = static_cast<std::int64_t>(parsed.units.size());
     now.decode_time = now.first_shown = shown.front();
     now.duration = shown.back() - shown.front() + state.spacing;
+    now.decode_end = now.decode_time + now.duration;
     if (stream.type == StreamType::kVideo) check_start(label, parsed, now);
     check_follows(label, ref, stream, state, now);
     stream.segments.push_back(std::move(now));
@@ -259,13 +260,13 @@ void TsReader::check_follows(const std::string& label,
     const auto tolerance = stream.type == StreamType::kVideo
                                ? std::max<std::int64_t>(2, state.spacing / 2)
                                : std::max<std::int64_t>(state.spacing, stream.longest_sample) + 2;
-    const auto gap = now.decode_time - before.end();
+    const auto gap = now.decode_time - before.decode_end;
     checks_.expect(std::abs(gap) <= tolerance, kind::kContinuity, track_.subject, [&] {
         return fmt::format("{}: its {} starts at tick {}, the segment before ends at {}: {}",
                            label,
                            stream.type == StreamType::kVideo ? "video" : "audio",
                            now.decode_time,
-                           before.end(),
+                           before.decode_end,
                            gap_text(gap, kClock));
     });
 }

@@ -111,37 +111,75 @@ TEST_CASE("reordered pictures are decoded early enough without moving the segmen
     CHECK(durations == std::vector<std::uint32_t>{500, 501, 1001, 2002, 1001});
 }
 
-TEST_CASE("each closed GOP of a segment starts at its key frame's presentation time") {
-    auto writer = make_writer(h264());
-    add_gop(writer, 0);
-    add_gop(writer, 5);
-    const auto segment = writer.end_segment(1);
-    REQUIRE(segment);
-    const auto parsed = parse(*segment);
-    REQUIRE(parsed.fragments.size() == 4);
-    CHECK(parsed.fragments[2].decode_time == kOffset + 5005);
-    CHECK(parsed.fragments[2].samples[0].composition_offset == 0);
-    CHECK(segment->index.fragments[2].start == 5005);
+TEST_CASE("with a decode lead later segments are decoded at an even pace across their borders") {
+    CmafTrackConfig config;
+    config.codec = h264();
+    config.layout.offset = kOffset;
+    config.layout.decode_lead = 1001;
+    auto writer = *CmafTrackWriter::create(std::move(config));
+    std::vector<formats::ParsedSegment> parsed;
+    for (const std::int64_t number : {1, 2, 3}) {
+        add_gop(writer, (number - 1) * 5);
+        auto segment = writer.end_segment(number);
+        REQUIRE(segment);
+        CHECK(segment->index.start == (number - 1) * 5005);
+        CHECK(segment->index.duration == 5005);
+        parsed.push_back(parse(*segment));
+    }
+    CHECK(parsed[0].fragments[0].decode_time == kOffset);
+    CHECK(parsed[1].fragments[0].decode_time == kOffset + 5005 - 1001);
+    CHECK(parsed[2].fragments[0].decode_time == kOffset + 2 * 5005 - 1001);
+    std::vector<std::uint32_t> durations;
+    std::vector<std::int32_t> offsets;
+    for (const auto& sample : all_samples(parsed[1])) {
+        durations.push_back(sample.duration);
+        offsets.push_back(sample.composition_offset);
+    }
+    CHECK(durations == std::vector<std::uint32_t>{1001, 1001, 1001, 1001, 1001});
+    CHECK(offsets == std::vector<std::int32_t>{1001, 3003, 0, 0, 1001});
 }
 
 TEST_CASE("no sample of deeply reordered pictures is decoded late or lasts beyond the end") {
-    auto writer = make_writer(h264());
-    const std::vector<std::int64_t> frames{0, 8, 4, 2, 1, 3, 6, 5, 7, 9, 12, 11, 10, 13, 14};
+    const std::int64_t lead = GENERATE(0, 1000);
+    const std::int64_t start = GENERATE(0, 60000);
+    CmafTrackConfig config;
+    config.codec = h264();
+    config.layout.offset = kOffset;
+    config.layout.decode_lead = lead;
+    auto writer = *CmafTrackWriter::create(std::move(config));
+    const std::vector<std::int64_t> frames{0, 8, 4, 2, 1, 3, 6, 5, 7, 9, 12, 11, 10, 14, 13};
     for (const std::int64_t frame : frames) {
-        REQUIRE(writer.add_sample({frame == 0 ? kIdr : kDelta, frame * 1000, 1000, frame == 0}));
+        REQUIRE(writer.add_sample({frame == 0 ? kIdr : kDelta, start + frame * 1000, 1000, frame == 0}));
     }
     const auto segment = writer.end_segment(1);
     REQUIRE(segment);
     const auto parsed = parse(*segment);
     auto decode = static_cast<std::int64_t>(parsed.fragments[0].decode_time) - kOffset;
+    CHECK(decode == (start == 0 ? 0 : start - lead));
     std::size_t i = 0;
     for (const auto& sample : all_samples(parsed)) {
-        CHECK(decode + sample.composition_offset == frames[i++] * 1000);
+        CHECK(decode + sample.composition_offset == start + frames[i++] * 1000);
         CHECK(sample.composition_offset >= 0);
-        CHECK(decode + sample.composition_offset + sample.duration <= 15000);
+        CHECK(decode + sample.composition_offset + sample.duration <= start + 15000);
         decode += sample.duration;
     }
-    CHECK(decode == 15000);
+    CHECK(decode == start + 15000 - lead);
+}
+
+TEST_CASE("a segment of one picture keeps its duration") {
+    for (const std::int64_t start : {0, 9000}) {
+        CmafTrackConfig config;
+        config.codec = h264();
+        config.layout.offset = kOffset;
+        config.layout.decode_lead = 1000;
+        auto writer = *CmafTrackWriter::create(std::move(config));
+        REQUIRE(writer.add_sample({kIdr, start, 1000, true}));
+        const auto segment = writer.end_segment(1);
+        REQUIRE(segment);
+        const auto parsed = parse(*segment);
+        CHECK(parsed.fragments[0].duration() == 1000);
+        CHECK(parsed.fragments[0].samples[0].composition_offset == (start == 0 ? 0 : 1000));
+    }
 }
 
 TEST_CASE("pictures shown before their key frame are decoded in time too") {
