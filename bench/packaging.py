@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import machine
 
 HERE = Path(__file__).resolve().parent
-RUNGS = [("1080p", 1920, 1080, 4650), ("720p", 1280, 720, 2600), ("480p", 854, 480, 1300), ("360p", 640, 360, 740)]
+RUNGS = [("1080p", 1920, 1080, 4650), ("720p", 1280, 720, 2600), ("540p", 960, 540, 1300), ("360p", 640, 360, 740)]
 CLIP_SECONDS = 20
 GOP_SECONDS = 2
 SEGMENT_SECONDS = 4

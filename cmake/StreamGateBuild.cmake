@@ -2,8 +2,10 @@
 
 find_program(SG_CCACHE ccache)
 if(SG_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_CXX_COMPILER_LAUNCHER ${SG_CCACHE})
-    set(CMAKE_C_COMPILER_LAUNCHER ${SG_CCACHE})
+    # Paths below the source folder are hashed as relative ones: another checkout finds what this one compiled.
+    set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${SG_CCACHE})
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
+    set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
 endif()
 
 find_program(SG_MOLD mold)

@@ -63,7 +63,8 @@ class QuietDisplay final : public Display {
     void on_event(const engine::Event& event) override {
         for (const auto& notice : model_.apply(event)) {
             // The summary tells how each input ended.
-            if (notice.kind == Notice::Kind::kDone || notice.kind == Notice::Kind::kFailed) continue;
+            if (notice.kind == Notice::Kind::kDone || notice.kind == Notice::Kind::kFailed)
+                continue;
             (void)write_text(fd_, notice_line(notice, kPlainStyle) + "\n");
         }
     }

@@ -1,8 +1,8 @@
-#include <base/clock.hpp>
-
 #include <ctime>
 
 #include <fmt/format.h>
+
+#include <base/clock.hpp>
 
 namespace sg {
 
@@ -13,8 +13,13 @@ std::string rfc3339(Clock::Wall time) {
     std::tm utc{};
     ::gmtime_r(&t, &utc);
     return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-                       utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                       utc.tm_hour, utc.tm_min, utc.tm_sec, (ms - seconds).count());
+                       utc.tm_year + 1900,
+                       utc.tm_mon + 1,
+                       utc.tm_mday,
+                       utc.tm_hour,
+                       utc.tm_min,
+                       utc.tm_sec,
+                       (ms - seconds).count());
 }
 
 }  // namespace sg

@@ -1,6 +1,6 @@
-#include <base/digest.hpp>
-
 #include <openssl/evp.h>
+
+#include <base/digest.hpp>
 
 namespace sg {
 
@@ -9,13 +9,19 @@ struct Sha256::Impl {
     ~Impl() { EVP_MD_CTX_free(context); }
 };
 
-Sha256::Sha256() : impl_(std::make_unique<Impl>()) { EVP_DigestInit_ex(impl_->context, EVP_sha256(), nullptr); }
+Sha256::Sha256() : impl_(std::make_unique<Impl>()) {
+    EVP_DigestInit_ex(impl_->context, EVP_sha256(), nullptr);
+}
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
-void Sha256::update(std::span<const std::byte> bytes) { EVP_DigestUpdate(impl_->context, bytes.data(), bytes.size()); }
-void Sha256::update(std::string_view text) { update(std::as_bytes(std::span(text))); }
+void Sha256::update(std::span<const std::byte> bytes) {
+    EVP_DigestUpdate(impl_->context, bytes.data(), bytes.size());
+}
+void Sha256::update(std::string_view text) {
+    update(std::as_bytes(std::span(text)));
+}
 
 std::string Sha256::finish_hex() {
     unsigned char raw[EVP_MAX_MD_SIZE];
@@ -36,6 +42,8 @@ std::string sha256_hex(std::span<const std::byte> bytes) {
     return hash.finish_hex();
 }
 
-std::string sha256_hex(std::string_view text) { return sha256_hex(std::as_bytes(std::span(text))); }
+std::string sha256_hex(std::string_view text) {
+    return sha256_hex(std::as_bytes(std::span(text)));
+}
 
 }  // namespace sg

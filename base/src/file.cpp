@@ -1,11 +1,12 @@
-#include <base/file.hpp>
-
 #include <cerrno>
 #include <cstring>
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include <sys/stat.h>
+
+#include <base/file.hpp>
 
 namespace sg {
 
@@ -18,18 +19,28 @@ Error errno_error(int err, const std::string& attempted) {
     Errc code = Errc::kIo;
     switch (err) {
         case ENOSPC:
-        case EDQUOT: code = Errc::kNoSpace; break;
+        case EDQUOT:
+            code = Errc::kNoSpace;
+            break;
         case EACCES:
         case EPERM:
-        case EROFS: code = Errc::kPermission; break;
+        case EROFS:
+            code = Errc::kPermission;
+            break;
         case ENOENT:
-        case ENOTDIR: code = Errc::kNotFound; break;
-        case EFBIG: code = Errc::kLimit; break;
-        default: break;
+        case ENOTDIR:
+            code = Errc::kNotFound;
+            break;
+        case EFBIG:
+            code = Errc::kLimit;
+            break;
+        default:
+            break;
     }
     char buffer[128];
     std::string text = ::strerror_r(err, buffer, sizeof buffer);
-    if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z') text[0] = static_cast<char>(text[0] + ('a' - 'A'));
+    if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z')
+        text[0] = static_cast<char>(text[0] + ('a' - 'A'));
     if (code == Errc::kNoSpace) text += " (free some space, then run again with --resume)";
     return Error{code, attempted + ": " + text};
 }
@@ -54,8 +65,9 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t max
         }
         if (n == 0) return text;
         if (text.size() + static_cast<std::size_t>(n) > max_bytes) {
-            return Error{Errc::kLimit,
-                         "read " + path.string() + ": larger than " + std::to_string(max_bytes) + " bytes"};
+            return Error{
+                Errc::kLimit,
+                "read " + path.string() + ": larger than " + std::to_string(max_bytes) + " bytes"};
         }
         text.append(buffer, static_cast<std::size_t>(n));
     }
@@ -73,10 +85,14 @@ Status write_all(int fd, std::span<const std::byte> bytes, const std::string& na
     return {};
 }
 
-Result<std::size_t> read_at(int fd, std::uint64_t offset, std::span<std::byte> into, const std::string& name) {
+Result<std::size_t> read_at(int fd,
+                            std::uint64_t offset,
+                            std::span<std::byte> into,
+                            const std::string& name) {
     std::size_t done = 0;
     while (done < into.size()) {
-        const ssize_t n = ::pread(fd, into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
+        const ssize_t n =
+            ::pread(fd, into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
         if (n < 0) {
             if (errno == EINTR) continue;
             return errno_error(errno, "read " + name);
@@ -87,7 +103,9 @@ Result<std::size_t> read_at(int fd, std::uint64_t offset, std::span<std::byte> i
     return done;
 }
 
-Status write_file_atomic(const std::filesystem::path& path, std::string_view text, Durability durability) {
+Status write_file_atomic(const std::filesystem::path& path,
+                         std::string_view text,
+                         Durability durability) {
     // The process id keeps two writers of one target from sharing a temporary file.
     const auto temporary = path.string() + ".tmp" + std::to_string(::getpid());
     auto fd = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
@@ -103,13 +121,15 @@ Status write_file_atomic(const std::filesystem::path& path, std::string_view tex
         ::unlink(temporary.c_str());
         return written;
     }
-    if (durability == Durability::kFsync) return sync_folder(path.has_parent_path() ? path.parent_path() : ".");
+    if (durability == Durability::kFsync)
+        return sync_folder(path.has_parent_path() ? path.parent_path() : ".");
     return {};
 }
 
 Status sync_folder(const std::filesystem::path& folder) {
     SG_TRY_ASSIGN(auto fd, open_file(folder, O_RDONLY | O_DIRECTORY));
-    if (::fsync(fd.get()) != 0 && errno != EINVAL) return errno_error(errno, "sync " + folder.string());
+    if (::fsync(fd.get()) != 0 && errno != EINVAL)
+        return errno_error(errno, "sync " + folder.string());
     return {};
 }
 

@@ -1,9 +1,10 @@
 #include "attempt_sink.hpp"
 
-#include <base/file.hpp>
-
 #include <fcntl.h>
+
 #include <fmt/format.h>
+
+#include <base/file.hpp>
 
 namespace sg::engine {
 namespace {
@@ -15,11 +16,15 @@ Status write_file(const std::filesystem::path& path, std::span<const std::byte> 
 
 }  // namespace
 
-std::string segment_file(std::int64_t number) { return fmt::format("seg-{}.m4s", number); }
+std::string segment_file(std::int64_t number) {
+    return fmt::format("seg-{}.m4s", number);
+}
 
-AttemptSink::AttemptSink(std::filesystem::path attempt, std::string rendition) : folder_(std::move(attempt) / rendition) {}
+AttemptSink::AttemptSink(std::filesystem::path attempt, std::string rendition)
+    : folder_(std::move(attempt) / rendition) {}
 
-Status AttemptSink::on_track(const packagers::TrackDescription& track, std::span<const std::byte> init) {
+Status AttemptSink::on_track(const packagers::TrackDescription& track,
+                             std::span<const std::byte> init) {
     SG_TRY(make_folders(folder_));
     SG_TRY(write_file(folder_ / track.init_file, init));
     part_.description = track;
@@ -33,7 +38,9 @@ Status AttemptSink::on_segment(const packagers::CmafSegment& segment) {
     return after_segment ? after_segment(part_.description, segment.index) : Status();
 }
 
-std::filesystem::path AttemptSink::segment_path(std::int64_t number) const { return folder_ / segment_file(number); }
+std::filesystem::path AttemptSink::segment_path(std::int64_t number) const {
+    return folder_ / segment_file(number);
+}
 
 void AttemptSink::note_segment(const packagers::SegmentIndex& segment) {
     bytes_.fetch_add(static_cast<std::int64_t>(segment.bytes), std::memory_order_relaxed);

@@ -1,25 +1,27 @@
 #pragma once
 
-#include "track_json.hpp"
-
-#include <packagers/segmenter.hpp>
-
 #include <atomic>
 #include <filesystem>
 #include <functional>
 
+#include <packagers/segmenter.hpp>
+
+#include "track_json.hpp"
+
 namespace sg::engine {
 
-/// Writes a track's init segment and segments below a task's attempt folder and remembers what it wrote.
-/// One lane writes; `bytes_written` may be read by any.
+/// Writes a track's init segment and segments below a task's attempt folder and remembers what it
+/// wrote. One lane writes; `bytes_written` may be read by any.
 class AttemptSink final : public packagers::SegmentSink {
   public:
     AttemptSink(std::filesystem::path attempt, std::string rendition);
 
     /// Called after each segment is on disk; an error ends the run.
-    std::function<Status(const packagers::TrackDescription&, const packagers::SegmentIndex&)> after_segment;
+    std::function<Status(const packagers::TrackDescription&, const packagers::SegmentIndex&)>
+        after_segment;
 
-    [[nodiscard]] Status on_track(const packagers::TrackDescription& track, std::span<const std::byte> init) override;
+    [[nodiscard]] Status on_track(const packagers::TrackDescription& track,
+                                  std::span<const std::byte> init) override;
     [[nodiscard]] Status on_segment(const packagers::CmafSegment& segment) override;
 
     /// Of a segment that is written by other hands.
@@ -27,7 +29,9 @@ class AttemptSink final : public packagers::SegmentSink {
     void note_segment(const packagers::SegmentIndex& segment);
 
     [[nodiscard]] const TrackPart& part() const { return part_; }
-    [[nodiscard]] std::int64_t bytes_written() const { return bytes_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::int64_t bytes_written() const {
+        return bytes_.load(std::memory_order_relaxed);
+    }
 
   private:
     std::filesystem::path folder_;

@@ -1,13 +1,5 @@
 #include "copy_by_tables.hpp"
 
-#include "attempt_sink.hpp"
-#include "copy_recipe.hpp"
-#include "row_copier.hpp"
-#include "task_meter.hpp"
-
-#include <base/file.hpp>
-#include <base/log.hpp>
-
 #include <algorithm>
 #include <memory>
 #include <mutex>
@@ -15,6 +7,14 @@
 #include <vector>
 
 #include <nlohmann/json.hpp>
+
+#include <base/file.hpp>
+#include <base/log.hpp>
+
+#include "attempt_sink.hpp"
+#include "copy_recipe.hpp"
+#include "row_copier.hpp"
+#include "task_meter.hpp"
 
 namespace sg::engine {
 namespace {
@@ -27,11 +27,13 @@ class Rows {
   public:
     Rows(CopyRecipe recipe, CopiedTracks tracks, std::filesystem::path folder, std::stop_token stop)
         : recipe_(std::move(recipe)), tracks_(std::move(tracks)), stop_(std::move(stop)) {
-        for (const auto& t : recipe_.tracks) sinks_.push_back(std::make_unique<AttemptSink>(folder, t.description.rendition));
+        for (const auto& t : recipe_.tracks)
+            sinks_.push_back(std::make_unique<AttemptSink>(folder, t.description.rendition));
     }
 
     [[nodiscard]] Status begin() {
-        for (std::size_t i = 0; i < sinks_.size(); ++i) SG_TRY(sinks_[i]->on_track(recipe_.tracks[i].description, recipe_.tracks[i].init));
+        for (std::size_t i = 0; i < sinks_.size(); ++i)
+            SG_TRY(sinks_[i]->on_track(recipe_.tracks[i].description, recipe_.tracks[i].init));
         return {};
     }
 
@@ -50,7 +52,10 @@ class Rows {
             if (!*next) continue;
             const auto& index = (*next)->layout.index;
             sinks_[i]->note_segment(index);
-            row.push_back({std::move(**next), sinks_[i]->segment_path(index.number), recipe_.tracks[i].codec, recipe_.tracks[i].nal_length_size});
+            row.push_back({std::move(**next),
+                           sinks_[i]->segment_path(index.number),
+                           recipe_.tracks[i].codec,
+                           recipe_.tracks[i].nal_length_size});
         }
         return row;
     }
@@ -98,10 +103,14 @@ void copy_rows(Rows& rows, int source, const std::string& name, TaskMeter& meter
 
 }  // namespace
 
-Result<std::optional<std::string>> copy_by_tables(const TaskRequest& request, const pipeline::Plan& plan, TaskContext& context) {
+Result<std::optional<std::string>> copy_by_tables(const TaskRequest& request,
+                                                  const pipeline::Plan& plan,
+                                                  TaskContext& context) {
     const std::optional<std::string> nothing;
     const int source = context.fds.front().get();
-    const formats::ReadAt read = [&](std::uint64_t offset, std::span<std::byte> into) { return read_at(source, offset, into, request.source_name); };
+    const formats::ReadAt read = [&](std::uint64_t offset, std::span<std::byte> into) {
+        return read_at(source, offset, into, request.source_name);
+    };
     SG_TRY_ASSIGN(auto recipe, CopyRecipe::from_json(request.copy));
     auto tracks = CopiedTracks::open(plan, recipe, read);
     if (!tracks) return nothing;
@@ -111,14 +120,16 @@ Result<std::optional<std::string>> copy_by_tables(const TaskRequest& request, co
     {
         std::vector<std::jthread> others;
         const auto threads = std::clamp(std::thread::hardware_concurrency(), 1U, kThreads);
-        for (unsigned i = 1; i < threads; ++i) others.emplace_back([&] { copy_rows(rows, source, request.source_name, meter); });
+        for (unsigned i = 1; i < threads; ++i)
+            others.emplace_back([&] { copy_rows(rows, source, request.source_name, meter); });
         copy_rows(rows, source, request.source_name, meter);
     }
     if (rows.error()) return *rows.error();
     if (rows.unsuited()) {
         // Its own names, but nothing may be left of what was begun.
         std::error_code ec;
-        for (const auto& sink : rows.sinks()) std::filesystem::remove_all(request.folder / sink->part().description.rendition, ec);
+        for (const auto& sink : rows.sinks())
+            std::filesystem::remove_all(request.folder / sink->part().description.rendition, ec);
         if (ec) return errno_error(ec.value(), "clear " + request.folder.string());
         return nothing;
     }

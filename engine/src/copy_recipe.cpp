@@ -1,14 +1,14 @@
 #include "copy_recipe.hpp"
 
-#include "track_json.hpp"
-
-#include <base/file.hpp>
-
 #include <algorithm>
 #include <memory>
 #include <utility>
 
 #include <nlohmann/json.hpp>
+
+#include <base/file.hpp>
+
+#include "track_json.hpp"
 
 namespace sg::engine {
 namespace {
@@ -19,19 +19,25 @@ using packagers::CopiedTrackConfig;
 using pipeline::Plan;
 using pipeline::RenditionMode;
 
-/// Calls `visit` with each copied rendition, in the order that all tasks name them; false as soon as it is.
+/// Calls `visit` with each copied rendition, in the order that all tasks name them; false as soon
+/// as it is.
 template <class F>
 bool each_copy(const Plan& plan, F visit) {
     const auto copied = [&](const auto& r) { return r.mode != RenditionMode::kCopy || visit(r); };
-    return std::all_of(plan.video.renditions.begin(), plan.video.renditions.end(), copied) && std::all_of(plan.audio.begin(), plan.audio.end(), copied);
+    return std::all_of(plan.video.renditions.begin(), plan.video.renditions.end(), copied) &&
+           std::all_of(plan.audio.begin(), plan.audio.end(), copied);
 }
 
 /// Larger than the first sample of any real stream.
 constexpr std::uint32_t kMostFirstSample = 64U << 20;
 
 /// For codecs that describe themselves there.
-Result<std::vector<std::byte>> first_sample(const Plan& plan, const CopyRecipe::Track& track, const ingest::MediaInput& input) {
-    const formats::ReadAt read = [&](std::uint64_t offset, std::span<std::byte> into) { return read_at(input.fd(), offset, into, input.facts().name); };
+Result<std::vector<std::byte>> first_sample(const Plan& plan,
+                                            const CopyRecipe::Track& track,
+                                            const ingest::MediaInput& input) {
+    const formats::ReadAt read = [&](std::uint64_t offset, std::span<std::byte> into) {
+        return read_at(input.fd(), offset, into, input.facts().name);
+    };
     CopyRecipe one;
     one.tracks.push_back(track);
     SG_TRY_ASSIGN(auto opened, CopiedTracks::open(plan, one, read));
@@ -45,7 +51,8 @@ Result<std::vector<std::byte>> first_sample(const Plan& plan, const CopyRecipe::
     return bytes;
 }
 
-/// Where samples are taken apart, by lengths of a size that the standard has (ISO/IEC 14496-15 section 5.3.3.1).
+/// Where samples are taken apart, by lengths of a size that the standard has (ISO/IEC 14496-15
+/// section 5.3.3.1).
 bool has_lengths(const CopyRecipe::Track& track) {
     const bool nals = track.codec == formats::Codec::kH264 || track.codec == formats::Codec::kHevc;
     const auto size = track.nal_length_size;
@@ -53,9 +60,15 @@ bool has_lengths(const CopyRecipe::Track& track) {
 }
 
 template <class Rendition>
-bool add_track(CopyRecipe& recipe, const Plan& plan, const Rendition& r, const Index& index, const ingest::MediaInput& input) {
+bool add_track(CopyRecipe& recipe,
+               const Plan& plan,
+               const Rendition& r,
+               const Index& index,
+               const ingest::MediaInput& input) {
     const auto stream = static_cast<int>(r.source_stream);
-    const auto table = std::find_if(index.tables.begin(), index.tables.end(), [&](const StreamTable& t) { return t.stream == stream; });
+    const auto table = std::find_if(index.tables.begin(),
+                                    index.tables.end(),
+                                    [&](const StreamTable& t) { return t.stream == stream; });
     const auto* facts = input.facts().stream(stream);
     if (table == index.tables.end() || facts == nullptr) return false;
     // Without extradata AAC comes with ADTS headers.
@@ -72,7 +85,8 @@ bool add_track(CopyRecipe& recipe, const Plan& plan, const Rendition& r, const I
         if (!bytes) return false;
         start = packagers::start_track(config, *facts->info, *bytes);
     }
-    if (!start || start->writer.annex_b || start->writer.codec.codec == formats::Codec::kAv1) return false;
+    if (!start || start->writer.annex_b || start->writer.codec.codec == formats::Codec::kAv1)
+        return false;
     track.description = std::move(start->init.description);
     track.init = std::move(start->init.bytes);
     track.codec = start->writer.codec.codec;
@@ -83,7 +97,9 @@ bool add_track(CopyRecipe& recipe, const Plan& plan, const Rendition& r, const I
     return true;
 }
 
-CopiedTrackConfig track_config(const Plan& plan, const CopyRecipe::Track& track, packagers::SegmenterConfig segmenter) {
+CopiedTrackConfig track_config(const Plan& plan,
+                               const CopyRecipe::Track& track,
+                               packagers::SegmenterConfig segmenter) {
     CopiedTrackConfig config;
     config.video = segmenter.track.type == packagers::TrackType::kVideo;
     config.span = track.table.span;
@@ -128,10 +144,13 @@ packagers::SegmenterConfig copy_config(const Plan& plan, const pipeline::AudioRe
     return config;
 }
 
-std::optional<CopyRecipe> make_copy_recipe(const Plan& plan, const Index& index, ingest::MediaInput& input) {
+std::optional<CopyRecipe> make_copy_recipe(const Plan& plan,
+                                           const Index& index,
+                                           ingest::MediaInput& input) {
     if (index.tables.empty() || plan.source.timeline.epochs().size() != 1) return std::nullopt;
     CopyRecipe recipe;
-    const bool all = each_copy(plan, [&](const auto& r) { return add_track(recipe, plan, r, index, input); });
+    const bool all =
+        each_copy(plan, [&](const auto& r) { return add_track(recipe, plan, r, index, input); });
     if (!all || recipe.tracks.empty()) return std::nullopt;
     return recipe;
 }
@@ -162,7 +181,8 @@ Result<CopyRecipe> CopyRecipe::from_json(std::string_view text) {
             Track t;
             SG_TRY_ASSIGN(auto part, track_part_from_json(j.at("part")));
             t.description = std::move(part.description);
-            for (const auto b : j.at("init").get<std::vector<std::uint8_t>>()) t.init.push_back(std::byte{b});
+            for (const auto b : j.at("init").get<std::vector<std::uint8_t>>())
+                t.init.push_back(std::byte{b});
             t.codec = static_cast<formats::Codec>(j.at("codec").get<int>());
             j.at("nal_length_size").get_to(t.nal_length_size);
             j.at("decode_lead").get_to(t.decode_lead);
@@ -174,8 +194,10 @@ Result<CopyRecipe> CopyRecipe::from_json(std::string_view text) {
             span.at(3).get_to(t.table.span.discarded);
             j.at("timebase").at(0).get_to(t.timebase.num);
             j.at("timebase").at(1).get_to(t.timebase.den);
-            if (!has_lengths(t)) return Error{Errc::kBadData, "read a copy recipe: NAL units have no lengths"};
-            if (t.timebase.num <= 0 || t.timebase.den <= 0) return Error{Errc::kBadData, "read a copy recipe: a timebase is not positive"};
+            if (!has_lengths(t))
+                return Error{Errc::kBadData, "read a copy recipe: NAL units have no lengths"};
+            if (t.timebase.num <= 0 || t.timebase.den <= 0)
+                return Error{Errc::kBadData, "read a copy recipe: a timebase is not positive"};
             recipe.tracks.push_back(std::move(t));
         }
         return recipe;
@@ -184,21 +206,33 @@ Result<CopyRecipe> CopyRecipe::from_json(std::string_view text) {
     }
 }
 
-Result<CopiedTracks> CopiedTracks::open(const Plan& plan, const CopyRecipe& recipe, const formats::ReadAt& read) {
+Result<CopiedTracks> CopiedTracks::open(const Plan& plan,
+                                        const CopyRecipe& recipe,
+                                        const formats::ReadAt& read) {
     SG_TRY_ASSIGN(auto movie, formats::MovieFile::open(read, {}));
     CopiedTracks opened(std::move(movie));
     const auto& known = opened.movie_.info().tracks;
     for (const auto& track : recipe.tracks) {
-        const auto at = std::find_if(known.begin(), known.end(), [&](const auto& t) { return t.id == track.table.track_id; });
-        if (at == known.end()) return Error{Errc::kMismatch, "the source has no track of its planned id; has the file changed since it was planned?"};
-        SG_TRY_ASSIGN(auto table, opened.movie_.samples(static_cast<std::size_t>(at - known.begin())));
+        const auto at = std::find_if(known.begin(), known.end(), [&](const auto& t) {
+            return t.id == track.table.track_id;
+        });
+        if (at == known.end())
+            return Error{Errc::kMismatch,
+                         "the source has no track of its planned id; has the file changed since it "
+                         "was planned?"};
+        SG_TRY_ASSIGN(auto table,
+                      opened.movie_.samples(static_cast<std::size_t>(at - known.begin())));
         opened.tables_.push_back(std::make_unique<formats::SampleTable>(std::move(table)));
         const bool found = !each_copy(plan, [&](const auto& r) {
             if (r.name != track.description.rendition) return true;
-            opened.tracks_.emplace_back(track_config(plan, track, copy_config(plan, r)), packagers::CopyTimes(r), *opened.tables_.back());
+            opened.tracks_.emplace_back(track_config(plan, track, copy_config(plan, r)),
+                                        packagers::CopyTimes(r),
+                                        *opened.tables_.back());
             return false;
         });
-        if (!found) return Error{Errc::kMismatch, "the plan does not copy rendition " + track.description.rendition};
+        if (!found)
+            return Error{Errc::kMismatch,
+                         "the plan does not copy rendition " + track.description.rendition};
     }
     return opened;
 }

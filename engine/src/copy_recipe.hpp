@@ -1,5 +1,12 @@
 #pragma once
 
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include <base/result.hpp>
 #include <engine/index.hpp>
 #include <formats/bmff_sample_table.hpp>
@@ -9,17 +16,11 @@
 #include <packagers/segmenter.hpp>
 #include <pipeline/plan.hpp>
 
-#include <cstddef>
-#include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
 namespace sg::engine {
 
-/// All that the copied renditions of a progressive MP4 or MOV need from its demuxer, so that a task can copy them by the sample
-/// tables and without a media library. Not part of the plan: with it or without it the same files are made.
+/// All that the copied renditions of a progressive MP4 or MOV need from its demuxer, so that a task
+/// can copy them by the sample tables and without a media library. Not part of the plan: with it or
+/// without it the same files are made.
 struct CopyRecipe {
     struct Track {
         packagers::TrackDescription description;
@@ -36,18 +37,24 @@ struct CopyRecipe {
     [[nodiscard]] static Result<CopyRecipe> from_json(std::string_view text);
 };
 
-/// Nothing when some copied rendition must go through the demuxer: the index was not made from tables, samples are stored in another
-/// form than segments hold them, or there is nothing to copy.
-[[nodiscard]] std::optional<CopyRecipe> make_copy_recipe(const pipeline::Plan& plan, const Index& index, ingest::MediaInput& input);
+/// Nothing when some copied rendition must go through the demuxer: the index was not made from
+/// tables, samples are stored in another form than segments hold them, or there is nothing to copy.
+[[nodiscard]] std::optional<CopyRecipe> make_copy_recipe(const pipeline::Plan& plan,
+                                                         const Index& index,
+                                                         ingest::MediaInput& input);
 
-[[nodiscard]] packagers::SegmenterConfig copy_config(const pipeline::Plan& plan, const pipeline::VideoRendition& rendition);
-[[nodiscard]] packagers::SegmenterConfig copy_config(const pipeline::Plan& plan, const pipeline::AudioRendition& rendition);
+[[nodiscard]] packagers::SegmenterConfig copy_config(const pipeline::Plan& plan,
+                                                     const pipeline::VideoRendition& rendition);
+[[nodiscard]] packagers::SegmenterConfig copy_config(const pipeline::Plan& plan,
+                                                     const pipeline::AudioRendition& rendition);
 
 /// The tables of a movie and the tracks that a recipe lays out from them.
 class CopiedTracks {
   public:
     /// `read` is called only by open().
-    [[nodiscard]] static Result<CopiedTracks> open(const pipeline::Plan& plan, const CopyRecipe& recipe, const formats::ReadAt& read);
+    [[nodiscard]] static Result<CopiedTracks> open(const pipeline::Plan& plan,
+                                                   const CopyRecipe& recipe,
+                                                   const formats::ReadAt& read);
 
     [[nodiscard]] std::vector<packagers::CopiedTrack>& tracks() { return tracks_; }
 

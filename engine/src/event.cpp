@@ -1,6 +1,6 @@
-#include <engine/event.hpp>
-
 #include <nlohmann/json.hpp>
+
+#include <engine/event.hpp>
 
 namespace sg::engine {
 

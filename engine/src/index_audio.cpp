@@ -9,7 +9,8 @@ namespace {
 using media::kNoTime;
 
 constexpr std::int64_t kGap = 40'000'000;
-/// A clock drifts by microseconds a packet: what steps is a seam, or a duration that the demuxer guessed (Vorbis in Ogg).
+/// A clock drifts by microseconds a packet: what steps is a seam, or a duration that the demuxer
+/// guessed (Vorbis in Ogg).
 constexpr std::int64_t kSeam = 3'000'000;
 constexpr std::size_t kMaxGaps = 100;
 
@@ -21,16 +22,21 @@ AudioTracker::AudioTracker(const ingest::StreamFacts& facts)
 }
 
 std::int64_t AudioTracker::to_ns(std::int64_t samples) const {
-    return sample_rate_ > 0 ? media::mul_div(samples, 1'000'000'000, sample_rate_, media::Rounding::kNearest) : 0;
+    return sample_rate_ > 0
+               ? media::mul_div(samples, 1'000'000'000, sample_rate_, media::Rounding::kNearest)
+               : 0;
 }
 
 /// Durations may be rounded to milliseconds; codecs with frames of one size count exactly.
 std::int64_t AudioTracker::samples_of(const IndexRecord& record) const {
     if (sample_rate_ <= 0) return 0;
-    const std::int64_t by_duration =
-        media::mul_div(std::max<std::int64_t>(record.duration_ns, 0), sample_rate_, 1'000'000'000, media::Rounding::kNearest);
+    const std::int64_t by_duration = media::mul_div(std::max<std::int64_t>(record.duration_ns, 0),
+                                                    sample_rate_,
+                                                    1'000'000'000,
+                                                    media::Rounding::kNearest);
     if (frame_samples_ <= 1) return by_duration;
-    if (by_duration == 0 || std::llabs(by_duration - frame_samples_) * 4 < frame_samples_) return frame_samples_;
+    if (by_duration == 0 || std::llabs(by_duration - frame_samples_) * 4 < frame_samples_)
+        return frame_samples_;
     return by_duration;
 }
 
@@ -67,7 +73,8 @@ void AudioTracker::add(const IndexRecord& record) {
     run_samples_ += samples;
     index_.samples += std::max<std::int64_t>(0, samples - skipped - record.drop_samples);
     index_.last_ns = ns;
-    expected_ns_ = ns + (samples > 0 ? to_ns(samples) : std::max<std::int64_t>(record.duration_ns, 0));
+    expected_ns_ =
+        ns + (samples > 0 ? to_ns(samples) : std::max<std::int64_t>(record.duration_ns, 0));
     const std::int64_t end = expected_ns_ - to_ns(record.drop_samples);
     index_.end_ns = index_.end_ns == kNoTime ? end : std::max(index_.end_ns, end);
     if (record.drop_samples > 0) index_.end_ns = end;

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <cstdint>
+
 #include <engine/index.hpp>
 #include <ingest/facts.hpp>
-
-#include <cstdint>
 
 #include "index_clock.hpp"
 

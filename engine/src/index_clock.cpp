@@ -29,7 +29,8 @@ bool IndexClock::fits(const IndexRecord& record) const {
     const std::int64_t time = record.time_ns + shift_ns_;
     // The first of a stream may lie anywhere near the others.
     if (backward_ && s.seen && time < s.last_ns - kBackward) return false;
-    if (backward_ && !s.seen && newest_ns_ != kNoTime && forward_ && time < newest_ns_ - kForward) return false;
+    if (backward_ && !s.seen && newest_ns_ != kNoTime && forward_ && time < newest_ns_ - kForward)
+        return false;
     if (forward_ && newest_ns_ != kNoTime && time > newest_ns_ + kForward) return false;
     return true;
 }
@@ -47,7 +48,8 @@ void IndexClock::accept(IndexRecord record, std::vector<IndexRecord>& out) {
 }
 
 void IndexClock::add(IndexRecord record, std::vector<IndexRecord>& out) {
-    if (epochs_.size() > 1 && record.position >= 0 && record.position < epochs_.back().from_position) {
+    if (epochs_.size() > 1 && record.position >= 0 &&
+        record.position < epochs_.back().from_position) {
         // A late one from before the last jump, by the same rule that TimelineMap follows.
         const std::int64_t now = std::exchange(shift_ns_, epochs_[epochs_.size() - 2].shift_ns);
         accept(record, out);
@@ -67,8 +69,10 @@ void IndexClock::add(IndexRecord record, std::vector<IndexRecord>& out) {
         auto held = std::move(pending_);
         pending_.clear();
         for (auto& one : held) {
-            if (fits(one)) accept(one, out);
-            else ++outliers_;
+            if (fits(one))
+                accept(one, out);
+            else
+                ++outliers_;
         }
         accept(record, out);
         return;
@@ -126,7 +130,8 @@ void IndexClock::settle(std::vector<IndexRecord>& out) {
         if (starts[i] == kNoTime || !streams_[i].seen) continue;
         shift = std::max(shift, streams_[i].end_ns - starts[i]);
     }
-    if (shift == kNoTime) shift = (newest_ns_ == kNoTime ? first.time_ns : newest_ns_) - first.time_ns;
+    if (shift == kNoTime)
+        shift = (newest_ns_ == kNoTime ? first.time_ns : newest_ns_) - first.time_ns;
 
     std::string kind = first.time_ns + shift_ns_ < newest_ns_ ? "backward" : "forward";
     for (const std::int64_t wrap : {kWrap33, -kWrap33}) {
@@ -149,7 +154,8 @@ void IndexClock::settle(std::vector<IndexRecord>& out) {
     const std::int64_t from = std::max(lowest, epochs_.back().from_position + 1);
     epochs_.push_back({from, shift});
     for (auto& one : held) {
-        if (one.position >= from && !fits(one) && std::llabs(one.time_ns + shift_ns_ - newest_ns_) > 2 * kForward) {
+        if (one.position >= from && !fits(one) &&
+            std::llabs(one.time_ns + shift_ns_ - newest_ns_) > 2 * kForward) {
             ++outliers_;  // left over from the clock before
             continue;
         }
@@ -160,8 +166,10 @@ void IndexClock::settle(std::vector<IndexRecord>& out) {
 void IndexClock::finish(std::vector<IndexRecord>& out) {
     if (pending_.empty()) return;
     // Too few to prove a jump at the very end: damaged.
-    if (pending_.size() < 4) outliers_ += std::ssize(pending_);
-    else settle(out);
+    if (pending_.size() < 4)
+        outliers_ += std::ssize(pending_);
+    else
+        settle(out);
     pending_.clear();
 }
 

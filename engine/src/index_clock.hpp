@@ -1,10 +1,10 @@
 #pragma once
 
-#include <engine/index.hpp>
-
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include <engine/index.hpp>
 
 namespace sg::engine {
 
@@ -28,11 +28,13 @@ struct IndexRecord {
     std::int64_t shift_ns = 0;  ///< decided: add it to get source ns
 };
 
-/// Finds where a source's clock jumps and what to add from there on, so that what follows continues where the media before it
-/// ended. A lone wrong timestamp is told from a jump by the packets after it.
+/// Finds where a source's clock jumps and what to add from there on, so that what follows continues
+/// where the media before it ended. A lone wrong timestamp is told from a jump by the packets after
+/// it.
 class IndexClock {
   public:
-    /// `forward`: also a hole in all streams at once counts as a jump, as in formats that carry a broadcast clock.
+    /// `forward`: also a hole in all streams at once counts as a jump, as in formats that carry a
+    /// broadcast clock.
     IndexClock(std::size_t streams, bool backward, bool forward);
 
     /// Appends the records that are decided to `out`, in order.

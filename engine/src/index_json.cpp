@@ -1,8 +1,8 @@
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <array>
 #include <limits>
+
+#include <nlohmann/json.hpp>
 
 #include <engine/index.hpp>
 
@@ -16,7 +16,9 @@ constexpr int kDeepest = 8;
 constexpr std::size_t kMaxListed = 10'000;
 constexpr std::size_t kMaxKeyFrames = 20'000'000;
 
-json time_or_null(std::int64_t v) { return v == kNoTime ? json(nullptr) : json(v); }
+json time_or_null(std::int64_t v) {
+    return v == kNoTime ? json(nullptr) : json(v);
+}
 
 json gaps_json(const std::vector<Gap>& gaps) {
     json out = json::array();
@@ -28,7 +30,11 @@ json video_json(const VideoIndex& v) {
     json keys = json::array();
     // [pts, dts, position, presentation_ns, closed | idr << 1]: there may be many.
     for (const auto& k : v.key_frames)
-        keys.push_back({time_or_null(k.pts), time_or_null(k.dts), k.position, k.presentation_ns, (k.closed ? 1 : 0) | (k.idr ? 2 : 0)});
+        keys.push_back({time_or_null(k.pts),
+                        time_or_null(k.dts),
+                        k.position,
+                        k.presentation_ns,
+                        (k.closed ? 1 : 0) | (k.idr ? 2 : 0)});
     json deltas = json::array();
     for (const auto& d : v.deltas) deltas.push_back({{"delta_ns", d.delta_ns}, {"count", d.count}});
     return {{"stream", v.stream},
@@ -83,8 +89,10 @@ class Reader {
     void get(const char* key, std::int64_t& out) { out = number(find(key)); }
     void get(const char* key, int& out) {
         const std::int64_t v = number(find(key));
-        if (v < std::numeric_limits<int>::min() || v > std::numeric_limits<int>::max()) ok_ = false;
-        else out = static_cast<int>(v);
+        if (v < std::numeric_limits<int>::min() || v > std::numeric_limits<int>::max())
+            ok_ = false;
+        else
+            out = static_cast<int>(v);
     }
     void get_time(const char* key, std::int64_t& out) {
         const json* v = find(key);
@@ -92,13 +100,17 @@ class Reader {
     }
     void get(const char* key, bool& out) {
         const json* v = find(key);
-        if (v == nullptr || !v->is_boolean()) ok_ = false;
-        else out = v->get<bool>();
+        if (v == nullptr || !v->is_boolean())
+            ok_ = false;
+        else
+            out = v->get<bool>();
     }
     void get(const char* key, std::string& out) {
         const json* v = find(key);
-        if (v == nullptr || !v->is_string() || v->get_ref<const std::string&>().size() > 4096) ok_ = false;
-        else out = v->get<std::string>();
+        if (v == nullptr || !v->is_string() || v->get_ref<const std::string&>().size() > 4096)
+            ok_ = false;
+        else
+            out = v->get<std::string>();
     }
     void get(const char* key, media::Rational& out) {
         const json* v = find(key);
@@ -126,7 +138,9 @@ class Reader {
             ok_ = false;
             return 0;
         }
-        if (v->is_number_unsigned() && v->get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+        if (v->is_number_unsigned() &&
+            v->get<std::uint64_t>() >
+                static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
             ok_ = false;
             return 0;
         }
@@ -175,7 +189,9 @@ VideoIndex read_video(const json& object, bool& ok) {
     Reader r(object, ok);
     r.get("stream", v.stream);
     r.get("frames", v.frames);
-    r.each("key_frames", kMaxKeyFrames, [&](const json& one) { v.key_frames.push_back(read_key(r, one, ok)); });
+    r.each("key_frames", kMaxKeyFrames, [&](const json& one) {
+        v.key_frames.push_back(read_key(r, one, ok));
+    });
     r.get("key_frames_thinned", v.key_frames_thinned);
     r.get("constant_rate", v.constant_rate);
     r.get("frame_rate", v.frame_rate);
@@ -226,7 +242,12 @@ AudioIndex read_audio(const json& object, bool& ok) {
 }
 
 json table_json(const StreamTable& t) {
-    return {{"stream", t.stream}, {"track", t.track_id}, {"first", t.span.first}, {"end", t.span.end}, {"pts_offset", t.span.pts_offset}, {"discarded", t.span.discarded}};
+    return {{"stream", t.stream},
+            {"track", t.track_id},
+            {"first", t.span.first},
+            {"end", t.span.end},
+            {"pts_offset", t.span.pts_offset},
+            {"discarded", t.span.discarded}};
 }
 
 StreamTable read_table(const json& object, bool& ok) {
@@ -235,8 +256,10 @@ StreamTable read_table(const json& object, bool& ok) {
     const auto get = [&](const char* key, std::uint32_t& out) {
         std::int64_t value = 0;
         r.get(key, value);
-        if (value < 0 || value > std::numeric_limits<std::uint32_t>::max()) ok = false;
-        else out = static_cast<std::uint32_t>(value);
+        if (value < 0 || value > std::numeric_limits<std::uint32_t>::max())
+            ok = false;
+        else
+            out = static_cast<std::uint32_t>(value);
     };
     r.get("stream", t.stream);
     get("track", t.track_id);
@@ -252,7 +275,9 @@ StreamTable read_table(const json& object, bool& ok) {
 std::string to_json(const Index& index) {
     json o;
     o["index_version"] = kIndexVersion;
-    o["identity"] = {{"kind", index.identity.kind}, {"digest", index.identity.digest}, {"bytes", index.identity.bytes}};
+    o["identity"] = {{"kind", index.identity.kind},
+                     {"digest", index.identity.digest},
+                     {"bytes", index.identity.bytes}};
     o["demuxer"] = index.demuxer;
     o["seek"] = pipeline::seek_method_name(index.seek);
     o["timeline"] = json::array();
@@ -264,12 +289,16 @@ std::string to_json(const Index& index) {
     for (const auto& a : index.audio) o["audio"].push_back(audio_json(a));
     o["jumps"] = json::array();
     for (const auto& j : index.jumps)
-        o["jumps"].push_back(
-            {{"kind", j.kind}, {"position", j.position}, {"at_ns", j.at_ns}, {"from_ns", j.from_ns}, {"to_ns", j.to_ns}});
+        o["jumps"].push_back({{"kind", j.kind},
+                              {"position", j.position},
+                              {"at_ns", j.at_ns},
+                              {"from_ns", j.from_ns},
+                              {"to_ns", j.to_ns}});
     o["tables"] = json::array();
     for (const auto& t : index.tables) o["tables"].push_back(table_json(t));
     o["repairs"] = json::array();
-    for (const auto& r : index.repairs) o["repairs"].push_back({{"code", r.code}, {"count", r.count}, {"text", r.text}});
+    for (const auto& r : index.repairs)
+        o["repairs"].push_back({{"code", r.code}, {"count", r.count}, {"text", r.text}});
     o["damaged_packets"] = index.damaged_packets;
     o["skipped_errors"] = index.skipped_errors;
     o["truncated"] = index.truncated;
@@ -277,7 +306,8 @@ std::string to_json(const Index& index) {
 }
 
 Result<Index> index_from_json(const std::string& text) {
-    const Error damaged{Errc::kBadData, "read an index: it is damaged; delete it and it is made again"};
+    const Error damaged{Errc::kBadData,
+                        "read an index: it is damaged; delete it and it is made again"};
     bool too_deep = false;
     const auto bounded = [&](int depth, json::parse_event_t, json&) {
         if (depth > kDeepest) too_deep = true;
@@ -291,7 +321,9 @@ Result<Index> index_from_json(const std::string& text) {
     r.get("index_version", version);
     if (!ok) return damaged;
     if (version != kIndexVersion)
-        return Error{Errc::kNotFound, "read an index: it has version " + std::to_string(version) + ", this program makes " + std::to_string(kIndexVersion)};
+        return Error{Errc::kNotFound,
+                     "read an index: it has version " + std::to_string(version) +
+                         ", this program makes " + std::to_string(kIndexVersion)};
     Index index;
     const auto identity = o.find("identity");
     if (identity == o.end()) return damaged;
@@ -303,7 +335,9 @@ Result<Index> index_from_json(const std::string& text) {
     std::string seek;
     r.get("seek", seek);
     bool known = false;
-    for (const auto method : {pipeline::SeekMethod::kTime, pipeline::SeekMethod::kPosition, pipeline::SeekMethod::kScan}) {
+    for (const auto method : {pipeline::SeekMethod::kTime,
+                              pipeline::SeekMethod::kPosition,
+                              pipeline::SeekMethod::kScan}) {
         if (seek == pipeline::seek_method_name(method)) {
             index.seek = method;
             known = true;

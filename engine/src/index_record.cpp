@@ -6,13 +6,14 @@ namespace sg::engine {
 namespace {
 
 std::uint32_t little_endian(const std::uint8_t* p) {
-    return static_cast<std::uint32_t>(p[0]) | static_cast<std::uint32_t>(p[1]) << 8 | static_cast<std::uint32_t>(p[2]) << 16 |
-           static_cast<std::uint32_t>(p[3]) << 24;
+    return static_cast<std::uint32_t>(p[0]) | static_cast<std::uint32_t>(p[1]) << 8 |
+           static_cast<std::uint32_t>(p[2]) << 16 | static_cast<std::uint32_t>(p[3]) << 24;
 }
 
 }  // namespace
 
-IndexRecord to_record(const ingest::TimedReader::TimedPacket& timed, const ingest::StreamFacts& facts) {
+IndexRecord to_record(const ingest::TimedReader::TimedPacket& timed,
+                      const ingest::StreamFacts& facts) {
     const auto& packet = timed.packet;
     IndexRecord r;
     r.stream = packet.stream();

@@ -7,7 +7,8 @@
 
 namespace sg::engine {
 
-[[nodiscard]] IndexRecord to_record(const ingest::TimedReader::TimedPacket& timed, const ingest::StreamFacts& facts);
+[[nodiscard]] IndexRecord to_record(const ingest::TimedReader::TimedPacket& timed,
+                                    const ingest::StreamFacts& facts);
 
 /// Rounded as TimelineMap does, so that both agree to the nanosecond.
 [[nodiscard]] inline std::int64_t source_ns(std::int64_t ticks, media::Timebase timebase) {

@@ -16,9 +16,14 @@ constexpr int kMaxPackets = 3000;
 constexpr std::int64_t kMaxBytes = std::int64_t{32} << 20;
 
 /// False when it does not arrive; an error only when reading must stop.
-Result<bool> arrives(ingest::TimedReader& reader, SeekMethod method, const KeyFrame& key, int stream) {
+Result<bool> arrives(ingest::TimedReader& reader,
+                     SeekMethod method,
+                     const KeyFrame& key,
+                     int stream) {
     const pipeline::SeekPoint point{key.pts, key.dts, key.position};
-    const auto fatal = [](const Error& e) { return e.code == Errc::kCancelled || e.code == Errc::kIo; };
+    const auto fatal = [](const Error& e) {
+        return e.code == Errc::kCancelled || e.code == Errc::kIo;
+    };
     if (const auto sought = reader.seek(point, method, stream); !sought) {
         if (fatal(sought.error())) return sought.error();
         return false;
@@ -31,7 +36,9 @@ Result<bool> arrives(ingest::TimedReader& reader, SeekMethod method, const KeyFr
             return false;
         }
         bytes += static_cast<std::int64_t>(timed->packet.bytes());
-        if (timed->packet.stream() == stream && timed->packet.key() && ingest::matches(timed->packet, point, method)) return true;
+        if (timed->packet.stream() == stream && timed->packet.key() &&
+            ingest::matches(timed->packet, point, method))
+            return true;
     }
     return false;
 }
@@ -43,11 +50,13 @@ Result<SeekMethod> prove_seek(ingest::TimedReader& reader, const Index& index) {
     for (const auto& v : index.video) {
         if (video == nullptr || v.key_frames.size() > video->key_frames.size()) video = &v;
     }
-    if (video == nullptr || video->key_frames.size() < 2 || reader.counted(video->stream)) return SeekMethod::kScan;
+    if (video == nullptr || video->key_frames.size() < 2 || reader.counted(video->stream))
+        return SeekMethod::kScan;
     const auto& keys = video->key_frames;
     const std::array tried{keys[keys.size() / 2], keys.back(), keys[keys.size() / 4], keys.front()};
     reader.input().select({video->stream});
-    const auto first = reader.input().facts().seek == SeekMethod::kPosition ? SeekMethod::kPosition : SeekMethod::kTime;
+    const auto first = reader.input().facts().seek == SeekMethod::kPosition ? SeekMethod::kPosition
+                                                                            : SeekMethod::kTime;
     const auto second = first == SeekMethod::kTime ? SeekMethod::kPosition : SeekMethod::kTime;
     for (const auto method : {first, second}) {
         bool all = true;

@@ -1,7 +1,5 @@
 #include "index_tables.hpp"
 
-#include <media_av/libav.hpp>
-
 #include <algorithm>
 #include <optional>
 
@@ -10,6 +8,7 @@
 #include <ingest/picture_parser.hpp>
 #include <ingest/source.hpp>
 #include <ingest/timed_reader.hpp>
+#include <media_av/libav.hpp>
 
 #include "index_record.hpp"
 
@@ -23,7 +22,8 @@ using formats::SampleTable;
 
 /// Packets held against the tables at the front.
 constexpr int kHeadPackets = 400;
-/// The last key frame may be this share of the file away from its end; else the whole may as well be read.
+/// The last key frame may be this share of the file away from its end; else the whole may as well
+/// be read.
 constexpr std::uint64_t kTailShare = 4;
 /// The first slice of a key frame begins within this.
 constexpr std::size_t kKeyHead = 2048;
@@ -50,8 +50,9 @@ struct Track {
 bool same(const IndexRecord& r, const Sample& s, const Track& t) {
     // The demuxer shortens the last one to the end of the edit; it is taken as delivered.
     const bool last = s.index + 1 == t.table->samples();
-    return r.position == static_cast<std::int64_t>(s.offset) && r.bytes == static_cast<std::int64_t>(s.size) &&
-           r.dts == s.dts + t.dts_offset && r.pts == s.dts + s.composition_offset + t.pts_offset && r.key == s.key &&
+    return r.position == static_cast<std::int64_t>(s.offset) &&
+           r.bytes == static_cast<std::int64_t>(s.size) && r.dts == s.dts + t.dts_offset &&
+           r.pts == s.dts + s.composition_offset + t.pts_offset && r.key == s.key &&
            (last || r.duration_ns == source_ns(s.duration, t.facts->timebase)) && !r.filled;
 }
 
@@ -94,7 +95,9 @@ bool meet_tail(Track& t, const IndexRecord& r) {
 
 /// One edit at most, after an empty one at most: then one offset holds for the whole track.
 bool plain_edits(const formats::TrackInfo& track) {
-    const auto real = std::count_if(track.edits.begin(), track.edits.end(), [](const formats::Edit& e) { return e.media_time >= 0; });
+    const auto real = std::count_if(track.edits.begin(),
+                                    track.edits.end(),
+                                    [](const formats::Edit& e) { return e.media_time >= 0; });
     return real <= 1 && track.edits.size() <= 2;
 }
 
@@ -105,14 +108,17 @@ Result<bool> fatal_or_false(const Error& e) {
 
 class TableReader {
   public:
-    TableReader(ingest::TimedReader& reader, const MovieFile& movie) : reader_(reader), input_(reader.input()), movie_(movie) {}
+    TableReader(ingest::TimedReader& reader, const MovieFile& movie)
+        : reader_(reader), input_(reader.input()), movie_(movie) {}
 
     [[nodiscard]] bool add_stream(int stream) {
         const auto& facts = input_.facts().streams[static_cast<std::size_t>(stream)];
         const auto& tracks = movie_.info().tracks;
         for (std::size_t i = 0; i < tracks.size(); ++i) {
             if (static_cast<std::int64_t>(tracks[i].id) != facts.id) continue;
-            if (!plain_edits(tracks[i]) || tracks[i].timescale != static_cast<std::uint64_t>(facts.timebase.den)) return false;
+            if (!plain_edits(tracks[i]) ||
+                tracks[i].timescale != static_cast<std::uint64_t>(facts.timebase.den))
+                return false;
             auto table = movie_.samples(i);
             if (!table || table->samples() == 0) return false;
             Track t;
@@ -147,7 +153,8 @@ class TableReader {
             std::uint32_t count = 0;
             while (cursor.next(s)) {
                 ++count;
-                if (s.offset + s.size > static_cast<std::uint64_t>(input_.facts().bytes)) return false;
+                if (s.offset + s.size > static_cast<std::uint64_t>(input_.facts().bytes))
+                    return false;
             }
             if (cursor.damaged() || count != t.table->samples()) return false;
         }
@@ -160,16 +167,23 @@ class TableReader {
         for (const auto& t : tracks_) {
             const auto cut = [](const IndexRecord& r) { return r.discard; };
             const auto kept = std::find_if_not(t.head.begin(), t.head.end(), cut);
-            const bool plain = kept != t.head.end() && std::none_of(kept, t.head.end(), cut) && std::none_of(t.tail.begin(), t.tail.end(), cut);
+            const bool plain = kept != t.head.end() && std::none_of(kept, t.head.end(), cut) &&
+                               std::none_of(t.tail.begin(), t.tail.end(), cut);
             if (!plain || t.table->grouped_keys()) continue;
-            out.push_back({t.stream, t.track_id, {t.first, t.end, t.pts_offset, static_cast<std::uint32_t>(kept - t.head.begin())}});
+            out.push_back({t.stream,
+                           t.track_id,
+                           {t.first,
+                            t.end,
+                            t.pts_offset,
+                            static_cast<std::uint32_t>(kept - t.head.begin())}});
         }
         return out;
     }
 
   private:
     [[nodiscard]] Track* track_of(int stream) {
-        const auto found = std::find_if(tracks_.begin(), tracks_.end(), [&](const Track& t) { return t.stream == stream; });
+        const auto found = std::find_if(
+            tracks_.begin(), tracks_.end(), [&](const Track& t) { return t.stream == stream; });
         return found != tracks_.end() ? &*found : nullptr;
     }
 
@@ -206,7 +220,8 @@ class TableReader {
         const pipeline::SeekPoint point{key->dts + key->composition_offset + lead.pts_offset,
                                         key->dts + lead.dts_offset,
                                         static_cast<std::int64_t>(key->offset)};
-        if (const auto sought = reader_.seek(point, pipeline::SeekMethod::kTime, lead.stream); !sought)
+        if (const auto sought = reader_.seek(point, pipeline::SeekMethod::kTime, lead.stream);
+            !sought)
             return fatal_or_false(sought.error());
         for (;;) {
             auto timed = reader_.read();
@@ -256,7 +271,8 @@ class TableReader {
             return Error{Errc::kLimit, "index " + input_.facts().name + ": out of memory"};
         packet.native()->flags |= AV_PKT_FLAG_KEY;
         const std::span bytes(reinterpret_cast<std::byte*>(packet.native()->data), size);
-        SG_TRY_ASSIGN(const std::size_t got, read_at(input_.fd(), s.offset, bytes, input_.facts().name));
+        SG_TRY_ASSIGN(const std::size_t got,
+                      read_at(input_.fd(), s.offset, bytes, input_.facts().name));
         return got == size && parser.starts_idr(packet, s.size);
     }
 

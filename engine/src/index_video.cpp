@@ -82,8 +82,10 @@ void VideoTracker::add(const IndexRecord& record) {
             index_.key_frames.back().idr = false;
         }
     }
-    if (record.dts != kNoTime) index_.reorder_ns = std::max(index_.reorder_ns, record.pts_ns - record.time_ns);
-    if (!record.key && !index_.key_frames.empty() && ns < index_.key_frames.back().presentation_ns) {
+    if (record.dts != kNoTime)
+        index_.reorder_ns = std::max(index_.reorder_ns, record.pts_ns - record.time_ns);
+    if (!record.key && !index_.key_frames.empty() &&
+        ns < index_.key_frames.back().presentation_ns) {
         if (!index_.key_frames_thinned || keys_in_a_row_ == 0) {
             index_.key_frames.back().closed = false;
             index_.has_leading_pictures = true;
@@ -123,7 +125,10 @@ void VideoTracker::show(const Shown& picture) {
     const bool new_epoch = picture.shift_ns != last_.shift_ns;
     std::int64_t usual = 0;
     if (meter_.usual_delta() > 0 && last_.pts != picture.pts && !new_epoch)
-        usual = media::mul_div(delta, meter_.usual_delta(), std::max<std::int64_t>(1, picture.pts - last_.pts), media::Rounding::kNearest);
+        usual = media::mul_div(delta,
+                               meter_.usual_delta(),
+                               std::max<std::int64_t>(1, picture.pts - last_.pts),
+                               media::Rounding::kNearest);
     const bool gap = usual > 0 && delta > kLeastGap && delta > usual * 5 / 2;
     if (gap) {
         const std::int64_t end = last_.ns + usual;
@@ -142,24 +147,29 @@ VideoIndex VideoTracker::finish() {
     if (!any_shown_) return std::move(index_);
     const auto verdict = meter_.verdict();
     index_.last_ns = last_.ns;
-    index_.constant_rate = verdict.constant && index_.gap_count <= std::max<std::int64_t>(2, index_.frames / 100);
+    index_.constant_rate =
+        verdict.constant && index_.gap_count <= std::max<std::int64_t>(2, index_.frames / 100);
     index_.frame_rate = verdict.rate;
     index_.grid_rate = verdict.grid_rate;
     for (const auto& d : verdict.deltas) {
         const std::int64_t rounded = (d.delta_ns + 50'000) / 100'000 * 100'000;
-        const auto same = std::find_if(index_.deltas.begin(), index_.deltas.end(), [&](const DeltaCount& c) {
-            return c.delta_ns == rounded;
-        });
-        if (same != index_.deltas.end()) same->count += d.count;
-        else index_.deltas.push_back({rounded, d.count});
+        const auto same = std::find_if(index_.deltas.begin(),
+                                       index_.deltas.end(),
+                                       [&](const DeltaCount& c) { return c.delta_ns == rounded; });
+        if (same != index_.deltas.end())
+            same->count += d.count;
+        else
+            index_.deltas.push_back({rounded, d.count});
     }
     std::int64_t last_duration = last_.duration_ns;
-    const std::int64_t usual = verdict.rate.positive()
-                                   ? media::mul_div(kSecond, verdict.rate.den, verdict.rate.num, media::Rounding::kNearest)
-                                   : 0;
+    const std::int64_t usual =
+        verdict.rate.positive()
+            ? media::mul_div(kSecond, verdict.rate.den, verdict.rate.num, media::Rounding::kNearest)
+            : 0;
     // Containers guess the last duration; a constant rate knows it.
     if (index_.constant_rate || last_duration <= 0) last_duration = usual;
-    if (last_duration <= 0 || last_duration > 10 * kSecond) last_duration = usual > 0 ? usual : kSecond / 25;
+    if (last_duration <= 0 || last_duration > 10 * kSecond)
+        last_duration = usual > 0 ? usual : kSecond / 25;
     index_.end_ns = last_.ns + last_duration;
     return std::move(index_);
 }

@@ -1,18 +1,19 @@
 #pragma once
 
-#include <engine/index.hpp>
-#include <ingest/facts.hpp>
-#include <ingest/frame_rate.hpp>
-
 #include <cstdint>
 #include <queue>
 #include <vector>
+
+#include <engine/index.hpp>
+#include <ingest/facts.hpp>
+#include <ingest/frame_rate.hpp>
 
 #include "index_clock.hpp"
 
 namespace sg::engine {
 
-/// Builds a VideoIndex from records in decoding order, in memory that grows only with the list of key frames.
+/// Builds a VideoIndex from records in decoding order, in memory that grows only with the list of
+/// key frames.
 class VideoTracker {
   public:
     VideoTracker(const ingest::StreamFacts& facts, std::int64_t max_key_frames);
@@ -37,7 +38,8 @@ class VideoTracker {
     ingest::FrameRateMeter meter_;
     std::priority_queue<Shown, std::vector<Shown>, std::greater<>> waiting_;
     bool started_ = false;
-    std::int64_t start_ns_ = media::kNoTime;  ///< of the first key frame: what is shown before it cannot be decoded
+    std::int64_t start_ns_ =
+        media::kNoTime;  ///< of the first key frame: what is shown before it cannot be decoded
     std::int64_t keys_in_a_row_ = 0;
     std::int64_t last_key_ns_ = media::kNoTime;
     Shown last_;

@@ -1,13 +1,13 @@
-#include "input_run.hpp"
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <base/file.hpp>
 #include <packagers/bandwidth.hpp>
 #include <packagers/hls_presentation.hpp>
 
-#include <algorithm>
-
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "input_run.hpp"
 
 // What an input does with the results of its tasks.
 namespace sg::engine {
@@ -20,14 +20,16 @@ using pipeline::RenditionMode;
 /// Results come from children that may have been taken over by their input.
 Result<json> parsed(const std::string& text) {
     auto j = json::parse(text, nullptr, false);
-    if (j.is_discarded() || !j.is_object()) return Error{Errc::kBadData, "a task's result is not JSON"};
+    if (j.is_discarded() || !j.is_object())
+        return Error{Errc::kBadData, "a task's result is not JSON"};
     return j;
 }
 
 Result<std::vector<TrackPart>> parts_of(const json& result) {
     std::vector<TrackPart> parts;
     const auto tracks = result.find("tracks");
-    if (tracks == result.end() || !tracks->is_array()) return Error{Errc::kBadData, "a task's result names no tracks"};
+    if (tracks == result.end() || !tracks->is_array())
+        return Error{Errc::kBadData, "a task's result names no tracks"};
     for (const auto& t : *tracks) {
         SG_TRY_ASSIGN(auto part, track_part_from_json(t));
         parts.push_back(std::move(part));
@@ -41,27 +43,36 @@ Status check_files(const fs::path& folder, const std::vector<TrackPart>& parts) 
         std::error_code ec;
         const auto size = fs::file_size(path, ec);
         if (ec) return errno_error(ec.value(), "look at " + path.string());
-        if (size != bytes) return Error{Errc::kMismatch, fmt::format("{} has {} bytes where its task wrote {}", path.string(), size, bytes)};
+        if (size != bytes)
+            return Error{
+                Errc::kMismatch,
+                fmt::format("{} has {} bytes where its task wrote {}", path.string(), size, bytes)};
         return {};
     };
     for (const auto& part : parts) {
         const auto rendition = folder / part.description.rendition;
         SG_TRY(check(rendition / part.description.init_file, part.description.init_bytes));
-        for (const auto& s : part.segments) SG_TRY(check(rendition / fmt::format("seg-{}.m4s", s.number), s.bytes));
+        for (const auto& s : part.segments)
+            SG_TRY(check(rendition / fmt::format("seg-{}.m4s", s.number), s.bytes));
     }
     return {};
 }
 
 std::string repair_text(const std::string& counter) {
-    if (counter == "decode_errors") return "damaged video packets could not be decoded; the picture before is shown";
+    if (counter == "decode_errors")
+        return "damaged video packets could not be decoded; the picture before is shown";
     if (counter == "corrupt_frames") return "pictures were decoded from damaged data";
-    if (counter == "audio_decode_errors") return "damaged audio packets could not be decoded; silence stands for them";
+    if (counter == "audio_decode_errors")
+        return "damaged audio packets could not be decoded; silence stands for them";
     if (counter == "guessed_times") return "pictures without a time were given one";
-    if (counter == "audio_late_samples") return "samples of silence in front of sound that starts late";
+    if (counter == "audio_late_samples")
+        return "samples of silence in front of sound that starts late";
     if (counter == "audio_gaps") return "gaps in the sound were filled with silence";
     if (counter == "audio_overlaps") return "overlapping sound was cut";
-    if (counter == "audio_stretched_samples") return "samples were added or taken to follow the source's drifting audio clock";
-    if (counter == "audio_format_changes") return "changes of the audio format in mid-stream were converted";
+    if (counter == "audio_stretched_samples")
+        return "samples were added or taken to follow the source's drifting audio clock";
+    if (counter == "audio_format_changes")
+        return "changes of the audio format in mid-stream were converted";
     return {};
 }
 
@@ -77,21 +88,27 @@ Status InputRun::on_plan(const std::string& text) {
     summary_.plan_digest = digest;
     summary_.duration_s = static_cast<double>(plan_.duration_ns) / 1e9;
     for (const auto& w : result.value("warnings", json::array())) {
-        reporter_.emit("warning", setup_.name, {{"code", w.value("code", "")}, {"text", w.value("text", "")}});
+        reporter_.emit(
+            "warning", setup_.name, {{"code", w.value("code", "")}, {"text", w.value("text", "")}});
     }
     for (const auto& r : result.value("repairs", json::array())) {
-        summary_.repairs.push_back({r.value("code", ""), r.value("count", std::int64_t{0}), r.value("text", "")});
+        summary_.repairs.push_back(
+            {r.value("code", ""), r.value("count", std::int64_t{0}), r.value("text", "")});
     }
     for (const auto& n : plan_.notes) {
         // Told as a repair already.
-        if (n.code != "source_repair") summary_.notes.push_back(fmt::format("{}: {}", n.subject, n.reason));
+        if (n.code != "source_repair")
+            summary_.notes.push_back(fmt::format("{}: {}", n.subject, n.reason));
     }
 
     if (setup_.options.resume) {
         auto earlier = read_file(work_->plan_file(), std::size_t{256} << 20);
         if (earlier && *earlier != plan_.canonical_json()) {
-            return Error{Errc::kInvalidArgument,
-                         fmt::format("{}: cannot resume, because the source or the preset is not what the interrupted run began with; run without --resume to start again", setup_.name)};
+            return Error{
+                Errc::kInvalidArgument,
+                fmt::format("{}: cannot resume, because the source or the preset is not what the "
+                            "interrupted run began with; run without --resume to start again",
+                            setup_.name)};
         }
         if (!earlier) SG_TRY(work_->reset());
     }
@@ -102,9 +119,16 @@ Status InputRun::on_plan(const std::string& text) {
     for (const auto& r : plan_.video.renditions) renditions.push_back(r.name);
     for (const auto& r : plan_.audio) renditions.push_back(r.name);
     json notes = json::array();
-    for (const auto& n : plan_.notes) notes.push_back({{"code", n.code}, {"subject", n.subject}, {"reason", n.reason}});
-    reporter_.emit("plan", setup_.name,
-                   {{"digest", digest}, {"renditions", renditions}, {"chunks", plan_.video.chunks.size()}, {"segments", plan_.segment_count}, {"duration_s", summary_.duration_s}, {"notes", notes}});
+    for (const auto& n : plan_.notes)
+        notes.push_back({{"code", n.code}, {"subject", n.subject}, {"reason", n.reason}});
+    reporter_.emit("plan",
+                   setup_.name,
+                   {{"digest", digest},
+                    {"renditions", renditions},
+                    {"chunks", plan_.video.chunks.size()},
+                    {"segments", plan_.segment_count},
+                    {"duration_s", summary_.duration_s},
+                    {"notes", notes}});
     SG_TRY(load_finished_work());
     return next_phase();
 }
@@ -112,12 +136,21 @@ Status InputRun::on_plan(const std::string& text) {
 Status InputRun::load_finished_work() {
     enter(Phase::kEncoding, "encode");
     const auto encoded_video = !plan_.video.chunks.empty();
-    const auto audio = std::find_if(plan_.audio.begin(), plan_.audio.end(), [](const auto& r) { return r.mode == RenditionMode::kEncode; });
-    const bool any_copy = std::any_of(plan_.video.renditions.begin(), plan_.video.renditions.end(), [](const auto& r) { return r.mode == RenditionMode::kCopy; }) ||
-                          std::any_of(plan_.audio.begin(), plan_.audio.end(), [](const auto& r) { return r.mode == RenditionMode::kCopy; });
+    const auto audio = std::find_if(plan_.audio.begin(), plan_.audio.end(), [](const auto& r) {
+        return r.mode == RenditionMode::kEncode;
+    });
+    const bool any_copy =
+        std::any_of(plan_.video.renditions.begin(),
+                    plan_.video.renditions.end(),
+                    [](const auto& r) { return r.mode == RenditionMode::kCopy; }) ||
+        std::any_of(plan_.audio.begin(), plan_.audio.end(), [](const auto& r) {
+            return r.mode == RenditionMode::kCopy;
+        });
     std::int64_t total = 0;
-    if (encoded_video) total = plan_.video.grid.frames;
-    else if (audio != plan_.audio.end()) total = audio->samples;
+    if (encoded_video)
+        total = plan_.video.grid.frames;
+    else if (audio != plan_.audio.end())
+        total = audio->samples;
     progress_.start_stage("encode", total);
     progress_.set_media(encoded_video, summary_.duration_s);
 
@@ -129,15 +162,19 @@ Status InputRun::load_finished_work() {
         }
         auto status = commit(work.name, *recorded, true);
         if (!status) {
-            // The record and the files do not fit together (a disk that lost writes): make them again.
-            reporter_.emit("warning", setup_.name, {{"code", "result_discarded"}, {"text", status.error().message}});
+            // The record and the files do not fit together (a disk that lost writes): make them
+            // again.
+            reporter_.emit("warning",
+                           setup_.name,
+                           {{"code", "result_discarded"}, {"text", status.error().message}});
             waiting_.push_back(std::move(work));
         } else if (work.chunk >= 0) {
             progress_.already_done(plan_.video.chunks[static_cast<std::size_t>(work.chunk)].frames);
         }
         return {};
     };
-    // Audio is serial over the whole film, so it starts first; then chunks in order, as early publishing needs them.
+    // Audio is serial over the whole film, so it starts first; then chunks in order, as early
+    // publishing needs them.
     if (audio != plan_.audio.end()) {
         Work work;
         work.name = "audio";
@@ -148,9 +185,14 @@ Status InputRun::load_finished_work() {
             std::size_t at = 0;
             while (at < lines.size()) {
                 const auto end = std::min(lines.find('\n', at), lines.size());
-                const auto line = json::parse(lines.begin() + static_cast<std::ptrdiff_t>(at), lines.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
+                const auto line = json::parse(lines.begin() + static_cast<std::ptrdiff_t>(at),
+                                              lines.begin() + static_cast<std::ptrdiff_t>(end),
+                                              nullptr,
+                                              false);
                 // The last line may have been cut off by the crash.
-                if (line.is_object()) journal_[fmt::format("{}/{}", r.name, line.value("number", std::int64_t{0}))] = line.value("sha256", "");
+                if (line.is_object())
+                    journal_[fmt::format("{}/{}", r.name, line.value("number", std::int64_t{0}))] =
+                        line.value("sha256", "");
                 at = end + 1;
             }
         }
@@ -179,8 +221,11 @@ Status InputRun::on_encoded(const Work& work, const std::string& text) {
     SG_TRY(work_->record_result(work.name, text));
     SG_TRY(commit(work.name, text, false));
     if (work.kind == TaskKind::kVideo) {
-        const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - work.begun).count();
-        reporter_.emit("chunk.done", setup_.name, {{"chunk", work.chunk}, {"attempt", work.attempt}, {"seconds", seconds}});
+        const auto seconds =
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - work.begun).count();
+        reporter_.emit("chunk.done",
+                       setup_.name,
+                       {{"chunk", work.chunk}, {"attempt", work.attempt}, {"seconds", seconds}});
     }
     return publish_what_is_ready();
 }
@@ -196,7 +241,8 @@ Status InputRun::commit(const std::string& task, const std::string& text, bool r
         for (const auto& s : track.segments) bytes += static_cast<std::int64_t>(s.bytes);
     }
     progress_.set_bytes_done(bytes);
-    if (const auto counters = result.find("counters"); counters != result.end() && counters->is_object()) {
+    if (const auto counters = result.find("counters");
+        counters != result.end() && counters->is_object()) {
         for (const auto& [name, value] : counters->items()) {
             if (value.is_number_integer()) counters_[name] += value.get<std::int64_t>();
         }
@@ -204,7 +250,11 @@ Status InputRun::commit(const std::string& task, const std::string& text, bool r
     const auto damaged = counters_["decode_errors"] + counters_["audio_decode_errors"];
     if (plan_.decode_errors_allowed >= 0 && damaged > plan_.decode_errors_allowed) {
         return Error{Errc::kBadData,
-                     fmt::format("decode {}: {} damaged packets, more than the {} that are tolerated (limits.max_decode_errors_percent)", source_.name, damaged, plan_.decode_errors_allowed)};
+                     fmt::format("decode {}: {} damaged packets, more than the {} that are "
+                                 "tolerated (limits.max_decode_errors_percent)",
+                                 source_.name,
+                                 damaged,
+                                 plan_.decode_errors_allowed)};
     }
     return {};
 }
@@ -213,27 +263,37 @@ Status InputRun::journal_segment(const std::string& payload) {
     SG_TRY_ASSIGN(const auto message, parsed(payload));
     SG_TRY_ASSIGN(const auto part, track_part_from_json(message.at("segment")));
     const auto& name = part.description.rendition;
-    const bool planned = std::any_of(plan_.audio.begin(), plan_.audio.end(), [&](const auto& r) { return r.name == name; });
-    if (!planned || part.segments.size() != 1) return Error{Errc::kBadData, "a task reports a segment that is not planned"};
+    const bool planned = std::any_of(
+        plan_.audio.begin(), plan_.audio.end(), [&](const auto& r) { return r.name == name; });
+    if (!planned || part.segments.size() != 1)
+        return Error{Errc::kBadData, "a task reports a segment that is not planned"};
     const auto& segment = part.segments.front();
     const auto known = journal_.find(fmt::format("{}/{}", name, segment.number));
     if (known != journal_.end()) {
         if (known->second == segment.sha256) return {};
-        return Error{Errc::kMismatch,
-                     fmt::format("{}: audio segment {} differs from what the interrupted run made, so its encoder has changed since; run without --resume to start again", name, segment.number)};
+        return Error{
+            Errc::kMismatch,
+            fmt::format("{}: audio segment {} differs from what the interrupted run made, so its "
+                        "encoder has changed since; run without --resume to start again",
+                        name,
+                        segment.number)};
     }
-    return work_->append_journal(name, json{{"number", segment.number}, {"sha256", segment.sha256}}.dump());
+    return work_->append_journal(
+        name, json{{"number", segment.number}, {"sha256", segment.sha256}}.dump());
 }
 
 Status InputRun::publish_what_is_ready() {
-    if (setup_.publish != PublishMode::kEarly || !plan_.packaging.hls_cmaf || plan_.packaging.single_file) return {};
+    if (setup_.publish != PublishMode::kEarly || !plan_.packaging.hls_cmaf ||
+        plan_.packaging.single_file)
+        return {};
     const auto ready = assembly_->common_segments();
     if (ready <= published_segments_) return {};
     const auto tracks = assembly_->tracks(ready);
     for (const auto& track : tracks) {
         const auto& name = track.description.rendition;
         SG_TRY(make_folders(setup_.folder / name));
-        SG_TRY(link_file(work_->stage() / name / track.description.init_file, setup_.folder / name / track.description.init_file));
+        SG_TRY(link_file(work_->stage() / name / track.description.init_file,
+                         setup_.folder / name / track.description.init_file));
         for (std::size_t i = published_segments_; i < ready; ++i) {
             const auto file = fmt::format("seg-{}.m4s", track.segments[i].number);
             SG_TRY(link_file(work_->stage() / name / file, setup_.folder / name / file));
@@ -241,7 +301,9 @@ Status InputRun::publish_what_is_ready() {
     }
     SG_TRY(write_growing_playlists(setup_.folder, plan_, tracks));
     published_segments_ = ready;
-    reporter_.emit("published.early", setup_.name, {{"segments", ready}, {"manifest", (setup_.folder / "index.m3u8").string()}});
+    reporter_.emit("published.early",
+                   setup_.name,
+                   {{"segments", ready}, {"manifest", (setup_.folder / "index.m3u8").string()}});
     return {};
 }
 
@@ -270,10 +332,19 @@ Status InputRun::on_verified(const std::string& text) {
     std::int64_t failed = 0;
     for (const auto& check : result.value("checks", json::array())) {
         if (check.value("ok", false) || check.value("warning", false)) continue;
-        if (failed++ == 0) first = fmt::format("{} {}: {}", check.value("name", ""), check.value("subject", ""), check.value("detail", ""));
+        if (failed++ == 0)
+            first = fmt::format("{} {}: {}",
+                                check.value("name", ""),
+                                check.value("subject", ""),
+                                check.value("detail", ""));
     }
     if (failed > 0) {
-        return Error{Errc::kMismatch, fmt::format("verify {}: {} check(s) failed; nothing was published. The first: {}", setup_.name, failed, first)};
+        return Error{
+            Errc::kMismatch,
+            fmt::format("verify {}: {} check(s) failed; nothing was published. The first: {}",
+                        setup_.name,
+                        failed,
+                        first)};
     }
     return {};
 }
@@ -290,12 +361,15 @@ Status InputRun::on_measured(const std::string& text) {
     return {};
 }
 
-std::vector<packagers::TrackIndex> InputRun::final_tracks() const { return packaged_.empty() ? assembly_->tracks() : packaged_; }
+std::vector<packagers::TrackIndex> InputRun::final_tracks() const {
+    return packaged_.empty() ? assembly_->tracks() : packaged_;
+}
 
 Status InputRun::finish_publishing() {
     enter(phase_, "publish");
     if (setup_.options.overwrite) {
-        if (auto ledger = read_ledger(setup_.folder); ledger && published_segments_ == 0) SG_TRY(unpublish(setup_.folder, *ledger));
+        if (auto ledger = read_ledger(setup_.folder); ledger && published_segments_ == 0)
+            SG_TRY(unpublish(setup_.folder, *ledger));
     }
     SG_TRY(publish(presentation_folder(), setup_.folder));
     const auto tracks = final_tracks();
@@ -309,7 +383,8 @@ Status InputRun::finish_publishing() {
         r.codecs = d.codecs;
         r.width = d.width;
         r.height = d.height;
-        r.frame_rate = d.frame_rate_num > 0 ? static_cast<double>(d.frame_rate_num) / d.frame_rate_den : 0;
+        r.frame_rate =
+            d.frame_rate_num > 0 ? static_cast<double>(d.frame_rate_num) / d.frame_rate_den : 0;
         r.language = d.language;
         r.channels = d.channels;
         r.segments = static_cast<std::int64_t>(t.segments.size());
@@ -319,17 +394,21 @@ Status InputRun::finish_publishing() {
         r.average_bps = static_cast<std::int64_t>(rate.average);
         r.peak_bps = static_cast<std::int64_t>(rate.peak);
         const auto same_name = [&](const auto& other) { return other.name == r.name; };
-        if (const auto m = std::find_if(measured.begin(), measured.end(), same_name); m != measured.end()) {
+        if (const auto m = std::find_if(measured.begin(), measured.end(), same_name);
+            m != measured.end()) {
             r.psnr = m->psnr;
             r.ssim = m->ssim;
         }
-        const auto video = std::find_if(plan_.video.renditions.begin(), plan_.video.renditions.end(), same_name);
+        const auto video =
+            std::find_if(plan_.video.renditions.begin(), plan_.video.renditions.end(), same_name);
         const auto audio = std::find_if(plan_.audio.begin(), plan_.audio.end(), same_name);
-        r.copied = (video != plan_.video.renditions.end() && video->mode == RenditionMode::kCopy) || (audio != plan_.audio.end() && audio->mode == RenditionMode::kCopy);
+        r.copied = (video != plan_.video.renditions.end() && video->mode == RenditionMode::kCopy) ||
+                   (audio != plan_.audio.end() && audio->mode == RenditionMode::kCopy);
         summary_.renditions.push_back(std::move(r));
     }
     for (const auto& [name, count] : counters_) {
-        if (const auto repair = repair_text(name); count > 0 && !repair.empty()) summary_.repairs.push_back({name, count, repair});
+        if (const auto repair = repair_text(name); count > 0 && !repair.empty())
+            summary_.repairs.push_back({name, count, repair});
     }
     for (const auto& m : manifest_names(plan_)) summary_.manifests.push_back(setup_.folder / m);
     if (!setup_.options.keep_work) work_->remove();
@@ -343,21 +422,40 @@ Status InputRun::finish_publishing() {
 
 void InputRun::finish() {
     phase_ = Phase::kDone;
-    summary_.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at_).count();
+    summary_.wall_s =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at_).count();
     summary_.speed = summary_.wall_s > 0 ? summary_.duration_s / summary_.wall_s : 0;
     json renditions = json::array();
     for (const auto& r : summary_.renditions) {
-        json one = {{"name", r.name}, {"codecs", r.codecs}, {"segments", r.segments}, {"bytes", r.bytes}, {"average_bps", r.average_bps}, {"peak_bps", r.peak_bps}, {"copied", r.copied}};
-        if (r.width > 0) one.update({{"width", r.width}, {"height", r.height}, {"frame_rate", r.frame_rate}});
-        else one.update({{"language", r.language}, {"channels", r.channels}});
+        json one = {{"name", r.name},
+                    {"codecs", r.codecs},
+                    {"segments", r.segments},
+                    {"bytes", r.bytes},
+                    {"average_bps", r.average_bps},
+                    {"peak_bps", r.peak_bps},
+                    {"copied", r.copied}};
+        if (r.width > 0)
+            one.update({{"width", r.width}, {"height", r.height}, {"frame_rate", r.frame_rate}});
+        else
+            one.update({{"language", r.language}, {"channels", r.channels}});
         if (r.psnr > 0) one.update({{"psnr", r.psnr}, {"ssim", r.ssim}});
         renditions.push_back(std::move(one));
     }
     json repairs = json::array();
-    for (const auto& r : summary_.repairs) repairs.push_back({{"code", r.code}, {"count", r.count}, {"text", r.text}});
-    reporter_.emit("input.finished", setup_.name,
-                   {{"ok", true}, {"folder", setup_.folder.string()}, {"plan", summary_.plan_digest}, {"duration_s", summary_.duration_s}, {"wall_s", summary_.wall_s}, {"cpu_s", summary_.cpu_s},
-                    {"speed", summary_.speed}, {"peak_rss_bytes", summary_.peak_rss_bytes}, {"renditions", renditions}, {"repairs", repairs}});
+    for (const auto& r : summary_.repairs)
+        repairs.push_back({{"code", r.code}, {"count", r.count}, {"text", r.text}});
+    reporter_.emit("input.finished",
+                   setup_.name,
+                   {{"ok", true},
+                    {"folder", setup_.folder.string()},
+                    {"plan", summary_.plan_digest},
+                    {"duration_s", summary_.duration_s},
+                    {"wall_s", summary_.wall_s},
+                    {"cpu_s", summary_.cpu_s},
+                    {"speed", summary_.speed},
+                    {"peak_rss_bytes", summary_.peak_rss_bytes},
+                    {"renditions", renditions},
+                    {"repairs", repairs}});
 }
 
 }  // namespace sg::engine

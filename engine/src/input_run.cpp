@@ -1,14 +1,15 @@
 #include "input_run.hpp"
 
-#include <base/file.hpp>
-#include <base/log.hpp>
-
 #include <algorithm>
 
 #include <fcntl.h>
+#include <unistd.h>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
+
+#include <base/file.hpp>
+#include <base/log.hpp>
 
 namespace sg::engine {
 namespace {
@@ -20,7 +21,9 @@ using pipeline::RenditionMode;
 /// A crash may be the machine's fault once; twice it is the input's or ours.
 constexpr int kAttempts = 2;
 
-bool needs_packaging(const pipeline::Plan& plan) { return plan.packaging.hls_ts || plan.packaging.single_file; }
+bool needs_packaging(const pipeline::Plan& plan) {
+    return plan.packaging.hls_ts || plan.packaging.single_file;
+}
 
 /// Running again can go on from what is there: nothing is wrong with the input or the wish.
 bool may_resume(Errc code) {
@@ -30,16 +33,21 @@ bool may_resume(Errc code) {
         case Errc::kCrashed:
         case Errc::kTimeout:
         case Errc::kIo:
-        case Errc::kLimit: return true;
-        default: return false;
+        case Errc::kLimit:
+            return true;
+        default:
+            return false;
     }
 }
 
-bool writes_attempt(TaskKind kind) { return kind == TaskKind::kVideo || kind == TaskKind::kAudio || kind == TaskKind::kCopy; }
+bool writes_attempt(TaskKind kind) {
+    return kind == TaskKind::kVideo || kind == TaskKind::kAudio || kind == TaskKind::kCopy;
+}
 
 }  // namespace
 
-InputRun::InputRun(Setup setup, Reporter& reporter, std::stop_token stop) : setup_(std::move(setup)), reporter_(reporter), stop_(std::move(stop)) {
+InputRun::InputRun(Setup setup, Reporter& reporter, std::stop_token stop)
+    : setup_(std::move(setup)), reporter_(reporter), stop_(std::move(stop)) {
     summary_.uri = setup_.input.uri;
     summary_.name = setup_.name;
     summary_.folder = setup_.folder;
@@ -53,7 +61,9 @@ void InputRun::enter(Phase phase, const char* stage) {
 
 void InputRun::start() {
     started_at_ = std::chrono::steady_clock::now();
-    reporter_.emit("input.started", setup_.name, {{"uri", setup_.input.uri}, {"folder", setup_.folder.string()}});
+    reporter_.emit("input.started",
+                   setup_.name,
+                   {{"uri", setup_.input.uri}, {"folder", setup_.folder.string()}});
     enter(Phase::kPlanning, "open");
     auto status = take_output_folder();
     summary_.output_refused = !status;
@@ -78,7 +88,10 @@ Status InputRun::take_output_folder() {
     };
     if (auto ledger = read_ledger(setup_.folder); ledger) {
         if (setup_.options.resume && !there(WorkFolder::kName)) {
-            reporter_.emit("warning", setup_.name, {{"code", "already_complete"}, {"text", "the output is already complete; nothing to resume"}});
+            reporter_.emit("warning",
+                           setup_.name,
+                           {{"code", "already_complete"},
+                            {"text", "the output is already complete; nothing to resume"}});
             summary_.ok = summary_.read = true;
             for (const auto& m : ledger->files) summary_.manifests.push_back(setup_.folder / m);
             finish();
@@ -86,10 +99,18 @@ Status InputRun::take_output_folder() {
         }
         if (!setup_.options.overwrite && !setup_.options.resume) {
             return Error{Errc::kInvalidArgument,
-                         fmt::format("{} already holds a presentation (made with {}); give --overwrite to replace it, or another folder with -o", setup_.folder.string(), ledger->preset)};
+                         fmt::format("{} already holds a presentation (made with {}); give "
+                                     "--overwrite to replace it, or another folder with -o",
+                                     setup_.folder.string(),
+                                     ledger->preset)};
         }
-    } else if (!setup_.options.overwrite && !setup_.options.resume && (there("index.m3u8") || there("manifest.mpd"))) {
-        return Error{Errc::kInvalidArgument, fmt::format("{} already holds a presentation that is not ours; choose another folder with -o", setup_.folder.string())};
+    } else if (!setup_.options.overwrite && !setup_.options.resume &&
+               (there("index.m3u8") || there("manifest.mpd"))) {
+        return Error{
+            Errc::kInvalidArgument,
+            fmt::format(
+                "{} already holds a presentation that is not ours; choose another folder with -o",
+                setup_.folder.string())};
     }
     return {};
 }
@@ -111,7 +132,10 @@ Status InputRun::open_source() {
     work_ = std::move(*work);
     if (!plain) {
         spool.folder = work_->path();
-        spool.progress = [this](std::int64_t bytes) { reporter_.emit("progress", setup_.name, {{"stage", "spool"}, {"percent", 0}, {"bytes", bytes}}); };
+        spool.progress = [this](std::int64_t bytes) {
+            reporter_.emit(
+                "progress", setup_.name, {{"stage", "spool"}, {"percent", 0}, {"bytes", bytes}});
+        };
         SG_TRY_ASSIGN(source_, ingest::open_local(setup_.input.uri, spool));
     }
     watch_ = SourceWatch(source_.fd.get(), source_.name);
@@ -153,7 +177,8 @@ process::Task InputRun::make_task(Work work) {
     if (work.kind == TaskKind::kCopy) request.copy = copy_recipe_;
     if (work.kind == TaskKind::kPackage) {
         json tracks = json::array();
-        for (const auto& t : assembly_->tracks()) tracks.push_back(to_json(TrackPart{t.description, t.segments}));
+        for (const auto& t : assembly_->tracks())
+            tracks.push_back(to_json(TrackPart{t.description, t.segments}));
         request.tracks = tracks.dump();
         request.stage = work_->stage();
     }
@@ -176,7 +201,10 @@ process::Task InputRun::make_task(Work work) {
 bool InputRun::measures_progress(TaskKind kind) const {
     if (phase_ != Phase::kEncoding) return true;
     if (!plan_.video.chunks.empty()) return kind == TaskKind::kVideo;
-    const bool encodes_audio = std::any_of(plan_.audio.begin(), plan_.audio.end(), [](const auto& r) { return r.mode == RenditionMode::kEncode; });
+    const bool encodes_audio =
+        std::any_of(plan_.audio.begin(), plan_.audio.end(), [](const auto& r) {
+            return r.mode == RenditionMode::kEncode;
+        });
     return encodes_audio ? kind == TaskKind::kAudio : kind == TaskKind::kCopy;
 }
 
@@ -188,14 +216,22 @@ void InputRun::on_progress(std::string_view task, std::string_view payload) {
         return;
     }
     const auto at = running_.find(std::string(task));
-    if (at == running_.end() || !progress_.task_progress(at->first, message, measures_progress(at->second.kind))) return;
+    if (at == running_.end() ||
+        !progress_.task_progress(at->first, message, measures_progress(at->second.kind)))
+        return;
     if (auto data = progress_.report(false)) reporter_.emit("progress", setup_.name, *data);
 }
 
 bool InputRun::retry(const Work& work, const Error& error) {
     const bool worth = error.code == Errc::kCrashed || error.code == Errc::kTimeout;
     const bool again = worth && work.attempt < kAttempts;
-    reporter_.emit("task.failed", setup_.name, {{"task", work.name}, {"attempt", work.attempt}, {"code", errc_name(error.code)}, {"message", error.message}, {"retry", again}});
+    reporter_.emit("task.failed",
+                   setup_.name,
+                   {{"task", work.name},
+                    {"attempt", work.attempt},
+                    {"code", errc_name(error.code)},
+                    {"message", error.message},
+                    {"retry", again}});
     if (again) waiting_.push_front(work);
     return again;
 }
@@ -204,34 +240,53 @@ void InputRun::on_finished(process::Outcome outcome) {
     const auto node = running_.extract(outcome.id);
     if (node.empty()) return;
     const Work work = node.mapped();
-    summary_.cpu_s += std::chrono::duration<double>(outcome.usage.user_cpu + outcome.usage.system_cpu).count();
-    summary_.peak_rss_bytes = std::max(summary_.peak_rss_bytes, static_cast<std::int64_t>(outcome.usage.peak_rss_bytes));
+    summary_.cpu_s +=
+        std::chrono::duration<double>(outcome.usage.user_cpu + outcome.usage.system_cpu).count();
+    summary_.peak_rss_bytes =
+        std::max(summary_.peak_rss_bytes, static_cast<std::int64_t>(outcome.usage.peak_rss_bytes));
     if (phase_ == Phase::kDone) {
         if (work_ && writes_attempt(work.kind)) work_->remove_attempt(work.folder);
         return;
     }
     // Before its result counts, and before a changed source is blamed on the task.
     Status status;
-    if (work.kind != TaskKind::kPlan && work.kind != TaskKind::kPackage && work.kind != TaskKind::kVerify) status = watch_.check(plan_.source.identity);
+    if (work.kind != TaskKind::kPlan && work.kind != TaskKind::kPackage &&
+        work.kind != TaskKind::kVerify)
+        status = watch_.check(plan_.source.identity);
     if (!status) {
         progress_.task_failed(outcome.id);
         if (writes_attempt(work.kind)) work_->remove_attempt(work.folder);
     } else if (!outcome.result) {
         progress_.task_failed(outcome.id);
         if (writes_attempt(work.kind)) work_->remove_attempt(work.folder);
-        if (outcome.result.error().code != Errc::kCancelled && retry(work, outcome.result.error())) return;
+        if (outcome.result.error().code != Errc::kCancelled && retry(work, outcome.result.error()))
+            return;
         status = std::move(outcome.result).error();
     } else {
         switch (work.kind) {
-            case TaskKind::kPlan: status = on_plan(*outcome.result); break;
+            case TaskKind::kPlan:
+                status = on_plan(*outcome.result);
+                break;
             case TaskKind::kVideo:
             case TaskKind::kAudio:
-            case TaskKind::kCopy: status = on_encoded(work, *outcome.result); break;
-            case TaskKind::kPackage: status = on_packaged(*outcome.result); break;
-            case TaskKind::kVerify: status = on_verified(*outcome.result); break;
-            case TaskKind::kQuality: status = on_measured(*outcome.result); break;
+            case TaskKind::kCopy:
+                status = on_encoded(work, *outcome.result);
+                break;
+            case TaskKind::kPackage:
+                status = on_packaged(*outcome.result);
+                break;
+            case TaskKind::kVerify:
+                status = on_verified(*outcome.result);
+                break;
+            case TaskKind::kQuality:
+                status = on_measured(*outcome.result);
+                break;
         }
-        if (status) progress_.task_finished(outcome.id, work.chunk >= 0 ? plan_.video.chunks[static_cast<std::size_t>(work.chunk)].frames : 0);
+        if (status)
+            progress_.task_finished(
+                outcome.id,
+                work.chunk >= 0 ? plan_.video.chunks[static_cast<std::size_t>(work.chunk)].frames
+                                : 0);
         if (status && phase_ != Phase::kDone) {
             if (auto data = progress_.report(true)) reporter_.emit("progress", setup_.name, *data);
         }
@@ -245,7 +300,9 @@ Status InputRun::next_phase() {
     switch (phase_) {
         case Phase::kEncoding:
             if (!assembly_->complete()) {
-                return Error{Errc::kInternal, fmt::format("{}: all tasks are done, but segments are missing", setup_.name)};
+                return Error{
+                    Errc::kInternal,
+                    fmt::format("{}: all tasks are done, but segments are missing", setup_.name)};
             }
             if (needs_packaging(plan_)) {
                 enter(Phase::kPackaging, "package");
@@ -257,7 +314,8 @@ Status InputRun::next_phase() {
                 return {};
             }
             return start_verification();
-        case Phase::kPackaging: return start_verification();
+        case Phase::kPackaging:
+            return start_verification();
         case Phase::kVerifying:
             if (setup_.quality) {
                 enter(Phase::kMeasuring, "quality");
@@ -269,8 +327,10 @@ Status InputRun::next_phase() {
                 return {};
             }
             return finish_publishing();
-        case Phase::kMeasuring: return finish_publishing();
-        default: return {};
+        case Phase::kMeasuring:
+            return finish_publishing();
+        default:
+            return {};
     }
 }
 
@@ -290,7 +350,9 @@ Status InputRun::start_verification() {
     return {};
 }
 
-fs::path InputRun::presentation_folder() const { return needs_packaging(plan_) ? work_->final() : work_->stage(); }
+fs::path InputRun::presentation_folder() const {
+    return needs_packaging(plan_) ? work_->final() : work_->stage();
+}
 
 void InputRun::fail(const Error& error) {
     if (phase_ == Phase::kDone) return;
@@ -299,7 +361,8 @@ void InputRun::fail(const Error& error) {
     summary_.ok = false;
     summary_.error = error;
     summary_.stage = stage_;
-    summary_.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at_).count();
+    summary_.wall_s =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at_).count();
     summary_.resumable = work_ && summary_.read && may_resume(error.code) && !source_.spooled;
     if (work_) {
         if (!summary_.resumable && !setup_.options.keep_work) {
@@ -309,7 +372,12 @@ void InputRun::fail(const Error& error) {
             static_cast<void>(work_->clear_attempts());
         }
     }
-    reporter_.emit("input.failed", setup_.name, {{"code", errc_name(error.code)}, {"stage", stage_}, {"message", error.message}, {"resumable", summary_.resumable}});
+    reporter_.emit("input.failed",
+                   setup_.name,
+                   {{"code", errc_name(error.code)},
+                    {"stage", stage_},
+                    {"message", error.message},
+                    {"resumable", summary_.resumable}});
 }
 
 void InputRun::cancel() {

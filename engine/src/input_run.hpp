@@ -1,17 +1,5 @@
 #pragma once
 
-#include "presentation.hpp"
-#include "progress.hpp"
-#include "reporter.hpp"
-#include "task.hpp"
-#include "source_watch.hpp"
-#include "work_folder.hpp"
-
-#include <engine/transcode.hpp>
-#include <ingest/spool.hpp>
-#include <presets/preset.hpp>
-#include <process/supervisor.hpp>
-
 #include <chrono>
 #include <deque>
 #include <map>
@@ -19,10 +7,22 @@
 #include <optional>
 #include <string>
 
+#include <engine/transcode.hpp>
+#include <ingest/spool.hpp>
+#include <presets/preset.hpp>
+#include <process/supervisor.hpp>
+
+#include "presentation.hpp"
+#include "progress.hpp"
+#include "reporter.hpp"
+#include "source_watch.hpp"
+#include "task.hpp"
+#include "work_folder.hpp"
+
 namespace sg::engine {
 
-/// One input of a job on its way from source to published presentation. Driven from one thread: it gives tasks, is told their outcomes,
-/// and does the small things between them itself.
+/// One input of a job on its way from source to published presentation. Driven from one thread: it
+/// gives tasks, is told their outcomes, and does the small things between them itself.
 class InputRun {
   public:
     struct Setup {
@@ -102,9 +102,11 @@ class InputRun {
     std::optional<Assembly> assembly_;
     std::deque<Work> waiting_;
     std::map<std::string, Work> running_;  ///< by task id
-    std::map<std::string, std::string> journal_;  ///< audio segment "name/number" to its digest, from an interrupted run
+    std::map<std::string, std::string>
+        journal_;  ///< audio segment "name/number" to its digest, from an interrupted run
     std::map<std::string, std::int64_t> counters_;
-    std::vector<packagers::TrackIndex> packaged_;  ///< with single files filled in; empty when nothing was packaged
+    std::vector<packagers::TrackIndex>
+        packaged_;  ///< with single files filled in; empty when nothing was packaged
     std::size_t published_segments_ = 0;
     Progress progress_;
     std::chrono::steady_clock::time_point started_at_;

@@ -10,8 +10,8 @@ namespace {
 using media::CodecId;
 using pipeline::RenditionMode;
 
-/// Scaling an already scaled picture again costs no visible quality when it is at least twice as large; less than that makes the result
-/// measurably softer (4 to 8 % fewer bits at equal CRF).
+/// Scaling an already scaled picture again costs no visible quality when it is at least twice as
+/// large; less than that makes the result measurably softer (4 to 8 % fewer bits at equal CRF).
 std::int64_t scale_source(const pipeline::VideoPlan& video, std::size_t index) {
     const auto& r = video.renditions[index];
     std::int64_t best = -1;

@@ -39,8 +39,7 @@ void add_deinterlacer(Planning& p) {
             kSource,
             fmt::format("the source is interlaced (field order {})", p.video->video.field_order));
     } else {
-        p.note(
-            "deinterlaced", kSource, "pictures that say they are interlaced are deinterlaced");
+        p.note("deinterlaced", kSource, "pictures that say they are interlaced are deinterlaced");
     }
 }
 

@@ -12,7 +12,8 @@
 
 namespace sg::engine {
 
-/// Subject of notes on the source as a whole: a plan does not know what its source's file is called.
+/// Subject of notes on the source as a whole: a plan does not know what its source's file is
+/// called.
 inline constexpr const char* kSource = "source";
 
 /// What the steps of planning share. `plan` grows from step to step; times are presentation ns once

@@ -1,16 +1,16 @@
 #pragma once
 
-#include "track_json.hpp"
-
-#include <base/result.hpp>
-#include <packagers/segment.hpp>
-#include <pipeline/plan.hpp>
-
 #include <filesystem>
 #include <map>
 #include <span>
 #include <string>
 #include <vector>
+
+#include <base/result.hpp>
+#include <packagers/segment.hpp>
+#include <pipeline/plan.hpp>
+
+#include "track_json.hpp"
 
 namespace sg::engine {
 
@@ -19,8 +19,8 @@ class Assembly {
   public:
     explicit Assembly(const pipeline::Plan& plan) : plan_(plan) {}
 
-    /// Takes a task's parts. kMismatch when a part's init segment differs from what another task of the same rendition made, or its
-    /// segments are not the planned ones.
+    /// Takes a task's parts. kMismatch when a part's init segment differs from what another task of
+    /// the same rendition made, or its segments are not the planned ones.
     [[nodiscard]] Status add(const std::vector<TrackPart>& parts);
 
     /// Segments from the first on that every rendition already has.
@@ -28,7 +28,9 @@ class Assembly {
     [[nodiscard]] bool complete() const;
     /// In the plan's order: video, then audio; each with its first `segments` segments.
     [[nodiscard]] std::vector<packagers::TrackIndex> tracks(std::size_t segments) const;
-    [[nodiscard]] std::vector<packagers::TrackIndex> tracks() const { return tracks(static_cast<std::size_t>(plan_.segment_count)); }
+    [[nodiscard]] std::vector<packagers::TrackIndex> tracks() const {
+        return tracks(static_cast<std::size_t>(plan_.segment_count));
+    }
 
   private:
     struct Track {
@@ -41,16 +43,22 @@ class Assembly {
     std::map<std::string, Track> tracks_;
 };
 
-/// Writes every playlist and the MPD below `stage`, media playlists first, multivariant playlist and MPD last.
-[[nodiscard]] Status write_manifests(const std::filesystem::path& stage, const pipeline::Plan& plan, std::span<const packagers::TrackIndex> tracks);
+/// Writes every playlist and the MPD below `stage`, media playlists first, multivariant playlist
+/// and MPD last.
+[[nodiscard]] Status write_manifests(const std::filesystem::path& stage,
+                                     const pipeline::Plan& plan,
+                                     std::span<const packagers::TrackIndex> tracks);
 
-/// While the rest is being encoded: EVENT playlists over what `tracks` hold, and a multivariant playlist with the bit rates that the
-/// plan's rate control promises.
-[[nodiscard]] Status write_growing_playlists(const std::filesystem::path& folder, const pipeline::Plan& plan, std::span<const packagers::TrackIndex> tracks);
+/// While the rest is being encoded: EVENT playlists over what `tracks` hold, and a multivariant
+/// playlist with the bit rates that the plan's rate control promises.
+[[nodiscard]] Status write_growing_playlists(const std::filesystem::path& folder,
+                                             const pipeline::Plan& plan,
+                                             std::span<const packagers::TrackIndex> tracks);
 
-/// Links every file of `stage` into `output` and then replaces the manifests, the multivariant playlist and the MPD last. May be
-/// repeated after a crash.
-[[nodiscard]] Status publish(const std::filesystem::path& stage, const std::filesystem::path& output);
+/// Links every file of `stage` into `output` and then replaces the manifests, the multivariant
+/// playlist and the MPD last. May be repeated after a crash.
+[[nodiscard]] Status publish(const std::filesystem::path& stage,
+                             const std::filesystem::path& output);
 
 /// Links one file, or copies it where links cannot be made. An equal file already there is left.
 [[nodiscard]] Status link_file(const std::filesystem::path& from, const std::filesystem::path& to);
@@ -64,7 +72,9 @@ struct Ledger {
 };
 inline constexpr const char* kLedgerFile = "streamgate.json";
 [[nodiscard]] Result<Ledger> read_ledger(const std::filesystem::path& output);
-[[nodiscard]] std::string ledger_json(const pipeline::Plan& plan, std::span<const packagers::TrackIndex> tracks, const std::vector<std::string>& manifests);
+[[nodiscard]] std::string ledger_json(const pipeline::Plan& plan,
+                                      std::span<const packagers::TrackIndex> tracks,
+                                      const std::vector<std::string>& manifests);
 /// Removes what an earlier run published there, as its ledger lists it.
 [[nodiscard]] Status unpublish(const std::filesystem::path& output, const Ledger& ledger);
 

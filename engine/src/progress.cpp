@@ -27,7 +27,9 @@ bool Progress::task_progress(const std::string& task, const nlohmann::json& mess
     if (!message.is_object() || !message.contains("done")) return false;
     const auto number = [&](const char* key) {
         const auto at = message.find(key);
-        return at != message.end() && at->is_number_integer() ? std::max<std::int64_t>(0, at->get<std::int64_t>()) : 0;
+        return at != message.end() && at->is_number_integer()
+                   ? std::max<std::int64_t>(0, at->get<std::int64_t>())
+                   : 0;
     };
     running_[task] = {counts ? number("done") : 0, number("bytes")};
     if (total_ == 0 && counts) total_ = number("total");
@@ -47,11 +49,15 @@ std::optional<nlohmann::json> Progress::report(bool force) {
     last_report_ = now;
     const double elapsed = std::chrono::duration<double>(now - stage_start_).count();
     const double all = fraction();
-    const double before = total_ > 0 ? static_cast<double>(done_before_) / static_cast<double>(total_) : 0;
+    const double before =
+        total_ > 0 ? static_cast<double>(done_before_) / static_cast<double>(total_) : 0;
     const double gained = std::max(0.0, all - before);
     auto bytes = bytes_done_;
     for (const auto& [task, r] : running_) bytes += r.bytes;
-    nlohmann::json data = {{"stage", stage_}, {"percent", all * 100}, {"bytes", bytes}, {"tasks_running", running_.size()}};
+    nlohmann::json data = {{"stage", stage_},
+                           {"percent", all * 100},
+                           {"bytes", bytes},
+                           {"tasks_running", running_.size()}};
     if (counts_frames_) {
         data["frames"] = static_cast<std::int64_t>(all * static_cast<double>(total_));
         data["fps"] = elapsed > 0 ? gained * static_cast<double>(total_) / elapsed : 0.0;

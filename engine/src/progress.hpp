@@ -1,7 +1,5 @@
 #pragma once
 
-#include <pipeline/plan.hpp>
-
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -11,9 +9,12 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <pipeline/plan.hpp>
+
 namespace sg::engine {
 
-/// How far an input is, from what its tasks tell. Video frames count when there are any to encode, else audio samples, else bytes.
+/// How far an input is, from what its tasks tell. Video frames count when there are any to encode,
+/// else audio samples, else bytes.
 class Progress {
   public:
     void start_stage(const char* stage, std::int64_t total);
@@ -21,7 +22,8 @@ class Progress {
     void already_done(std::int64_t units) { done_before_ += units; }
     void task_finished(const std::string& task, std::int64_t units);
     void task_failed(const std::string& task) { running_.erase(task); }
-    /// `counts`: its units are the stage's; else only its bytes are added. False when the message is not one of progress.
+    /// `counts`: its units are the stage's; else only its bytes are added. False when the message
+    /// is not one of progress.
     bool task_progress(const std::string& task, const nlohmann::json& message, bool counts);
 
     /// Frames in a unit and seconds of media in all units: for fps and speed.

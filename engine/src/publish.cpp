@@ -1,16 +1,17 @@
-#include "presentation.hpp"
+#include <algorithm>
+#include <cerrno>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
 
 #include <base/file.hpp>
 #include <packagers/bandwidth.hpp>
 #include <packagers/hls_presentation.hpp>
 
-#include <algorithm>
-#include <cerrno>
-
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "presentation.hpp"
 
 namespace sg::engine {
 namespace {
@@ -86,7 +87,9 @@ Status publish(const fs::path& stage, const fs::path& output) {
     return {};
 }
 
-std::string ledger_json(const pipeline::Plan& plan, std::span<const packagers::TrackIndex> tracks, const std::vector<std::string>& manifests) {
+std::string ledger_json(const pipeline::Plan& plan,
+                        std::span<const packagers::TrackIndex> tracks,
+                        const std::vector<std::string>& manifests) {
     const auto target = packagers::final_target_seconds(tracks);
     json renditions = json::array();
     for (const auto& t : tracks) {
@@ -100,7 +103,13 @@ std::string ledger_json(const pipeline::Plan& plan, std::span<const packagers::T
                               {"average_bps", rate.average},
                               {"peak_bps", rate.peak}});
     }
-    return json{{"version", 1}, {"plan", plan.digest()}, {"preset", plan.preset}, {"manifests", manifests}, {"renditions", renditions}}.dump(2) + "\n";
+    return json{{"version", 1},
+                {"plan", plan.digest()},
+                {"preset", plan.preset},
+                {"manifests", manifests},
+                {"renditions", renditions}}
+               .dump(2) +
+           "\n";
 }
 
 Result<Ledger> read_ledger(const fs::path& output) {
@@ -111,16 +120,20 @@ Result<Ledger> read_ledger(const fs::path& output) {
         j.at("plan").get_to(ledger.plan_digest);
         j.at("preset").get_to(ledger.preset);
         j.at("manifests").get_to(ledger.files);
-        for (const auto& r : j.at("renditions")) ledger.folders.push_back(r.at("name").get<std::string>());
+        for (const auto& r : j.at("renditions"))
+            ledger.folders.push_back(r.at("name").get<std::string>());
         return ledger;
     } catch (const json::exception& e) {
-        return Error{Errc::kBadData, fmt::format("read {}: {}", (output / kLedgerFile).string(), e.what())};
+        return Error{Errc::kBadData,
+                     fmt::format("read {}: {}", (output / kLedgerFile).string(), e.what())};
     }
 }
 
 Status unpublish(const fs::path& output, const Ledger& ledger) {
     // A ledger is a file anybody may have edited: only plain names below the folder are removed.
-    const auto plain = [](const std::string& name) { return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos; };
+    const auto plain = [](const std::string& name) {
+        return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos;
+    };
     std::error_code ec;
     for (const auto& name : ledger.files) {
         if (plain(name)) fs::remove(output / name, ec);

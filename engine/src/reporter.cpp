@@ -1,12 +1,14 @@
 #include "reporter.hpp"
 
-#include <base/ids.hpp>
-
 #include <nlohmann/json.hpp>
+
+#include <base/ids.hpp>
 
 namespace sg::engine {
 
-void Reporter::emit(const std::string& type, const std::string& subject, const nlohmann::json& data) {
+void Reporter::emit(const std::string& type,
+                    const std::string& subject,
+                    const nlohmann::json& data) {
     Event event;
     event.seq = next_++;
     event.id = make_id("evt", clock_);

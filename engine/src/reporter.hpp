@@ -1,11 +1,11 @@
 #pragma once
 
-#include <base/clock.hpp>
-#include <engine/event.hpp>
+#include <string>
 
 #include <nlohmann/json_fwd.hpp>
 
-#include <string>
+#include <base/clock.hpp>
+#include <engine/event.hpp>
 
 namespace sg::engine {
 

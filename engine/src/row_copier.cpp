@@ -1,12 +1,12 @@
 #include "row_copier.hpp"
 
-#include <base/file.hpp>
-
 #include <algorithm>
 #include <cerrno>
 #include <climits>
 
 #include <fcntl.h>
+
+#include <base/file.hpp>
 
 namespace sg::engine {
 namespace {
@@ -15,11 +15,14 @@ constexpr std::size_t kWindow = std::size_t{1} << 20;
 /// Bytes of other tracks in between are read too, up to so many at a time.
 constexpr std::size_t kHole = std::size_t{64} << 10;
 
-iovec piece_of(std::span<const std::byte> bytes) { return {const_cast<std::byte*>(bytes.data()), bytes.size()}; }
+iovec piece_of(std::span<const std::byte> bytes) {
+    return {const_cast<std::byte*>(bytes.data()), bytes.size()};
+}
 
 }  // namespace
 
-RowCopier::RowCopier(int source, std::string source_name) : source_(source), source_name_(std::move(source_name)), window_(kWindow) {}
+RowCopier::RowCopier(int source, std::string source_name)
+    : source_(source), source_name_(std::move(source_name)), window_(kWindow) {}
 
 void RowCopier::list(std::span<const RowSegment> row) {
     items_.clear();
@@ -35,7 +38,8 @@ void RowCopier::list(std::span<const RowSegment> row) {
             }
         }
     }
-    std::sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) { return a.from < b.from; });
+    std::sort(
+        items_.begin(), items_.end(), [](const Item& a, const Item& b) { return a.from < b.from; });
 }
 
 /// Whole samples from item `first` on; `end` is the first item that is not in the window.
@@ -68,17 +72,23 @@ Result<bool> RowCopier::copy(std::span<const RowSegment> row) {
         for (std::size_t i = first; i < end; ++i) {
             const auto& item = items_[i];
             const auto& segment = row[item.file];
-            const auto sample = std::span<const std::byte>(window_).subspan(item.from - items_[first].from, item.size);
-            if (!packagers::is_clean_sample(segment.codec, segment.nal_length_size, sample)) return false;
+            const auto sample = std::span<const std::byte>(window_).subspan(
+                item.from - items_[first].from, item.size);
+            if (!packagers::is_clean_sample(segment.codec, segment.nal_length_size, sample))
+                return false;
             SG_TRY(gather(outputs_[item.file], segment, item, sample));
         }
-        for (std::size_t file = 0; file < row.size(); ++file) SG_TRY(flush(outputs_[file], row[file]));
+        for (std::size_t file = 0; file < row.size(); ++file)
+            SG_TRY(flush(outputs_[file], row[file]));
     }
     outputs_.clear();
     return true;
 }
 
-Status RowCopier::gather(Output& output, const RowSegment& segment, const Item& item, std::span<const std::byte> sample) {
+Status RowCopier::gather(Output& output,
+                         const RowSegment& segment,
+                         const Item& item,
+                         std::span<const std::byte> sample) {
     if (item.to != output.next) {
         SG_TRY(flush(output, segment));
         output.at = output.next = item.to;
@@ -100,7 +110,8 @@ Status RowCopier::flush(Output& output, const RowSegment& segment) {
     auto left = std::span(output.pieces);
     while (!left.empty()) {
         const auto most = std::min<std::size_t>(left.size(), IOV_MAX);
-        const auto wrote = ::pwritev(output.fd.get(), left.data(), static_cast<int>(most), static_cast<off_t>(output.at));
+        const auto wrote = ::pwritev(
+            output.fd.get(), left.data(), static_cast<int>(most), static_cast<off_t>(output.at));
         if (wrote < 0) {
             if (errno == EINTR) continue;
             return errno_error(errno, "write " + segment.path.string());

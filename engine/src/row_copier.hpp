@@ -1,10 +1,5 @@
 #pragma once
 
-#include <base/result.hpp>
-#include <base/unique_fd.hpp>
-#include <formats/codec_config.hpp>
-#include <packagers/copied_track.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -13,6 +8,11 @@
 #include <vector>
 
 #include <sys/uio.h>
+
+#include <base/result.hpp>
+#include <base/unique_fd.hpp>
+#include <formats/codec_config.hpp>
+#include <packagers/copied_track.hpp>
 
 namespace sg::engine {
 
@@ -24,16 +24,18 @@ struct RowSegment {
     unsigned nal_length_size = 0;
 };
 
-/// Copies rows of segments, the same moment of all tracks, from a file where their samples lie mixed: reads it window by window in
-/// the order of its bytes and gives each window's samples to their files with one gathering write each. A window fits the processor's
-/// cache, so the second copy costs little; copy_file_range() pays for each of the many short runs instead. One thread at a time.
+/// Copies rows of segments, the same moment of all tracks, from a file where their samples lie
+/// mixed: reads it window by window in the order of its bytes and gives each window's samples to
+/// their files with one gathering write each. A window fits the processor's cache, so the second
+/// copy costs little; copy_file_range() pays for each of the many short runs instead. One thread at
+/// a time.
 class RowCopier {
   public:
     /// `source` outlives the copier.
     RowCopier(int source, std::string source_name);
 
-    /// False when a sample needs cleaning or the source is shorter than its tables say; what was written is of no use then. Errors
-    /// are those of writing.
+    /// False when a sample needs cleaning or the source is shorter than its tables say; what was
+    /// written is of no use then. Errors are those of writing.
     [[nodiscard]] Result<bool> copy(std::span<const RowSegment> row);
 
   private:
@@ -54,7 +56,10 @@ class RowCopier {
 
     void list(std::span<const RowSegment> row);
     [[nodiscard]] Result<bool> read_window(std::size_t first, std::size_t& end);
-    [[nodiscard]] Status gather(Output& output, const RowSegment& segment, const Item& item, std::span<const std::byte> sample);
+    [[nodiscard]] Status gather(Output& output,
+                                const RowSegment& segment,
+                                const Item& item,
+                                std::span<const std::byte> sample);
     [[nodiscard]] static Status flush(Output& output, const RowSegment& segment);
 
     int source_;

@@ -1,24 +1,23 @@
-#include <engine/transcode.hpp>
-
-#include "input_run.hpp"
-#include "task.hpp"
-
-#include <base/file.hpp>
-#include <presets/loader.hpp>
-
 #include <algorithm>
 #include <thread>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <base/file.hpp>
+#include <engine/transcode.hpp>
+#include <presets/loader.hpp>
+
+#include "input_run.hpp"
+#include "task.hpp"
+
 namespace sg::engine {
 namespace {
 
 using Runs = std::vector<std::unique_ptr<InputRun>>;
 
-/// A chunk keeps about two processors busy (its largest encoder is one thread, the others share the rest), and one task more covers
-/// the ends of chunks.
+/// A chunk keeps about two processors busy (its largest encoder is one thread, the others share the
+/// rest), and one task more covers the ends of chunks.
 int default_jobs() {
     const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     return cores <= 1 ? 1 : cores / 2 + 1;
@@ -42,7 +41,8 @@ class Batch final : public process::TaskSource, public process::TaskObserver {
     }
 
     bool finished() const override {
-        return std::all_of(runs_.begin(), runs_.end(), [](const auto& run) { return run->finished(); });
+        return std::all_of(
+            runs_.begin(), runs_.end(), [](const auto& run) { return run->finished(); });
     }
 
     void on_progress(std::string_view id, std::string_view payload) override {
@@ -79,14 +79,20 @@ void run_in_process(Batch& batch, std::stop_token stop) {
 VerifyMode verify_mode(const JobDocument& job, const presets::Preset& preset) {
     if (job.verify) return *job.verify;
     switch (preset.verify) {
-        case presets::VerifyLevel::kOff: return VerifyMode::kOff;
-        case presets::VerifyLevel::kQuick: return VerifyMode::kQuick;
-        case presets::VerifyLevel::kFull: return VerifyMode::kFull;
+        case presets::VerifyLevel::kOff:
+            return VerifyMode::kOff;
+        case presets::VerifyLevel::kQuick:
+            return VerifyMode::kQuick;
+        case presets::VerifyLevel::kFull:
+            return VerifyMode::kFull;
     }
     return VerifyMode::kQuick;
 }
 
-Result<Runs> make_runs(const JobDocument& job, const RunOptions& options, Reporter& reporter, std::stop_token stop) {
+Result<Runs> make_runs(const JobDocument& job,
+                       const RunOptions& options,
+                       Reporter& reporter,
+                       std::stop_token stop) {
     const auto names = output_names(job);
     Runs runs;
     for (std::size_t i = 0; i < job.inputs.size(); ++i) {
@@ -94,7 +100,8 @@ Result<Runs> make_runs(const JobDocument& job, const RunOptions& options, Report
         auto overrides = job.overrides;
         for (const auto& [key, value] : input.overrides) overrides[key] = value;
         InputRun::Setup setup;
-        SG_TRY_ASSIGN(setup.preset, presets::load_preset(input.preset.value_or(job.preset), overrides));
+        SG_TRY_ASSIGN(setup.preset,
+                      presets::load_preset(input.preset.value_or(job.preset), overrides));
         setup.input = input;
         setup.name = names[i];
         setup.folder = std::filesystem::path(job.output);
@@ -110,7 +117,11 @@ Result<Runs> make_runs(const JobDocument& job, const RunOptions& options, Report
 
 }  // namespace
 
-Result<RunSummary> run_job(const JobDocument& job, const RunOptions& options, EventSink& events, const Clock& clock, std::stop_token stop) {
+Result<RunSummary> run_job(const JobDocument& job,
+                           const RunOptions& options,
+                           EventSink& events,
+                           const Clock& clock,
+                           std::stop_token stop) {
     if (job.inputs.empty()) return Error{Errc::kInvalidArgument, "the job names no input"};
     const auto begun = clock.now();
     Reporter reporter(events, clock);
@@ -120,7 +131,8 @@ Result<RunSummary> run_job(const JobDocument& job, const RunOptions& options, Ev
         run_in_process(batch, stop);
     } else {
         process::SupervisorOptions supervision;
-        supervision.max_running = static_cast<std::size_t>(options.jobs > 0 ? options.jobs : default_jobs());
+        supervision.max_running =
+            static_cast<std::size_t>(options.jobs > 0 ? options.jobs : default_jobs());
         SG_TRY_ASSIGN(auto supervisor, process::Supervisor::create(supervision));
         SG_TRY_ASSIGN(const auto report, supervisor.run(batch, batch, stop));
         static_cast<void>(report);
@@ -134,7 +146,11 @@ Result<RunSummary> run_job(const JobDocument& job, const RunOptions& options, Ev
         if (run->summary().ok) ++ok;
     }
     summary.wall_s = std::chrono::duration<double>(clock.now() - begun).count();
-    reporter.emit("finished", "", {{"ok", ok}, {"failed", static_cast<std::int64_t>(runs.size()) - ok}, {"wall_s", summary.wall_s}});
+    reporter.emit("finished",
+                  "",
+                  {{"ok", ok},
+                   {"failed", static_cast<std::int64_t>(runs.size()) - ok},
+                   {"wall_s", summary.wall_s}});
     return summary;
 }
 

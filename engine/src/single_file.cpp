@@ -1,13 +1,14 @@
 #include "single_file.hpp"
 
-#include <base/file.hpp>
-#include <formats/bmff_writer.hpp>
-
 #include <cerrno>
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <base/file.hpp>
+#include <formats/bmff_writer.hpp>
 
 #include "attempt_sink.hpp"
 
@@ -27,27 +28,37 @@ Status append_file(int to, const fs::path& from, std::uint64_t bytes) {
             left -= static_cast<std::uint64_t>(n);
             continue;
         }
-        if (n == 0) return Error{Errc::kMismatch, fmt::format("join {}: it has fewer bytes than its task wrote", from.string())};
+        if (n == 0)
+            return Error{
+                Errc::kMismatch,
+                fmt::format("join {}: it has fewer bytes than its task wrote", from.string())};
         if (errno == EINTR) continue;
-        if (errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP && errno != ENOSYS) return errno_error(errno, "join " + from.string());
+        if (errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP && errno != ENOSYS)
+            return errno_error(errno, "join " + from.string());
         // A file system without the call.
         SG_TRY_ASSIGN(const auto text, read_file(from, bytes));
-        return write_all(to, std::as_bytes(std::span(text)).subspan(static_cast<std::size_t>(bytes - left)), from.string());
+        return write_all(to, std::as_bytes(std::span(text)).subspan(bytes - left), from.string());
     }
     return {};
 }
 
 }  // namespace
 
-Result<packagers::SingleFile> join_segments(const fs::path& from, const fs::path& to, const TrackPart& track, const std::function<Status(std::uint64_t)>& copied) {
+Result<packagers::SingleFile> join_segments(const fs::path& from,
+                                            const fs::path& to,
+                                            const TrackPart& track,
+                                            const std::function<Status(std::uint64_t)>& copied) {
     const auto& d = track.description;
     std::vector<formats::SegmentReference> references;
     for (const auto& s : track.segments) {
-        references.push_back({static_cast<std::uint32_t>(s.bytes), static_cast<std::uint32_t>(s.duration), s.independent});
+        references.push_back({static_cast<std::uint32_t>(s.bytes),
+                              static_cast<std::uint32_t>(s.duration),
+                              s.independent});
     }
     formats::SegmentIndexBox index;
     index.timescale = d.timescale;
-    index.earliest_presentation_time = static_cast<std::uint64_t>(track.segments.front().start + d.offset);
+    index.earliest_presentation_time =
+        static_cast<std::uint64_t>(track.segments.front().start + d.offset);
     index.references = references;
     std::vector<std::byte> sidx;
     SG_TRY(formats::append_segment_index(index, sidx));

@@ -8,12 +8,15 @@ namespace sg::engine {
 namespace {
 
 bool same(const struct stat& a, const struct stat& b) {
-    return a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
+    return a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
+           a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
 }
 
 }  // namespace
 
-SourceWatch::SourceWatch(int fd, std::string name) : fd_(fd), name_(std::move(name)) { ::fstat(fd_, &seen_); }
+SourceWatch::SourceWatch(int fd, std::string name) : fd_(fd), name_(std::move(name)) {
+    ::fstat(fd_, &seen_);
+}
 
 Status SourceWatch::check(const pipeline::SourceIdentity& planned) {
     struct stat now {};
@@ -23,7 +26,9 @@ Status SourceWatch::check(const pipeline::SourceIdentity& planned) {
         seen_ = now;
         return {};
     }
-    return Error{Errc::kMismatch, "read " + name_ + ": the file changed while it was read; run again when it is complete"};
+    return Error{
+        Errc::kMismatch,
+        "read " + name_ + ": the file changed while it was read; run again when it is complete"};
 }
 
 }  // namespace sg::engine

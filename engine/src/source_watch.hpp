@@ -1,8 +1,8 @@
 #pragma once
 
-#include <sys/stat.h>
-
 #include <string>
+
+#include <sys/stat.h>
 
 #include <base/result.hpp>
 #include <pipeline/plan.hpp>
@@ -15,7 +15,8 @@ class SourceWatch {
     SourceWatch() = default;
     SourceWatch(int fd, std::string name);
 
-    /// Cheap while size and times stand; else the bytes decide. kMismatch: it is not what was planned.
+    /// Cheap while size and times stand; else the bytes decide. kMismatch: it is not what was
+    /// planned.
     [[nodiscard]] Status check(const pipeline::SourceIdentity& planned);
 
   private:

@@ -1,11 +1,11 @@
 #include "task.hpp"
 
-#include <engine/transcode.hpp>
-
 #include <array>
 #include <utility>
 
 #include <nlohmann/json.hpp>
+
+#include <engine/transcode.hpp>
 
 namespace sg::engine {
 namespace {
@@ -76,20 +76,30 @@ Result<TaskRequest> TaskRequest::from_json(std::string_view text) {
 Result<std::string> run_task(std::string_view text, TaskContext& context) {
     SG_TRY_ASSIGN(const auto request, TaskRequest::from_json(text));
     switch (request.kind) {
-        case TaskKind::kPlan: return run_plan_task(request, context);
-        case TaskKind::kVideo: return run_video_task(request, context);
-        case TaskKind::kAudio: return run_audio_task(request, context);
-        case TaskKind::kCopy: return run_copy_task(request, context);
-        case TaskKind::kPackage: return run_package_task(request, context);
-        case TaskKind::kVerify: return run_verify_task(request, context);
-        case TaskKind::kQuality: return run_quality_task(request, context);
+        case TaskKind::kPlan:
+            return run_plan_task(request, context);
+        case TaskKind::kVideo:
+            return run_video_task(request, context);
+        case TaskKind::kAudio:
+            return run_audio_task(request, context);
+        case TaskKind::kCopy:
+            return run_copy_task(request, context);
+        case TaskKind::kPackage:
+            return run_package_task(request, context);
+        case TaskKind::kVerify:
+            return run_verify_task(request, context);
+        case TaskKind::kQuality:
+            return run_quality_task(request, context);
     }
     return Error{Errc::kInternal, "task request of no kind"};
 }
 
 int serve_task(int socket_fd) {
     return process::serve_task(socket_fd,
-                               [](std::string_view request, std::vector<UniqueFd> fds, const process::ProgressSender& progress, std::stop_token stop) {
+                               [](std::string_view request,
+                                  std::vector<UniqueFd> fds,
+                                  const process::ProgressSender& progress,
+                                  std::stop_token stop) {
                                    TaskContext context{progress, std::move(stop), std::move(fds)};
                                    return run_task(request, context);
                                });

@@ -1,16 +1,16 @@
 #pragma once
 
-#include <base/result.hpp>
-#include <base/unique_fd.hpp>
-#include <engine/job.hpp>
-#include <process/task_server.hpp>
-
 #include <cstdint>
 #include <filesystem>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <base/result.hpp>
+#include <base/unique_fd.hpp>
+#include <engine/job.hpp>
+#include <process/task_server.hpp>
 
 namespace sg::engine {
 
@@ -26,16 +26,18 @@ enum class TaskKind {
 
 [[nodiscard]] const char* task_kind_name(TaskKind kind);
 
-/// What a child is asked to do. The source comes as the request's first descriptor where a task reads it.
+/// What a child is asked to do. The source comes as the request's first descriptor where a task
+/// reads it.
 struct TaskRequest {
     TaskKind kind = TaskKind::kPlan;
-    std::string source_name;       ///< for messages
-    std::string plan;              ///< canonical JSON; all but kPlan
-    std::string preset;            ///< canonical JSON; kPlan
-    std::int64_t chunk = -1;       ///< kVideo
-    std::filesystem::path folder;  ///< the only place it writes to; kVerify, kQuality: what it reads
-    std::filesystem::path cache;   ///< kPlan: where the index is kept
-    std::filesystem::path stage;   ///< kPackage: the CMAF segments
+    std::string source_name;  ///< for messages
+    std::string plan;         ///< canonical JSON; all but kPlan
+    std::string preset;       ///< canonical JSON; kPlan
+    std::int64_t chunk = -1;  ///< kVideo
+    std::filesystem::path
+        folder;                   ///< the only place it writes to; kVerify, kQuality: what it reads
+    std::filesystem::path cache;  ///< kPlan: where the index is kept
+    std::filesystem::path stage;  ///< kPackage: the CMAF segments
     VerifyMode verify = VerifyMode::kQuick;
     std::string copy;    ///< kCopy: a CopyRecipe (JSON), empty when there is none
     std::string tracks;  ///< kPackage: the finished tracks (JSON)
@@ -51,14 +53,17 @@ struct TaskContext {
     std::vector<UniqueFd> fds;
 };
 
-// One function a kind; each gives its result as JSON. A failed write of progress means the parent is gone.
+// One function a kind; each gives its result as JSON. A failed write of progress means the parent
+// is gone.
 [[nodiscard]] Result<std::string> run_plan_task(const TaskRequest& request, TaskContext& context);
 [[nodiscard]] Result<std::string> run_video_task(const TaskRequest& request, TaskContext& context);
 [[nodiscard]] Result<std::string> run_audio_task(const TaskRequest& request, TaskContext& context);
 [[nodiscard]] Result<std::string> run_copy_task(const TaskRequest& request, TaskContext& context);
-[[nodiscard]] Result<std::string> run_package_task(const TaskRequest& request, TaskContext& context);
+[[nodiscard]] Result<std::string> run_package_task(const TaskRequest& request,
+                                                   TaskContext& context);
 [[nodiscard]] Result<std::string> run_verify_task(const TaskRequest& request, TaskContext& context);
-[[nodiscard]] Result<std::string> run_quality_task(const TaskRequest& request, TaskContext& context);
+[[nodiscard]] Result<std::string> run_quality_task(const TaskRequest& request,
+                                                   TaskContext& context);
 
 [[nodiscard]] Result<std::string> run_task(std::string_view request, TaskContext& context);
 

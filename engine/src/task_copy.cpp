@@ -1,15 +1,15 @@
-#include "attempt_sink.hpp"
-#include "copy_by_tables.hpp"
-#include "copy_recipe.hpp"
-#include "task.hpp"
-#include "task_meter.hpp"
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <ingest/demux_source.hpp>
 #include <packagers/copy_stage.hpp>
 #include <pipeline/runner.hpp>
 
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "attempt_sink.hpp"
+#include "copy_by_tables.hpp"
+#include "copy_recipe.hpp"
+#include "task.hpp"
+#include "task_meter.hpp"
 
 namespace sg::engine {
 namespace {
@@ -18,7 +18,9 @@ using pipeline::GraphBuilder;
 using pipeline::Plan;
 using pipeline::RenditionMode;
 
-Result<std::string> copy_by_packets(const TaskRequest& request, const Plan& plan, TaskContext& context);
+Result<std::string> copy_by_packets(const TaskRequest& request,
+                                    const Plan& plan,
+                                    TaskContext& context);
 
 }  // namespace
 
@@ -34,7 +36,9 @@ Result<std::string> run_copy_task(const TaskRequest& request, TaskContext& conte
 
 namespace {
 
-Result<std::string> copy_by_packets(const TaskRequest& request, const Plan& plan, TaskContext& context) {
+Result<std::string> copy_by_packets(const TaskRequest& request,
+                                    const Plan& plan,
+                                    TaskContext& context) {
     ingest::OpenOptions open;
     open.fd = std::move(context.fds.front());
     open.name = request.source_name;
@@ -58,7 +62,8 @@ Result<std::string> copy_by_packets(const TaskRequest& request, const Plan& plan
     const auto add = [&](const auto& r, auto copy) -> Status {
         if (!copy) return std::move(copy).error();
         sinks.push_back(std::make_unique<AttemptSink>(request.folder, r.name));
-        SG_TRY_ASSIGN(auto segmenter, packagers::Segmenter::create(copy_config(plan, r), *sinks.back()));
+        SG_TRY_ASSIGN(auto segmenter,
+                      packagers::Segmenter::create(copy_config(plan, r), *sinks.back()));
         demux.streams.push_back(static_cast<int>(r.source_stream));
         lanes.push_back({r.name, std::move(copy).value(), std::move(segmenter)});
         return {};
@@ -75,9 +80,11 @@ Result<std::string> copy_by_packets(const TaskRequest& request, const Plan& plan
     const auto source_node = graph.add_source("source", std::move(source), ports);
     for (int port = 0; port < ports; ++port) {
         auto& lane = lanes[static_cast<std::size_t>(port)];
-        const auto meter_node = graph.add_stage("meter-" + lane.name, std::make_unique<MeterStage>(meter, MeterStage::kBytes), 1, 1);
+        const auto meter_node = graph.add_stage(
+            "meter-" + lane.name, std::make_unique<MeterStage>(meter, MeterStage::kBytes), 1, 1);
         const auto copy_node = graph.add_stage("copy-" + lane.name, std::move(lane.copy), 1, 1);
-        const auto segmenter_node = graph.add_stage("seg-" + lane.name, std::move(lane.segmenter), 1, 0);
+        const auto segmenter_node =
+            graph.add_stage("seg-" + lane.name, std::move(lane.segmenter), 1, 0);
         graph.connect(source_node, port, meter_node, 0);
         graph.connect(meter_node, 0, copy_node, 0);
         graph.connect(copy_node, 0, segmenter_node, 0);

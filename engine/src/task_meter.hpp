@@ -1,19 +1,21 @@
 #pragma once
 
-#include <pipeline/stage.hpp>
-#include <process/task_server.hpp>
-
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <mutex>
 
+#include <pipeline/stage.hpp>
+#include <process/task_server.hpp>
+
 namespace sg::engine {
 
-/// Tells the parent how far a task is, at most some times a second. The messages are also its heartbeat. Thread-safe.
+/// Tells the parent how far a task is, at most some times a second. The messages are also its
+/// heartbeat. Thread-safe.
 class TaskMeter {
   public:
-    TaskMeter(const process::ProgressSender& send, std::int64_t total) : send_(send), total_(total) {}
+    TaskMeter(const process::ProgressSender& send, std::int64_t total)
+        : send_(send), total_(total) {}
 
     /// `units` more of the total are done: frames, samples or bytes.
     [[nodiscard]] Status advance(std::int64_t units, std::int64_t bytes);
@@ -34,7 +36,9 @@ class MeterStage final : public pipeline::Stage {
     /// `units` of the meter's total for each item; 0: only a heartbeat; kBytes: its size.
     MeterStage(TaskMeter& meter, std::int64_t units) : meter_(meter), units_(units) {}
 
-    [[nodiscard]] Result<pipeline::Flow> process(int port, pipeline::Item item, pipeline::Emit& out) override;
+    [[nodiscard]] Result<pipeline::Flow> process(int port,
+                                                 pipeline::Item item,
+                                                 pipeline::Emit& out) override;
 
   private:
     TaskMeter& meter_;

@@ -1,14 +1,13 @@
+#include <nlohmann/json.hpp>
+
+#include <base/file.hpp>
+
+#include "attempt_sink.hpp"
 #include "presentation.hpp"
 #include "single_file.hpp"
 #include "task.hpp"
 #include "task_meter.hpp"
 #include "ts_presentation.hpp"
-
-#include <base/file.hpp>
-
-#include <nlohmann/json.hpp>
-
-#include "attempt_sink.hpp"
 
 namespace sg::engine {
 namespace {
@@ -29,7 +28,8 @@ Result<std::vector<TrackPart>> tracks_of(const std::string& text) {
 
 Status link_segments(const fs::path& from, const fs::path& to, const TrackPart& track) {
     SG_TRY(link_file(from / track.description.init_file, to / track.description.init_file));
-    for (const auto& s : track.segments) SG_TRY(link_file(from / segment_file(s.number), to / segment_file(s.number)));
+    for (const auto& s : track.segments)
+        SG_TRY(link_file(from / segment_file(s.number), to / segment_file(s.number)));
     return {};
 }
 
@@ -64,9 +64,14 @@ Result<std::string> run_package_task(const TaskRequest& request, TaskContext& co
             continue;
         }
         SG_TRY_ASSIGN(const auto single, join_segments(request.stage / name, to, track, copied));
-        result["single_files"].push_back({{"rendition", name}, {"name", single.name}, {"index_offset", single.index_offset}, {"index_bytes", single.index_bytes}, {"media_offset", single.media_offset}});
+        result["single_files"].push_back({{"rendition", name},
+                                          {"name", single.name},
+                                          {"index_offset", single.index_offset},
+                                          {"index_bytes", single.index_bytes},
+                                          {"media_offset", single.media_offset}});
     }
-    if (wanted.hls_ts) SG_TRY(write_ts_presentation(request.stage, request.folder, plan, tracks, copied));
+    if (wanted.hls_ts)
+        SG_TRY(write_ts_presentation(request.stage, request.folder, plan, tracks, copied));
     return result.dump();
 }
 

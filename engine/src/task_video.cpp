@@ -1,6 +1,5 @@
-#include "attempt_sink.hpp"
-#include "task.hpp"
-#include "task_meter.hpp"
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <ingest/demux_source.hpp>
 #include <pipeline/runner.hpp>
@@ -10,8 +9,9 @@
 #include <transcoders/scale_stage.hpp>
 #include <transcoders/video_encoder_stage.hpp>
 
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "attempt_sink.hpp"
+#include "task.hpp"
+#include "task_meter.hpp"
 
 namespace sg::engine {
 namespace {
@@ -48,13 +48,18 @@ struct ChunkRun {
     std::vector<std::unique_ptr<AttemptSink>> sinks;  ///< one a rendition, in the plan's order
 };
 
-std::int64_t source_time(const Plan& plan, const ingest::SourceFacts& facts, const pipeline::SeekPoint& start) {
+std::int64_t source_time(const Plan& plan,
+                         const ingest::SourceFacts& facts,
+                         const pipeline::SeekPoint& start) {
     if (start.pts == media::kNoTime) return media::kNoTime;
     const auto* stream = facts.stream(static_cast<int>(plan.video.source_stream));
-    return stream == nullptr ? media::kNoTime : plan.source.timeline.to_presentation(start.pts, stream->timebase, start.position);
+    return stream == nullptr
+               ? media::kNoTime
+               : plan.source.timeline.to_presentation(start.pts, stream->timebase, start.position);
 }
 
-/// Time by which the source may be left: the chunk's last picture plus what filters and the choice of the nearest picture look ahead.
+/// Time by which the source may be left: the chunk's last picture plus what filters and the choice
+/// of the nearest picture look ahead.
 std::int64_t stop_time(const Plan& plan, const pipeline::Chunk& chunk) {
     std::int64_t ahead = 2;
     for (const auto& f : plan.video.source_filters) ahead += f.frames_after;
@@ -62,7 +67,8 @@ std::int64_t stop_time(const Plan& plan, const pipeline::Chunk& chunk) {
 }
 
 std::vector<std::int64_t> segment_starts(const Plan& plan) {
-    // All renditions share their borders; the first encoded one gives them back as frames of the base grid.
+    // All renditions share their borders; the first encoded one gives them back as frames of the
+    // base grid.
     for (const auto& r : plan.video.renditions) {
         if (r.mode != pipeline::RenditionMode::kEncode) continue;
         std::vector<std::int64_t> frames;
@@ -74,7 +80,8 @@ std::vector<std::int64_t> segment_starts(const Plan& plan) {
 
 std::int64_t base_gop(const Plan& plan) {
     for (const auto& r : plan.video.renditions) {
-        if (r.mode == pipeline::RenditionMode::kEncode) return r.encoder.gop_frames * r.frame_divisor;
+        if (r.mode == pipeline::RenditionMode::kEncode)
+            return r.encoder.gop_frames * r.frame_divisor;
     }
     return 0;
 }
@@ -82,10 +89,13 @@ std::int64_t base_gop(const Plan& plan) {
 /// Pictures of a chunk in a rendition's own grid.
 std::int64_t chunk_frames(const pipeline::Chunk& chunk, const pipeline::VideoRendition& r) {
     const auto first = static_cast<std::size_t>(chunk.first_segment);
-    return (r.borders[first + static_cast<std::size_t>(chunk.segments)] - r.borders[first]) / r.frame_duration;
+    return (r.borders[first + static_cast<std::size_t>(chunk.segments)] - r.borders[first]) /
+           r.frame_duration;
 }
 
-packagers::SegmenterConfig segmenter_config(const Plan& plan, const pipeline::Chunk& chunk, const pipeline::VideoRendition& r) {
+packagers::SegmenterConfig segmenter_config(const Plan& plan,
+                                            const pipeline::Chunk& chunk,
+                                            const pipeline::VideoRendition& r) {
     packagers::SegmenterConfig config;
     config.track.type = packagers::TrackType::kVideo;
     config.track.rendition = r.name;
@@ -101,7 +111,11 @@ packagers::SegmenterConfig segmenter_config(const Plan& plan, const pipeline::Ch
     return config;
 }
 
-Status add_branch(ChunkRun& run, GraphBuilder& graph, GraphBuilder::Node rate, std::int64_t branch, const std::filesystem::path& folder) {
+Status add_branch(ChunkRun& run,
+                  GraphBuilder& graph,
+                  GraphBuilder::Node rate,
+                  std::int64_t branch,
+                  const std::filesystem::path& folder) {
     const auto& video = run.plan.video;
     const auto members = transcoders::branch_renditions(video, branch);
     if (members.empty()) return {};
@@ -110,7 +124,8 @@ Status add_branch(ChunkRun& run, GraphBuilder& graph, GraphBuilder::Node rate, s
     SG_TRY_ASSIGN(auto targets, transcoders::scale_targets(video, branch));
     SG_TRY_ASSIGN(auto scale, transcoders::ScaleStage::create(std::move(targets)));
     const auto filter_node = graph.add_stage("filter-" + described.name, std::move(filter), 1, 1);
-    const auto scale_node = graph.add_stage("scale-" + described.name, std::move(scale), 1, static_cast<int>(members.size()));
+    const auto scale_node = graph.add_stage(
+        "scale-" + described.name, std::move(scale), 1, static_cast<int>(members.size()));
     graph.connect(rate, 0, filter_node, 0, frames_edge("grid>" + described.name, 4));
     graph.connect(filter_node, 0, scale_node, 0);
 
@@ -118,20 +133,28 @@ Status add_branch(ChunkRun& run, GraphBuilder& graph, GraphBuilder::Node rate, s
         const auto& r = video.renditions[members[i]];
         auto& sink = run.sinks[members[i]];
         sink = std::make_unique<AttemptSink>(folder, r.name);
-        SG_TRY_ASSIGN(auto encoder, transcoders::VideoEncoderStage::create(transcoders::video_encoder_options(r, chunk_frames(run.chunk, r))));
-        SG_TRY_ASSIGN(auto segmenter, packagers::Segmenter::create(segmenter_config(run.plan, run.chunk, r), *sink));
+        SG_TRY_ASSIGN(auto encoder,
+                      transcoders::VideoEncoderStage::create(
+                          transcoders::video_encoder_options(r, chunk_frames(run.chunk, r))));
+        SG_TRY_ASSIGN(
+            auto segmenter,
+            packagers::Segmenter::create(segmenter_config(run.plan, run.chunk, r), *sink));
         const auto encoder_node = graph.add_stage("enc-" + r.name, std::move(encoder), 1, 1);
         const auto units = members[i] == 0 ? r.frame_divisor : 0;
-        const auto meter_node = graph.add_stage("meter-" + r.name, std::make_unique<MeterStage>(run.meter, units), 1, 1);
+        const auto meter_node = graph.add_stage(
+            "meter-" + r.name, std::make_unique<MeterStage>(run.meter, units), 1, 1);
         const auto segmenter_node = graph.add_stage("seg-" + r.name, std::move(segmenter), 1, 0);
-        graph.connect(scale_node, static_cast<int>(i), encoder_node, 0, frames_edge("scale>" + r.name, 8));
+        graph.connect(
+            scale_node, static_cast<int>(i), encoder_node, 0, frames_edge("scale>" + r.name, 8));
         graph.connect(encoder_node, 0, meter_node, 0);
         graph.connect(meter_node, 0, segmenter_node, 0);
     }
     return {};
 }
 
-Result<pipeline::Graph> build_graph(ChunkRun& run, std::unique_ptr<ingest::MediaInput> input, const std::filesystem::path& folder) {
+Result<pipeline::Graph> build_graph(ChunkRun& run,
+                                    std::unique_ptr<ingest::MediaInput> input,
+                                    const std::filesystem::path& folder) {
     const auto& video = run.plan.video;
     ingest::DemuxOptions demux;
     demux.streams = {static_cast<int>(video.source_stream)};
@@ -157,14 +180,16 @@ Result<pipeline::Graph> build_graph(ChunkRun& run, std::unique_ptr<ingest::Media
 
     SG_TRY_ASSIGN(auto source, ingest::DemuxSource::create(std::move(input), std::move(demux)));
     SG_TRY_ASSIGN(auto decoder, transcoders::DecoderStage::create(decoder_options));
-    SG_TRY_ASSIGN(auto size, transcoders::ConformSizeStage::create(transcoders::source_format(video)));
+    SG_TRY_ASSIGN(auto size,
+                  transcoders::ConformSizeStage::create(transcoders::source_format(video)));
     SG_TRY_ASSIGN(auto filter, transcoders::FrameFilterStage::create(video.source_filters));
     SG_TRY_ASSIGN(auto rate, transcoders::ConformRateStage::create(std::move(rate_options)));
 
     GraphBuilder graph;
     const auto source_node = graph.add_source("source", std::move(source), 1);
     const auto decoder_node = graph.add_stage("decoder", std::move(decoder), 1, 1);
-    const auto beat_node = graph.add_stage("heartbeat", std::make_unique<MeterStage>(run.meter, 0), 1, 1);
+    const auto beat_node =
+        graph.add_stage("heartbeat", std::make_unique<MeterStage>(run.meter, 0), 1, 1);
     const auto size_node = graph.add_stage("size", std::move(size), 1, 1);
     const auto filter_node = graph.add_stage("source-filter", std::move(filter), 1, 1);
     const auto rate_node = graph.add_stage("grid", std::move(rate), 1, 1);
@@ -183,7 +208,8 @@ Result<pipeline::Graph> build_graph(ChunkRun& run, std::unique_ptr<ingest::Media
 
 Result<std::string> run_video_task(const TaskRequest& request, TaskContext& context) {
     SG_TRY_ASSIGN(const auto plan, Plan::from_json(request.plan));
-    if (request.chunk < 0 || static_cast<std::size_t>(request.chunk) >= plan.video.chunks.size() || context.fds.empty()) {
+    if (request.chunk < 0 || static_cast<std::size_t>(request.chunk) >= plan.video.chunks.size() ||
+        context.fds.empty()) {
         return Error{Errc::kInternal, "video task without its chunk or source"};
     }
     const auto& chunk = plan.video.chunks[static_cast<std::size_t>(request.chunk)];
@@ -200,7 +226,9 @@ Result<std::string> run_video_task(const TaskRequest& request, TaskContext& cont
     SG_TRY_ASSIGN(auto graph, build_graph(run, std::move(input), request.folder));
     pipeline::RunReport report;
     auto status = pipeline::Runner::run(std::move(graph), context.stop, &report);
-    if (!status) return status.error().within(fmt::format("{}, chunk {}", request.source_name, request.chunk));
+    if (!status)
+        return status.error().within(
+            fmt::format("{}, chunk {}", request.source_name, request.chunk));
 
     nlohmann::json result;
     result["tracks"] = nlohmann::json::array();

@@ -14,9 +14,12 @@ using packagers::VideoRange;
 
 const char* range_name(VideoRange range) {
     switch (range) {
-        case VideoRange::kSdr: return "sdr";
-        case VideoRange::kPq: return "pq";
-        case VideoRange::kHlg: return "hlg";
+        case VideoRange::kSdr:
+            return "sdr";
+        case VideoRange::kPq:
+            return "pq";
+        case VideoRange::kHlg:
+            return "hlg";
     }
     return "sdr";
 }
@@ -116,9 +119,14 @@ json to_json(const SegmentIndex& s) {
     for (const auto& f : s.fragments) {
         fragments.push_back({f.offset, f.bytes, f.key_bytes, f.start, f.duration});
     }
-    return {{"number", s.number},     {"start", s.start},   {"duration", s.duration},
-            {"samples", s.samples},   {"bytes", s.bytes},   {"sha256", s.sha256},
-            {"independent", s.independent}, {"fragments", std::move(fragments)}};
+    return {{"number", s.number},
+            {"start", s.start},
+            {"duration", s.duration},
+            {"samples", s.samples},
+            {"bytes", s.bytes},
+            {"sha256", s.sha256},
+            {"independent", s.independent},
+            {"fragments", std::move(fragments)}};
 }
 
 json to_json(const TrackPart& part) {

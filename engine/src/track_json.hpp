@@ -1,12 +1,12 @@
 #pragma once
 
-#include <base/result.hpp>
-#include <packagers/segment.hpp>
+#include <string>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
-#include <string>
-#include <vector>
+#include <base/result.hpp>
+#include <packagers/segment.hpp>
 
 namespace sg::engine {
 

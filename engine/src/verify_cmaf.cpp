@@ -78,6 +78,7 @@ class CmafReader final : public SegmentReader {
                      std::span<const std::int64_t> shown,
                      const std::string& label);
     void count_step(std::int64_t step);
+    void take_open_end(std::span<const std::int64_t> shown, MeasuredSegment& out) const;
     void measure(const std::string& label,
                  const std::vector<const ParsedFragment*>& fragments,
                  std::span<const std::byte> bytes,
@@ -302,7 +303,17 @@ void CmafReader::count_steps(const MeasuredSegment& segment,
     });
     for (std::size_t i = 1; i < shown.size(); ++i) count_step(shown[i] - shown[i - 1]);
     const auto last = segment.first_shown + segment.duration - shown.back();
-    if (last > 0) count_step(last);
+    if (last > 0 && segment.perhaps_longer == 0) count_step(last);
+}
+
+/// A first segment whose decode times start with its first picture, but may end before its last one
+/// does, so that later ones keep a lead. The next segment tells by how much.
+void CmafReader::take_open_end(std::span<const std::int64_t> shown, MeasuredSegment& out) const {
+    std::int64_t longest = 0;
+    for (std::size_t i = 1; i < shown.size(); ++i)
+        longest = std::max(longest, shown[i] - shown[i - 1]);
+    out.duration = std::max(out.duration, out.last_shown + 1 - out.first_shown);
+    out.perhaps_longer = longest;
 }
 
 void CmafReader::measure(const std::string& label,
@@ -312,6 +323,7 @@ void CmafReader::measure(const std::string& label,
     const auto& first = fragments.front()->samples.front();
     out.decode_time = static_cast<std::int64_t>(fragments.front()->decode_time);
     std::vector<std::int64_t> shown;
+    bool reorders = false;
     std::int64_t time = out.decode_time;
     for (const auto* f : fragments) {
         const auto begins = static_cast<std::int64_t>(f->decode_time);
@@ -335,6 +347,7 @@ void CmafReader::measure(const std::string& label,
             {f->offset, key.offset + key.size, begins + key.composition_offset, video_key});
         for (const auto& s : f->samples) {
             shown.push_back(time + s.composition_offset);
+            reorders |= s.composition_offset != 0;
             time += s.duration;
         }
         out.samples += static_cast<std::int64_t>(f->samples.size());
@@ -344,12 +357,9 @@ void CmafReader::measure(const std::string& label,
     out.known = out.duration > 0;
     if (!out.known) fail(kind::kStructure, label + ": its samples have no duration");
     out.first_shown = *std::min_element(shown.begin(), shown.end());
-    // Decode times of a first segment may gain on what is shown; its last picture lasts as the one before.
     std::sort(shown.begin(), shown.end());
-    const auto shown_last = shown.back();
-    if (shown.size() > 1 && out.first_shown + out.duration <= shown_last) {
-        out.duration = shown_last - out.first_shown + shown_last - shown[shown.size() - 2];
-    }
+    out.last_shown = shown.back();
+    if (reorders && out.first_shown == out.decode_time) take_open_end(shown, out);
     count_steps(out, shown, label);
     leading_ = out.first_shown < out.decode_time + first.composition_offset;
     check_start(label, first, leading_, bytes, out);
@@ -388,12 +398,12 @@ void CmafReader::check_start(const std::string& label,
 void CmafReader::check_follows(const std::string& label,
                                const SegmentRef& ref,
                                const MeasuredSegment& now) {
-    const auto& done = stream().segments;
+    auto& done = stream().segments;
     if (done.empty() || ref.discontinuity || !done.back().known) return;
-    const auto& before = done.back();
+    auto& before = done.back();
     const auto scale = info_.timescale;
-    const bool follows =
-        checks_.expect(now.decode_time == before.decode_end, kind::kContinuity, track_.subject, [&] {
+    const bool follows = checks_.expect(
+        now.decode_time == before.decode_end, kind::kContinuity, track_.subject, [&] {
             return fmt::format("{} starts at tick {}, but {} ends at {}: {}",
                                label,
                                now.decode_time,
@@ -402,6 +412,18 @@ void CmafReader::check_follows(const std::string& label,
                                gap_text(now.decode_time - before.decode_end, scale));
         });
     if (!follows || leading_) return;
+    if (before.perhaps_longer > 0) {
+        checks_.expect(now.first_shown > before.last_shown, kind::kContinuity, track_.subject, [&] {
+            return fmt::format(
+                "{} is shown from tick {}, when the last picture of {} is not yet shown",
+                label,
+                now.first_shown,
+                last_label_);
+        });
+        before.duration = now.first_shown - before.first_shown;
+        before.perhaps_longer = 0;
+        return;
+    }
     const auto shown_end = before.first_shown + before.duration;
     checks_.expect(now.first_shown == shown_end, kind::kContinuity, track_.subject, [&] {
         return fmt::format("{} is shown from tick {}, {} until {}: {}",

@@ -71,7 +71,11 @@ struct MeasuredSegment {
     std::int64_t decode_time = 0;
     std::int64_t decode_end = 0;
     std::int64_t duration = 0;  ///< of what is shown
+    /// It may be shown this much longer: decode times that gain on the pictures do not tell how
+    /// long the last one stays.
+    std::int64_t perhaps_longer = 0;
     std::int64_t first_shown = 0;
+    std::int64_t last_shown = 0;  ///< start of the sample that is shown last
     std::int64_t samples = 0;
     bool key = false;  ///< its first sample, by flag and bitstream
 
@@ -82,6 +86,10 @@ struct MeasuredSegment {
         bool key = false;
     };
     std::vector<Fragment> fragments;
+
+    [[nodiscard]] bool lasts(std::int64_t ticks) const {
+        return ticks >= duration && ticks <= duration + perhaps_longer;
+    }
 };
 
 enum class StreamType { kVideo, kAudio, kOther };

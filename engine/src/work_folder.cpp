@@ -1,13 +1,14 @@
 #include "work_folder.hpp"
 
-#include <base/file.hpp>
-
 #include <cerrno>
 
 #include <fcntl.h>
+#include <unistd.h>
+
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <unistd.h>
+
+#include <base/file.hpp>
 
 namespace sg::engine {
 namespace {
@@ -36,7 +37,11 @@ Result<WorkFolder> WorkFolder::open(const fs::path& output) {
     SG_TRY_ASSIGN(auto lock, open_file(output / kName / "lock", O_RDWR | O_CREAT));
     if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK) {
-            return Error{Errc::kInvalidArgument, fmt::format("{}: another streamgate is writing there; wait for it or choose another folder", output.string())};
+            return Error{
+                Errc::kInvalidArgument,
+                fmt::format(
+                    "{}: another streamgate is writing there; wait for it or choose another folder",
+                    output.string())};
         }
         return errno_error(errno, "lock " + (output / kName).string());
     }
@@ -44,13 +49,16 @@ Result<WorkFolder> WorkFolder::open(const fs::path& output) {
 }
 
 Status WorkFolder::reset() {
-    for (const char* name : {"attempts", "stage", "final", "results", "journal"}) SG_TRY(remove_tree(path() / name));
+    for (const char* name : {"attempts", "stage", "final", "results", "journal"})
+        SG_TRY(remove_tree(path() / name));
     std::error_code ec;
     fs::remove(plan_file(), ec);
     return {};
 }
 
-Status WorkFolder::clear_attempts() { return remove_tree(path() / "attempts"); }
+Status WorkFolder::clear_attempts() {
+    return remove_tree(path() / "attempts");
+}
 
 Result<fs::path> WorkFolder::make_attempt(const std::string& task, int attempt) {
     auto folder = path() / "attempts" / fmt::format("{}-{}", task, attempt);
@@ -74,7 +82,8 @@ Status WorkFolder::move_to_stage(const fs::path& attempt) {
         SG_TRY(make_folders(target));
         for (const auto& file : fs::directory_iterator(rendition.path(), ec)) {
             const auto to = target / file.path().filename();
-            if (::rename(file.path().c_str(), to.c_str()) != 0) return errno_error(errno, "move " + to.string());
+            if (::rename(file.path().c_str(), to.c_str()) != 0)
+                return errno_error(errno, "move " + to.string());
         }
         if (ec) break;
     }

@@ -1,26 +1,27 @@
 #pragma once
 
-#include <base/result.hpp>
-#include <base/unique_fd.hpp>
-
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include <base/result.hpp>
+#include <base/unique_fd.hpp>
+
 namespace sg::engine {
 
-/// `<output>/.streamgate`: everything an unfinished run has. What makes resuming safe is the order of writes: a task writes below its own
-/// attempt folder; its files are moved to `stage`; only then its result is recorded, atomically and durably. A task without a result
-/// record is run again, and makes the same bytes.
+/// `<output>/.streamgate`: everything an unfinished run has. What makes resuming safe is the order
+/// of writes: a task writes below its own attempt folder; its files are moved to `stage`; only then
+/// its result is recorded, atomically and durably. A task without a result record is run again, and
+/// makes the same bytes.
 ///
 ///     plan.json              the plan that all results belong to
 ///     index-*.json           the source's index
 ///     attempts/<task>-<n>/   what a running task writes
 ///     stage/                 the CMAF segments of finished tasks
-///     final/                 the presentation as it will be published, when it is not the stage itself (TS, single files)
-///     results/<task>.json    finished tasks
-///     journal/<track>.ndjson audio segments as they were made
+///     final/                 the presentation as it will be published, when it is not the stage
+///     itself (TS, single files) results/<task>.json    finished tasks journal/<track>.ndjson audio
+///     segments as they were made
 class WorkFolder {
   public:
     /// Makes the folder and takes its lock. kInvalidArgument when another run holds it.

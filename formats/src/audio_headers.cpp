@@ -178,8 +178,8 @@ Result<AudioFacts> parse_eac3_frame(std::span<const std::byte> frame,
     }
     AudioFacts facts;
     facts.sample_rate = facts.core_sample_rate = main.rate;
-    facts.channels =
-        dolby_mode_channels(main.mode) + (main.lfe ? 1U : 0U) + dolby_extra_channels(substreams.front().locations);
+    facts.channels = dolby_mode_channels(main.mode) + (main.lfe ? 1U : 0U) +
+                     dolby_extra_channels(substreams.front().locations);
     facts.samples_per_frame = blocks * 256;
     return facts;
 }

@@ -1,12 +1,10 @@
-#include <ingest/demux_source.hpp>
-
-#include <media_av/libav.hpp>
-
 #include <algorithm>
 #include <deque>
 #include <string_view>
 
+#include <ingest/demux_source.hpp>
 #include <ingest/timed_reader.hpp>
+#include <media_av/libav.hpp>
 
 namespace sg::ingest {
 namespace {
@@ -15,12 +13,14 @@ using media::kNoTime;
 using media::MediaType;
 
 constexpr std::int64_t kSecond = 1'000'000'000;
-/// A broadcast packet further than this from those around it, though the timeline is repaired, is damaged.
+/// A broadcast packet further than this from those around it, though the timeline is repaired, is
+/// damaged.
 constexpr std::int64_t kStrayForward = 20 * kSecond;
 constexpr std::int64_t kStrayBackward = 2 * kSecond;
 /// Packets of a stream that never shows a key frame are passed on after so many.
 constexpr std::int64_t kPatience = 600;
-/// A seek that does not meet its key frame within this much reading is given up for reading from the start.
+/// A seek that does not meet its key frame within this much reading is given up for reading from
+/// the start.
 constexpr std::int64_t kSeekBytes = std::int64_t{128} << 20;
 
 }  // namespace
@@ -34,7 +34,8 @@ struct DemuxSource::State {
         bool announced = false;
         bool waits_for_key = false;
         std::int64_t waited = 0;
-        std::int64_t leading_until_ns = kNoTime;  ///< pictures shown before it, up to the next key frame, lack what they refer to
+        std::int64_t leading_until_ns = kNoTime;  ///< pictures shown before it, up to the next key
+                                                  ///< frame, lack what they refer to
         std::int64_t last_ns = kNoTime;
         bool ended = false;
     };
@@ -48,7 +49,8 @@ struct DemuxSource::State {
     std::int64_t start_ns = kNoTime;
     bool seeking = false;  ///< the start point was not met yet
     bool sought = false;
-    bool again = false;  ///< a seek failed and reading began anew: what was delivered must not come twice
+    bool again =
+        false;  ///< a seek failed and reading began anew: what was delivered must not come twice
     std::int64_t passed_bytes = 0;
     std::int64_t epoch_shift = 0;
     bool epoch_known = false;
@@ -83,25 +85,30 @@ Status DemuxSource::State::start() {
     seeking = options.start.pts != kNoTime;
     input->select(options.streams);
     reader = std::make_unique<TimedReader>(*input);
-    SG_TRY(reader->seek(options.start, options.seek, ports[static_cast<std::size_t>(options.start_port)].stream));
+    SG_TRY(reader->seek(
+        options.start, options.seek, ports[static_cast<std::size_t>(options.start_port)].stream));
     if (seeking)
-        start_ns = options.timeline.to_presentation(options.start.pts,
-                                                    ports[static_cast<std::size_t>(options.start_port)].timebase,
-                                                    options.start.position);
+        start_ns = options.timeline.to_presentation(
+            options.start.pts,
+            ports[static_cast<std::size_t>(options.start_port)].timebase,
+            options.start.position);
     return {};
 }
 
 void DemuxSource::State::note_epoch(std::int64_t position) {
     const auto& epochs = options.timeline.epochs();
     if (epochs.size() < 2 || position < 0) return;
-    const auto after = std::upper_bound(epochs.begin(), epochs.end(), position, [](std::int64_t at, const pipeline::TimelineEpoch& e) {
-        return at < e.from_position;
-    });
+    const auto after = std::upper_bound(
+        epochs.begin(),
+        epochs.end(),
+        position,
+        [](std::int64_t at, const pipeline::TimelineEpoch& e) { return at < e.from_position; });
     const auto& epoch = after == epochs.begin() ? epochs.front() : *std::prev(after);
     const bool later = epoch.from_position > epoch_position;
     if (epoch_known && later && epoch.shift_ns != epoch_shift) {
         for (std::size_t i = 0; i < ports.size(); ++i) {
-            if (ports[i].announced && !ports[i].ended) ready.push_back({static_cast<int>(i), pipeline::Discontinuity{}});
+            if (ports[i].announced && !ports[i].ended)
+                ready.push_back({static_cast<int>(i), pipeline::Discontinuity{}});
         }
     }
     if (!epoch_known || later) {
@@ -117,12 +124,14 @@ bool DemuxSource::State::stray(const Port& port, std::int64_t ns) {
     return port.last_ns != kNoTime && ns < port.last_ns - kStrayBackward;
 }
 
-bool DemuxSource::State::wanted(Port& port, const TimedReader::TimedPacket& timed, std::int64_t ns) {
+bool DemuxSource::State::wanted(Port& port,
+                                const TimedReader::TimedPacket& timed,
+                                std::int64_t ns) {
     if (again && port.last_ns != kNoTime && ns <= port.last_ns) return false;
     if (!port.video) {
         if (start_ns == kNoTime) return true;
-        const auto duration =
-            media::rescale(timed.packet.duration(), port.timebase, media::kNanoseconds, media::Rounding::kUp);
+        const auto duration = media::rescale(
+            timed.packet.duration(), port.timebase, media::kNanoseconds, media::Rounding::kUp);
         return ns + std::max<std::int64_t>(duration, 1) > start_ns;
     }
     const bool key = timed.packet.key();
@@ -151,10 +160,13 @@ Result<bool> DemuxSource::State::meet_start(const TimedReader::TimedPacket& time
 }
 
 void DemuxSource::State::take(TimedReader::TimedPacket timed) {
-    const auto index = static_cast<std::size_t>(port_of_stream[static_cast<std::size_t>(timed.packet.stream())]);
+    const auto index =
+        static_cast<std::size_t>(port_of_stream[static_cast<std::size_t>(timed.packet.stream())]);
     auto& port = ports[index];
     auto* native = timed.packet.native();
-    const auto map = [&](std::int64_t time) { return options.timeline.to_presentation(time, port.timebase, native->pos); };
+    const auto map = [&](std::int64_t time) {
+        return options.timeline.to_presentation(time, port.timebase, native->pos);
+    };
     const std::int64_t pts = map(native->pts);
     const std::int64_t dts = map(native->dts);
     const std::int64_t time = dts == kNoTime ? pts : std::min(dts, pts);
@@ -166,17 +178,20 @@ void DemuxSource::State::take(TimedReader::TimedPacket timed) {
     port.last_ns = port.last_ns == kNoTime ? time : std::max(port.last_ns, time);
     newest_ns = std::max(newest_ns, time);
 
-    // Later pictures are shown at or after this one's decoding time; without one, reordering is allowed a second.
+    // Later pictures are shown at or after this one's decoding time; without one, reordering is
+    // allowed a second.
     const bool guessed = timed.filled || dts == kNoTime;
     const std::int64_t margin = port.video && guessed ? kSecond : 0;
-    const bool past_end = options.stop_ns < std::numeric_limits<std::int64_t>::max() - margin && time >= options.stop_ns + margin;
+    const bool past_end = options.stop_ns < std::numeric_limits<std::int64_t>::max() - margin &&
+                          time >= options.stop_ns + margin;
     if (past_end) {
         end(index);
         return;
     }
     note_epoch(native->pos);
     announce(index);
-    native->duration = media::rescale(native->duration, port.timebase, media::kNanoseconds, media::Rounding::kNearest);
+    native->duration = media::rescale(
+        native->duration, port.timebase, media::kNanoseconds, media::Rounding::kNearest);
     native->pts = pts;
     native->dts = dts;
     native->time_base = AVRational{1, 1'000'000'000};
@@ -186,18 +201,21 @@ void DemuxSource::State::take(TimedReader::TimedPacket timed) {
 DemuxSource::DemuxSource(std::unique_ptr<State> state) : state_(std::move(state)) {}
 DemuxSource::~DemuxSource() = default;
 
-Result<std::unique_ptr<DemuxSource>> DemuxSource::create(std::unique_ptr<MediaInput> input, DemuxOptions options) {
+Result<std::unique_ptr<DemuxSource>> DemuxSource::create(std::unique_ptr<MediaInput> input,
+                                                         DemuxOptions options) {
     auto state = std::make_unique<State>();
     auto& s = *state;
     const auto& facts = input->facts();
     s.port_of_stream.assign(facts.streams.size(), -1);
-    if (options.streams.empty() || options.start_port < 0 || options.start_port >= std::ssize(options.streams))
+    if (options.streams.empty() || options.start_port < 0 ||
+        options.start_port >= std::ssize(options.streams))
         return Error{Errc::kInvalidArgument, "read " + facts.name + ": no stream was chosen"};
     for (const int stream : options.streams) {
         const auto* about = facts.stream(stream);
         if (about == nullptr || s.port_of_stream[static_cast<std::size_t>(stream)] >= 0)
             return Error{Errc::kMismatch,
-                         "read " + facts.name + ": it has no stream " + std::to_string(stream) + "; has the file changed since it was planned?"};
+                         "read " + facts.name + ": it has no stream " + std::to_string(stream) +
+                             "; has the file changed since it was planned?"};
         State::Port port;
         port.stream = stream;
         port.video = about->is_playable_video();
@@ -229,7 +247,9 @@ Result<pipeline::PortItem> DemuxSource::read(std::stop_token stop) {
             s.ready.pop_front();
             return item;
         }
-        if (s.all_ended()) return Error{Errc::kInternal, "read " + s.input->facts().name + ": read again after its end"};
+        if (s.all_ended())
+            return Error{Errc::kInternal,
+                         "read " + s.input->facts().name + ": read again after its end"};
         auto timed = s.reader->read();
         if (!timed) {
             if (timed.error().code != Errc::kEndOfStream) return std::move(timed).error();
@@ -241,7 +261,9 @@ Result<pipeline::PortItem> DemuxSource::read(std::stop_token stop) {
             }
             if (s.seeking)
                 return Error{Errc::kBadData,
-                             "read " + s.input->facts().name + ": the planned key frame is not in it; has the file changed since it was planned?"};
+                             "read " + s.input->facts().name +
+                                 ": the planned key frame is not in it; has the file changed since "
+                                 "it was planned?"};
             for (std::size_t i = 0; i < s.ports.size(); ++i) {
                 if (!s.ports[i].ended) s.end(i);
             }
@@ -262,6 +284,8 @@ DamageCounters DemuxSource::damage() const {
     sum.corrupt_packets += state_->strays;
     return sum;
 }
-const SourceFacts& DemuxSource::facts() const { return state_->input->facts(); }
+const SourceFacts& DemuxSource::facts() const {
+    return state_->input->facts();
+}
 
 }  // namespace sg::ingest

@@ -14,18 +14,19 @@ namespace {
 
 using namespace std::string_view_literals;
 
-// Not here on purpose: hls, dash, concat, imf, image2, lavfi, rtsp, sdp, devices: all of them open other things by name.
+// Not here on purpose: hls, dash, concat, imf, image2, lavfi, rtsp, sdp, devices: all of them open
+// other things by name.
 constexpr std::array kAllowed{
-    "3g2"sv,      "3gp"sv,   "aac"sv,   "ac3"sv,        "ac4"sv,      "aiff"sv,  "amr"sv,
-    "amrnb"sv,    "amrwb"sv, "ape"sv,   "apng"sv,       "asf"sv,      "asf_o"sv, "au"sv,
-    "av1"sv,      "avi"sv,   "caf"sv,   "cavsvideo"sv,  "dirac"sv,    "dnxhd"sv, "dts"sv,
-    "dtshd"sv,    "dv"sv,    "eac3"sv,  "flac"sv,       "flv"sv,      "gif"sv,   "gxf"sv,
-    "h261"sv,     "h263"sv,  "h264"sv,  "hevc"sv,       "ivf"sv,      "lxf"sv,   "loas"sv,
-    "m4a"sv,      "m4v"sv,   "matroska"sv, "mj2"sv,     "mjpeg"sv,    "mlp"sv,   "mov"sv,
-    "mp3"sv,      "mp4"sv,   "mpc"sv,   "mpc8"sv,       "mpeg"sv,     "mpegts"sv, "mpegvideo"sv,
-    "mtv"sv,      "mxf"sv,   "nut"sv,   "obu"sv,        "ogg"sv,      "rm"sv,    "tak"sv,
-    "truehd"sv,   "tta"sv,   "vc1"sv,   "vc1test"sv,    "w64"sv,      "wav"sv,   "webm"sv,
-    "wtv"sv,      "wv"sv,    "xwma"sv,  "yuv4mpegpipe"sv, "vvc"sv};
+    "3g2"sv,    "3gp"sv,   "aac"sv,      "ac3"sv,          "ac4"sv,   "aiff"sv,   "amr"sv,
+    "amrnb"sv,  "amrwb"sv, "ape"sv,      "apng"sv,         "asf"sv,   "asf_o"sv,  "au"sv,
+    "av1"sv,    "avi"sv,   "caf"sv,      "cavsvideo"sv,    "dirac"sv, "dnxhd"sv,  "dts"sv,
+    "dtshd"sv,  "dv"sv,    "eac3"sv,     "flac"sv,         "flv"sv,   "gif"sv,    "gxf"sv,
+    "h261"sv,   "h263"sv,  "h264"sv,     "hevc"sv,         "ivf"sv,   "lxf"sv,    "loas"sv,
+    "m4a"sv,    "m4v"sv,   "matroska"sv, "mj2"sv,          "mjpeg"sv, "mlp"sv,    "mov"sv,
+    "mp3"sv,    "mp4"sv,   "mpc"sv,      "mpc8"sv,         "mpeg"sv,  "mpegts"sv, "mpegvideo"sv,
+    "mtv"sv,    "mxf"sv,   "nut"sv,      "obu"sv,          "ogg"sv,   "rm"sv,     "tak"sv,
+    "truehd"sv, "tta"sv,   "vc1"sv,      "vc1test"sv,      "w64"sv,   "wav"sv,    "webm"sv,
+    "wtv"sv,    "wv"sv,    "xwma"sv,     "yuv4mpegpipe"sv, "vvc"sv};
 
 template <class F>
 bool any_name(std::string_view list, F wanted) {
@@ -56,25 +57,31 @@ bool is_text(std::string_view head) {
 }
 
 bool contains_folded(std::string_view text, std::string_view lower) {
-    const auto found = std::search(
-        text.begin(), text.end(), lower.begin(), lower.end(), [](char a, char b) {
+    const auto found =
+        std::search(text.begin(), text.end(), lower.begin(), lower.end(), [](char a, char b) {
             return std::tolower(static_cast<unsigned char>(a)) == b;
         });
     return found != text.end();
 }
 
 std::string guess(std::string_view head) {
-    const auto starts = [&](std::string_view magic) { return head.substr(0, magic.size()) == magic; };
+    const auto starts = [&](std::string_view magic) {
+        return head.substr(0, magic.size()) == magic;
+    };
     if (starts("#EXTM3U")) return "it is an HLS playlist; give the media file it was made from";
     if (starts("PK\x03\x04")) return "it is a ZIP archive; unpack it first";
     if (starts("\x1f\x8b")) return "it is compressed with gzip; unpack it first";
     if (starts("Rar!")) return "it is a RAR archive; unpack it first";
     if (starts("7z\xbc\xaf")) return "it is a 7z archive; unpack it first";
     if (starts("%PDF")) return "it is a PDF document";
-    if (starts("\x7f" "ELF")) return "it is a program";
+    if (starts("\x7f"
+               "ELF"))
+        return "it is a program";
     if (is_text(head)) {
-        if (contains_folded(head, "<mpd")) return "it is a DASH manifest; give the media file it was made from";
-        if (contains_folded(head, "<html")) return "it is a web page, perhaps of a download that failed";
+        if (contains_folded(head, "<mpd"))
+            return "it is a DASH manifest; give the media file it was made from";
+        if (contains_folded(head, "<html"))
+            return "it is a web page, perhaps of a download that failed";
         if (starts("WEBVTT")) return "it holds only subtitles";
         return "it is text";
     }
@@ -97,14 +104,19 @@ std::string why_not_allowed(std::string_view short_name) {
     };
     const std::string format(short_name.substr(0, short_name.find(',')));
     if (format.size() > 5 && format.ends_with("_pipe"))
-        return "it is a single picture; to make a film of pictures give a pattern such as frames/%04d.png";
-    if (is("image2")) return "it is a single picture; to make a film of pictures give a pattern such as frames/%04d.png";
-    if (is("hls") || is("applehttp")) return "it is an HLS playlist; give the media file it was made from";
+        return "it is a single picture; to make a film of pictures give a pattern such as "
+               "frames/%04d.png";
+    if (is("image2"))
+        return "it is a single picture; to make a film of pictures give a pattern such as "
+               "frames/%04d.png";
+    if (is("hls") || is("applehttp"))
+        return "it is an HLS playlist; give the media file it was made from";
     if (is("dash")) return "it is a DASH manifest; give the media file it was made from";
     if (is("concat") || is("imf") || is("sdp") || is("rtsp"))
-        return "it is a list of other files or addresses (" + format + "), which is not followed; give the media files themselves";
-    if (is("srt") || is("ass") || is("webvtt") || is("microdvd") || is("subviewer") || is("sami") || is("scc") ||
-        is("mpl2") || is("lrc") || is("vobsub") || is("sup"))
+        return "it is a list of other files or addresses (" + format +
+               "), which is not followed; give the media files themselves";
+    if (is("srt") || is("ass") || is("webvtt") || is("microdvd") || is("subviewer") || is("sami") ||
+        is("scc") || is("mpl2") || is("lrc") || is("vobsub") || is("sup"))
         return "it holds only subtitles";
     if (is("tty")) return "it is text";
     return "the format " + format + " is not among those that are read";
@@ -118,7 +130,9 @@ Error unrecognised(int fd, std::int64_t size, const std::string& name) {
     const auto boxes = walk_boxes(fd, size);
     if (boxes.looks_like_mp4 && !boxes.has_moov)
         return {Errc::kBadData,
-                name + ": cut off before its index (moov), so nothing in it can be read; copy it again from where it came"};
+                name +
+                    ": cut off before its index (moov), so nothing in it can be read; copy it "
+                    "again from where it came"};
     return {Errc::kBadData, name + ": not a media file: " + guess(text)};
 }
 
@@ -140,11 +154,25 @@ BoxWalk walk_boxes(int fd, std::int64_t size) {
         } else if (length == 0) {
             length = size - at;
         }
-        constexpr std::array kTop{"ftyp"sv, "moov"sv, "mdat"sv, "free"sv, "skip"sv, "wide"sv, "moof"sv,
-                                  "styp"sv, "sidx"sv, "pnot"sv, "uuid"sv, "meta"sv, "mfra"sv, "emsg"sv, "prft"sv};
+        constexpr std::array kTop{"ftyp"sv,
+                                  "moov"sv,
+                                  "mdat"sv,
+                                  "free"sv,
+                                  "skip"sv,
+                                  "wide"sv,
+                                  "moof"sv,
+                                  "styp"sv,
+                                  "sidx"sv,
+                                  "pnot"sv,
+                                  "uuid"sv,
+                                  "meta"sv,
+                                  "mfra"sv,
+                                  "emsg"sv,
+                                  "prft"sv};
         const bool known = std::find(kTop.begin(), kTop.end(), type) != kTop.end();
         if (i == 0 && !known) break;
-        if (type == "ftyp" || type == "moov" || type == "moof" || (type == "mdat" && i > 0)) walk.looks_like_mp4 = true;
+        if (type == "ftyp" || type == "moov" || type == "moof" || (type == "mdat" && i > 0))
+            walk.looks_like_mp4 = true;
         if (type == "moov") walk.has_moov = true;
         if (type == "moof") walk.has_moof = true;
         if (type == "mdat") walk.has_mdat = true;
@@ -164,13 +192,14 @@ bool ts_scrambled(int fd, std::int64_t size) {
     constexpr std::byte kSync{0x47};
     for (const std::size_t step : {std::size_t{188}, std::size_t{192}, std::size_t{204}}) {
         for (std::size_t start = 0; start < step && start + 4 * step < bytes.size(); ++start) {
-            if (bytes[start] != kSync || bytes[start + step] != kSync || bytes[start + 2 * step] != kSync ||
-                bytes[start + 3 * step] != kSync)
+            if (bytes[start] != kSync || bytes[start + step] != kSync ||
+                bytes[start + 2 * step] != kSync || bytes[start + 3 * step] != kSync)
                 continue;
             std::int64_t scrambled = 0;
             std::int64_t clear = 0;
             for (std::size_t at = start; at + 4 <= bytes.size() && bytes[at] == kSync; at += step) {
-                const auto pid = (std::to_integer<unsigned>(bytes[at + 1]) & 0x1fU) << 8 | std::to_integer<unsigned>(bytes[at + 2]);
+                const auto pid = (std::to_integer<unsigned>(bytes[at + 1]) & 0x1fU) << 8 |
+                                 std::to_integer<unsigned>(bytes[at + 2]);
                 if (pid < 0x20 || pid == 0x1fff) continue;
                 const auto control = std::to_integer<unsigned>(bytes[at + 3]) >> 6;
                 ++(control >= 2 ? scrambled : clear);

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <base/result.hpp>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include <base/result.hpp>
 
 namespace sg::ingest {
 
@@ -16,7 +16,8 @@ namespace sg::ingest {
 /// What a file that no demuxer recognises seems to be: "it is text, not a media file".
 [[nodiscard]] Error unrecognised(int fd, std::int64_t size, const std::string& name);
 
-/// Top-level boxes of an ISO-BMFF file (ISO/IEC 14496-12 section 4.2), as far as they can be followed.
+/// Top-level boxes of an ISO-BMFF file (ISO/IEC 14496-12 section 4.2), as far as they can be
+/// followed.
 struct BoxWalk {
     bool looks_like_mp4 = false;
     bool has_moov = false;
@@ -26,7 +27,8 @@ struct BoxWalk {
 };
 [[nodiscard]] BoxWalk walk_boxes(int fd, std::int64_t size);
 
-/// Packets with transport_scrambling_control set (ISO/IEC 13818-1 section 2.4.3.2), among the first few MiB.
+/// Packets with transport_scrambling_control set (ISO/IEC 13818-1 section 2.4.3.2), among the first
+/// few MiB.
 [[nodiscard]] bool ts_scrambled(int fd, std::int64_t size);
 
 }  // namespace sg::ingest

@@ -9,12 +9,16 @@
 namespace sg::ingest {
 namespace {
 
-/// A larger movie header would make looking slow, and edit lists are for information here: the demuxer applies them.
+/// A larger movie header would make looking slow, and edit lists are for information here: the
+/// demuxer applies them.
 constexpr std::size_t kMaxMovieHeader = std::size_t{8} << 20;
 
 std::int64_t to_ns(std::uint64_t ticks, std::uint32_t timescale) {
-    if (timescale == 0 || ticks > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return 0;
-    return media::mul_div(static_cast<std::int64_t>(ticks), 1'000'000'000, timescale, media::Rounding::kNearest);
+    if (timescale == 0 ||
+        ticks > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+        return 0;
+    return media::mul_div(
+        static_cast<std::int64_t>(ticks), 1'000'000'000, timescale, media::Rounding::kNearest);
 }
 
 }  // namespace
@@ -39,7 +43,8 @@ void read_edit_facts(int fd, SourceFacts& facts) {
                 if (edit.media_time < 0) {
                     edits.empty_ns += to_ns(edit.duration, movie->info().timescale);
                 } else {
-                    edits.skip_ns = to_ns(static_cast<std::uint64_t>(edit.media_time), track.timescale);
+                    edits.skip_ns =
+                        to_ns(static_cast<std::uint64_t>(edit.media_time), track.timescale);
                     begun = true;
                 }
             }

@@ -1,7 +1,7 @@
-#include <ingest/facts.hpp>
-
 #include <algorithm>
 #include <tuple>
+
+#include <ingest/facts.hpp>
 
 namespace sg::ingest {
 
@@ -39,7 +39,8 @@ const StreamFacts* SourceFacts::best_audio() const {
 }
 
 const StreamFacts* SourceFacts::stream(int index) const {
-    return index >= 0 && index < std::ssize(streams) ? &streams[static_cast<std::size_t>(index)] : nullptr;
+    return index >= 0 && index < std::ssize(streams) ? &streams[static_cast<std::size_t>(index)]
+                                                     : nullptr;
 }
 
 }  // namespace sg::ingest

@@ -8,9 +8,15 @@ namespace {
 using media::kNoTime;
 using nlohmann::json;
 
-json rational(media::Rational r) { return r.positive() ? json(media::to_string(r)) : json(nullptr); }
-json time_ns(std::int64_t ns) { return ns == kNoTime ? json(nullptr) : json(ns); }
-json known(std::int64_t v) { return v > 0 ? json(v) : json(nullptr); }
+json rational(media::Rational r) {
+    return r.positive() ? json(media::to_string(r)) : json(nullptr);
+}
+json time_ns(std::int64_t ns) {
+    return ns == kNoTime ? json(nullptr) : json(ns);
+}
+json known(std::int64_t v) {
+    return v > 0 ? json(v) : json(nullptr);
+}
 
 json to_object(const Disposition& d) {
     return {{"default", d.is_default},
@@ -38,7 +44,8 @@ json to_object(const VideoFacts& v) {
                                         {"min_luminance_0_0001_cd_m2", m.min_luminance}};
         }
         if (v.has_content_light)
-            hdr["content_light"] = {{"max_cll", v.content_light.max_cll}, {"max_fall", v.content_light.max_fall}};
+            hdr["content_light"] = {{"max_cll", v.content_light.max_cll},
+                                    {"max_fall", v.content_light.max_fall}};
         if (v.has_dolby_vision)
             hdr["dolby_vision"] = {{"profile", v.dolby_vision.profile},
                                    {"level", v.dolby_vision.level},
@@ -61,7 +68,10 @@ json to_object(const VideoFacts& v) {
              {{"primaries", v.colour.primaries},
               {"transfer", v.colour.transfer},
               {"matrix", v.colour.matrix},
-              {"range", !v.colour_range_known ? "unknown" : v.colour.full_range ? "full" : "limited"}}},
+              {"range",
+               !v.colour_range_known ? "unknown"
+               : v.colour.full_range ? "full"
+                                     : "limited"}}},
             {"hdr", hdr},
             {"frame_rate", rational(v.true_rate)},
             {"variable_frame_rate", v.variable_rate},
@@ -74,7 +84,9 @@ json to_object(const VideoFacts& v) {
             {"closed_captions", v.closed_captions},
             {"b_frames", v.has_b_frames},
             {"key_frames",
-             {{"seen", v.key_frames_seen}, {"packets_seen", v.packets_seen}, {"largest_spacing_ns", known(v.keyframe_spacing_ns)}}}};
+             {{"seen", v.key_frames_seen},
+              {"packets_seen", v.packets_seen},
+              {"largest_spacing_ns", known(v.keyframe_spacing_ns)}}}};
 }
 
 json to_object(const AudioFacts& a) {
@@ -109,7 +121,9 @@ json to_object(const StreamFacts& s) {
               {"decodable", s.decodable},
               {"encrypted", s.encrypted}};
     if (s.edits.present)
-        o["edit_list"] = {{"entries", s.edits.entries}, {"empty_ns", s.edits.empty_ns}, {"skip_ns", s.edits.skip_ns}};
+        o["edit_list"] = {{"entries", s.edits.entries},
+                          {"empty_ns", s.edits.empty_ns},
+                          {"skip_ns", s.edits.skip_ns}};
     if (s.type == media::MediaType::kVideo) o["video"] = to_object(s.video);
     if (s.type == media::MediaType::kAudio) o["audio"] = to_object(s.audio);
     return o;
@@ -131,11 +145,15 @@ std::string to_json(const SourceFacts& facts) {
               {"streams", json::array()},
               {"warnings", json::array()}};
     for (const auto& c : facts.chapters)
-        o["chapters"].push_back({{"title", c.title}, {"start_ns", c.start_ns}, {"end_ns", c.end_ns}});
+        o["chapters"].push_back(
+            {{"title", c.title}, {"start_ns", c.start_ns}, {"end_ns", c.end_ns}});
     for (const auto& s : facts.streams) o["streams"].push_back(to_object(s));
-    for (const auto& w : facts.warnings) o["warnings"].push_back({{"code", w.code}, {"text", w.text}});
+    for (const auto& w : facts.warnings)
+        o["warnings"].push_back({{"code", w.code}, {"text", w.text}});
     if (!facts.identity.digest.empty())
-        o["identity"] = {{"kind", facts.identity.kind}, {"digest", facts.identity.digest}, {"bytes", facts.identity.bytes}};
+        o["identity"] = {{"kind", facts.identity.kind},
+                         {"digest", facts.identity.digest},
+                         {"bytes", facts.identity.bytes}};
     // Titles and languages come from the file and may be any bytes.
     return o.dump(2, ' ', false, json::error_handler_t::replace);
 }

@@ -44,11 +44,18 @@ int FileIo::read(void* self, std::uint8_t* into, int size) {
 std::int64_t FileIo::seek(void* self, std::int64_t offset, int whence) {
     auto& me = *static_cast<FileIo*>(self);
     switch (whence & ~AVSEEK_FORCE) {
-        case AVSEEK_SIZE: return me.size_;
-        case SEEK_SET: break;
-        case SEEK_CUR: offset += me.offset_; break;
-        case SEEK_END: offset += me.size_; break;
-        default: return AVERROR(EINVAL);
+        case AVSEEK_SIZE:
+            return me.size_;
+        case SEEK_SET:
+            break;
+        case SEEK_CUR:
+            offset += me.offset_;
+            break;
+        case SEEK_END:
+            offset += me.size_;
+            break;
+        default:
+            return AVERROR(EINVAL);
     }
     if (offset < 0) return AVERROR(EINVAL);
     me.offset_ = offset;

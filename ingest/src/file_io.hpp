@@ -1,16 +1,16 @@
 #pragma once
 
+#include <cstdint>
+
+#include <base/result.hpp>
 #include <media_av/interrupt.hpp>
 #include <media_av/libav.hpp>
 #include <media_av/ptrs.hpp>
 
-#include <base/result.hpp>
-
-#include <cstdint>
-
 namespace sg::ingest {
 
-/// Lets libavformat read a descriptor through pread. Pinned in memory: the AVIOContext points back at it.
+/// Lets libavformat read a descriptor through pread. Pinned in memory: the AVIOContext points back
+/// at it.
 class FileIo {
   public:
     FileIo(int fd, std::int64_t size, const av::Interrupt& interrupt);

@@ -1,9 +1,9 @@
-#include <ingest/frame_rate.hpp>
-
 #include <algorithm>
 #include <cmath>
 #include <tuple>
 #include <utility>
+
+#include <ingest/frame_rate.hpp>
 
 namespace sg::ingest {
 namespace {
@@ -127,7 +127,8 @@ void FrameRateMeter::add(std::int64_t pts) {
 
     for (auto& c : candidates_) {
         const double at = static_cast<double>(pts - anchor_) * c.frames_per_tick + c.phase;
-        // Round around the middle of the errors so far, so that the first picture's own rounding does not count double.
+        // Round around the middle of the errors so far, so that the first picture's own rounding
+        // does not count double.
         const double middle = (c.lowest + c.highest) / 2;
         const std::int64_t slot = nearest(at - middle);
         const double error = at - static_cast<double>(slot);
@@ -143,7 +144,9 @@ void FrameRateMeter::add(std::int64_t pts) {
     }
 }
 
-void FrameRateMeter::skip() { last_ = media::kNoTime; }
+void FrameRateMeter::skip() {
+    last_ = media::kNoTime;
+}
 
 std::int64_t FrameRateMeter::usual_delta() const {
     return buckets_.empty() ? 0 : buckets_.front().delta;
@@ -174,11 +177,12 @@ FrameRateMeter::Verdict FrameRateMeter::verdict() const {
         // A claimed rate may be no more than the average of what varies: it must fit closely.
         const double allowed = c.standard ? 0.5 : std::max(0.05, 2.5 * c.frames_per_tick);
         if (spread(c) >= std::min(allowed, 0.5) || c.collisions > intervals_ / 500) continue;
-        if (spread(c) < 0.35 &&
-            (grid == nullptr || media::compare(c.rate, grid->rate) < 0))
+        if (spread(c) < 0.35 && (grid == nullptr || media::compare(c.rate, grid->rate) < 0))
             grid = &c;
         if (c.holes > std::max<std::int64_t>(intervals_ / 50, intervals_ > 8 ? 2 : 0)) continue;
-        const auto rank = [&](const Candidate& x) { return std::tuple(x.holes, !x.standard, spread(x)); };
+        const auto rank = [&](const Candidate& x) {
+            return std::tuple(x.holes, !x.standard, spread(x));
+        };
         if (best == nullptr || rank(c) < rank(*best)) best = &c;
     }
     if (best != nullptr) {
@@ -187,9 +191,9 @@ FrameRateMeter::Verdict FrameRateMeter::verdict() const {
         v.grid_rate = best->rate;
         return v;
     }
-    const auto average = media::reduced(
-        {media::mul_div(intervals_, timebase_.den, 1, media::Rounding::kNearest),
-         media::mul_div(span_, timebase_.num, 1, media::Rounding::kNearest)});
+    const auto average =
+        media::reduced({media::mul_div(intervals_, timebase_.den, 1, media::Rounding::kNearest),
+                        media::mul_div(span_, timebase_.num, 1, media::Rounding::kNearest)});
     v.rate = simplest_near(average, 1'000'000);
     if (min_delta_ == max_delta_) {
         v.constant = true;

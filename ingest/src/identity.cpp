@@ -1,5 +1,3 @@
-#include <ingest/identity.hpp>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -11,6 +9,7 @@
 
 #include <base/digest.hpp>
 #include <base/file.hpp>
+#include <ingest/identity.hpp>
 
 namespace sg::ingest {
 namespace {
@@ -27,11 +26,9 @@ Status hash_range(int fd,
     while (length > 0) {
         const auto want =
             static_cast<std::size_t>(std::min<std::int64_t>(length, std::ssize(buffer)));
-        SG_TRY_ASSIGN(const std::size_t got,
-                      read_at(fd,
-                              static_cast<std::uint64_t>(from),
-                              std::span(buffer).first(want),
-                              name));
+        SG_TRY_ASSIGN(
+            const std::size_t got,
+            read_at(fd, static_cast<std::uint64_t>(from), std::span(buffer).first(want), name));
         hash.update(std::span<const std::byte>(buffer).first(got));
         if (got < want) break;
         from += static_cast<std::int64_t>(got);

@@ -1,8 +1,3 @@
-#include <media_av/check.hpp>
-#include <media_av/interrupt.hpp>
-#include <media_av/libav.hpp>
-#include <media_av/ptrs.hpp>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -11,11 +6,16 @@
 
 #include <fcntl.h>
 #include <glob.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include <sys/stat.h>
 
 #include <base/file.hpp>
 #include <ingest/spool.hpp>
+#include <media_av/check.hpp>
+#include <media_av/interrupt.hpp>
+#include <media_av/libav.hpp>
+#include <media_av/ptrs.hpp>
 
 #include "temporary_file.hpp"
 
@@ -24,15 +24,29 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::array kEndings{".png"sv,  ".jpg"sv, ".jpeg"sv, ".tif"sv,  ".tiff"sv, ".bmp"sv, ".webp"sv,
-                              ".dpx"sv,  ".exr"sv, ".tga"sv,  ".ppm"sv,  ".pgm"sv,  ".jp2"sv, ".j2k"sv};
+constexpr std::array kEndings{".png"sv,
+                              ".jpg"sv,
+                              ".jpeg"sv,
+                              ".tif"sv,
+                              ".tiff"sv,
+                              ".bmp"sv,
+                              ".webp"sv,
+                              ".dpx"sv,
+                              ".exr"sv,
+                              ".tga"sv,
+                              ".ppm"sv,
+                              ".pgm"sv,
+                              ".jp2"sv,
+                              ".j2k"sv};
 constexpr std::int64_t kMaxImageBytes = std::int64_t{1} << 30;
 constexpr std::int64_t kMaxPixels = std::int64_t{16384} * 16384;
 constexpr int kWriteBuffer = 256 << 10;
 
 std::string ending(const std::string& path) {
     std::string end = std::filesystem::path(path).extension().string();
-    std::transform(end.begin(), end.end(), end.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(end.begin(), end.end(), end.begin(), [](unsigned char c) {
+        return static_cast<char>(std::tolower(c));
+    });
     return end;
 }
 
@@ -41,7 +55,8 @@ bool find_number(std::string_view name, std::size_t& from, std::size_t& length, 
     for (std::size_t i = name.find('%'); i != std::string_view::npos; i = name.find('%', i + 1)) {
         std::size_t j = i + 1;
         int digits = 0;
-        while (j < name.size() && std::isdigit(static_cast<unsigned char>(name[j])) != 0 && j - i < 4) {
+        while (j < name.size() && std::isdigit(static_cast<unsigned char>(name[j])) != 0 &&
+               j - i < 4) {
             digits = digits * 10 + (name[j] - '0');
             ++j;
         }
@@ -55,11 +70,18 @@ bool find_number(std::string_view name, std::size_t& from, std::size_t& length, 
     return false;
 }
 
-bool has_wildcard(std::string_view name) { return name.find_first_of("*?") != std::string_view::npos; }
+bool has_wildcard(std::string_view name) {
+    return name.find_first_of("*?") != std::string_view::npos;
+}
 
-std::string numbered(const std::string& pattern, std::size_t from, std::size_t length, int width, std::int64_t number) {
+std::string numbered(const std::string& pattern,
+                     std::size_t from,
+                     std::size_t length,
+                     int width,
+                     std::int64_t number) {
     std::string digits = std::to_string(number);
-    if (std::ssize(digits) < width) digits.insert(0, static_cast<std::size_t>(width) - digits.size(), '0');
+    if (std::ssize(digits) < width)
+        digits.insert(0, static_cast<std::size_t>(width) - digits.size(), '0');
     return pattern.substr(0, from) + digits + pattern.substr(from + length);
 }
 
@@ -70,9 +92,11 @@ class ImagePaths {
         ImagePaths paths;
         paths.pattern_ = pattern;
         if (find_number(pattern, paths.from_, paths.length_, paths.width_)) {
-            // As usual for sequences the first picture has a number below five; else the folder tells the lowest.
+            // As usual for sequences the first picture has a number below five; else the folder
+            // tells the lowest.
             for (std::int64_t n = 0; n < 5; ++n) {
-                if (::access(numbered(pattern, paths.from_, paths.length_, paths.width_, n).c_str(), F_OK) == 0) {
+                if (::access(numbered(pattern, paths.from_, paths.length_, paths.width_, n).c_str(),
+                             F_OK) == 0) {
                     paths.next_ = n;
                     return paths;
                 }
@@ -82,9 +106,11 @@ class ImagePaths {
         }
         glob_t found{};
         const int rc = ::glob(pattern.c_str(), 0, nullptr, &found);
-        for (std::size_t i = 0; rc == 0 && i < found.gl_pathc; ++i) paths.list_.emplace_back(found.gl_pathv[i]);
+        for (std::size_t i = 0; rc == 0 && i < found.gl_pathc; ++i)
+            paths.list_.emplace_back(found.gl_pathv[i]);
         ::globfree(&found);
-        if (paths.list_.empty()) return Error{Errc::kNotFound, "open " + pattern + ": no picture matches it"};
+        if (paths.list_.empty())
+            return Error{Errc::kNotFound, "open " + pattern + ": no picture matches it"};
         paths.listed_ = true;
         return paths;
     }
@@ -109,14 +135,20 @@ class ImagePaths {
         const std::string after = name.substr(from + length);
         std::int64_t lowest = -1;
         std::error_code failed;
-        const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-        for (std::filesystem::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed)) {
+        const auto folder =
+            path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+        for (std::filesystem::directory_iterator it(folder, failed), end; !failed && it != end;
+             it.increment(failed)) {
             const std::string one = it->path().filename().string();
-            if (!one.starts_with(before) || !one.ends_with(after) || one.size() <= before.size() + after.size()) continue;
-            const std::string digits = one.substr(before.size(), one.size() - before.size() - after.size());
-            const bool number = digits.size() < 18 && std::all_of(digits.begin(), digits.end(), [](unsigned char c) {
-                return std::isdigit(c) != 0;
-            });
+            if (!one.starts_with(before) || !one.ends_with(after) ||
+                one.size() <= before.size() + after.size())
+                continue;
+            const std::string digits =
+                one.substr(before.size(), one.size() - before.size() - after.size());
+            const bool number = digits.size() < 18 &&
+                                std::all_of(digits.begin(), digits.end(), [](unsigned char c) {
+                                    return std::isdigit(c) != 0;
+                                });
             if (!number || (width > 0 && std::ssize(digits) < width)) continue;
             const std::int64_t n = std::stoll(digits);
             if (lowest < 0 || n < lowest) lowest = n;
@@ -136,7 +168,8 @@ class ImagePaths {
     std::size_t at_ = 0;
 };
 
-/// What av_find_input_format knows a picture's codec by: its bytes, through the image demuxers' probes.
+/// What av_find_input_format knows a picture's codec by: its bytes, through the image demuxers'
+/// probes.
 AVCodecID codec_of(const std::string& bytes, const std::string& path) {
     AVProbeData probe{};
     std::string padded = bytes.substr(0, 4096);
@@ -167,17 +200,21 @@ class Packer {
     Packer(const Packer&) = delete;
     Packer& operator=(const Packer&) = delete;
 
-    Status start(AVCodecID codec, int width, int height, AVPixelFormat format, media::Rational rate) {
+    Status start(
+        AVCodecID codec, int width, int height, AVPixelFormat format, media::Rational rate) {
         AVFormatContext* raw = nullptr;
-        SG_TRY(av::check(avformat_alloc_output_context2(&raw, nullptr, "matroska", nullptr), "pack the pictures of " + name_));
+        SG_TRY(av::check(avformat_alloc_output_context2(&raw, nullptr, "matroska", nullptr),
+                         "pack the pictures of " + name_));
         context_.reset(raw);
         auto* buffer = static_cast<std::uint8_t*>(av_malloc(kWriteBuffer));
-        if (buffer == nullptr) return Error{Errc::kLimit, "pack the pictures of " + name_ + ": out of memory"};
+        if (buffer == nullptr)
+            return Error{Errc::kLimit, "pack the pictures of " + name_ + ": out of memory"};
         io_.reset(avio_alloc_context(buffer, kWriteBuffer, 1, this, nullptr, &write, &seek));
         raw->pb = io_.get();
         raw->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_BITEXACT;
         auto* stream = avformat_new_stream(raw, nullptr);
-        if (stream == nullptr) return Error{Errc::kLimit, "pack the pictures of " + name_ + ": out of memory"};
+        if (stream == nullptr)
+            return Error{Errc::kLimit, "pack the pictures of " + name_ + ": out of memory"};
         stream->codecpar->codec_type = AVMEDIA_TYPE_VIDEO;
         stream->codecpar->codec_id = codec;
         stream->codecpar->width = width;
@@ -191,8 +228,10 @@ class Packer {
 
     Status add(const std::string& bytes, std::int64_t number) {
         av::PacketPtr packet(av_packet_alloc());
-        if (!packet) return Error{Errc::kLimit, "pack the pictures of " + name_ + ": out of memory"};
-        SG_TRY(av::check(av_new_packet(packet.get(), static_cast<int>(bytes.size())), "pack the pictures of " + name_));
+        if (!packet)
+            return Error{Errc::kLimit, "pack the pictures of " + name_ + ": out of memory"};
+        SG_TRY(av::check(av_new_packet(packet.get(), static_cast<int>(bytes.size())),
+                         "pack the pictures of " + name_));
         std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(packet->data));
         packet->stream_index = 0;
         packet->flags |= AV_PKT_FLAG_KEY;
@@ -206,7 +245,8 @@ class Packer {
     Result<UniqueFd> finish() {
         SG_TRY(finish_write(av_write_trailer(context_.get())));
         avio_flush(io_.get());
-        if (write_error_ != 0) return errno_error(write_error_, "write the temporary copy of " + name_);
+        if (write_error_ != 0)
+            return errno_error(write_error_, "write the temporary copy of " + name_);
         return std::move(fd_);
     }
 
@@ -216,7 +256,8 @@ class Packer {
     };
 
     Status finish_write(int rc) const {
-        if (write_error_ != 0) return errno_error(write_error_, "write the temporary copy of " + name_);
+        if (write_error_ != 0)
+            return errno_error(write_error_, "write the temporary copy of " + name_);
         return av::check(rc, "pack the pictures of " + name_);
     }
 
@@ -228,7 +269,8 @@ class Packer {
         auto& me = *static_cast<Packer*>(self);
         int done = 0;
         while (done < size) {
-            const auto n = ::pwrite(me.fd_.get(), bytes + done, static_cast<std::size_t>(size - done), me.offset_);
+            const auto n = ::pwrite(
+                me.fd_.get(), bytes + done, static_cast<std::size_t>(size - done), me.offset_);
             if (n < 0 && errno == EINTR) continue;
             if (n < 0) {
                 me.write_error_ = errno;
@@ -242,8 +284,10 @@ class Packer {
     static std::int64_t seek(void* self, std::int64_t offset, int whence) {
         auto& me = *static_cast<Packer*>(self);
         if ((whence & AVSEEK_SIZE) != 0) return AVERROR(ENOSYS);
-        if (whence == SEEK_CUR) offset += me.offset_;
-        else if (whence != SEEK_SET) return AVERROR(EINVAL);
+        if (whence == SEEK_CUR)
+            offset += me.offset_;
+        else if (whence != SEEK_SET)
+            return AVERROR(EINVAL);
         me.offset_ = offset;
         return offset;
     }
@@ -295,8 +339,10 @@ bool is_image_pattern(const std::string& uri) {
 }
 
 Result<LocalSource> spool_images(const std::string& pattern, const SpoolOptions& options) {
-    if (!options.image_rate.positive() || options.image_rate.num > 1'000'000 || options.image_rate.den > 1'000'000)
-        return Error{Errc::kInvalidArgument, "open " + pattern + ": the frame rate of the pictures must be positive"};
+    if (!options.image_rate.positive() || options.image_rate.num > 1'000'000 ||
+        options.image_rate.den > 1'000'000)
+        return Error{Errc::kInvalidArgument,
+                     "open " + pattern + ": the frame rate of the pictures must be positive"};
     SG_TRY_ASSIGN(auto paths, ImagePaths::find(pattern));
     SG_TRY_ASSIGN(UniqueFd fd, temporary_file(options.folder));
     const std::string name = std::filesystem::path(pattern).filename().string();
@@ -306,25 +352,31 @@ Result<LocalSource> spool_images(const std::string& pattern, const SpoolOptions&
     std::int64_t count = 0;
     auto last_report = std::chrono::steady_clock::now();
     for (std::string path = paths.next(); !path.empty(); path = paths.next()) {
-        if (options.stop.stop_requested()) return Error{Errc::kCancelled, "read " + pattern + ": stopped"};
+        if (options.stop.stop_requested())
+            return Error{Errc::kCancelled, "read " + pattern + ": stopped"};
         struct stat about {};
         if (::stat(path.c_str(), &about) != 0) return errno_error(errno, "read " + path);
-        if (!S_ISREG(about.st_mode)) return Error{Errc::kInvalidArgument, "read " + path + ": it is not a file"};
+        if (!S_ISREG(about.st_mode))
+            return Error{Errc::kInvalidArgument, "read " + path + ": it is not a file"};
         SG_TRY_ASSIGN(const std::string bytes, read_file(path, kMaxImageBytes));
         const auto found = codec_of(bytes, path);
-        if (found == AV_CODEC_ID_NONE) return Error{Errc::kBadData, "read " + path + ": not a picture of a known kind"};
+        if (found == AV_CODEC_ID_NONE)
+            return Error{Errc::kBadData, "read " + path + ": not a picture of a known kind"};
         if (codec == AV_CODEC_ID_NONE) {
             codec = found;
             SG_TRY_ASSIGN(const auto size, decode_size(codec, bytes, path));
             SG_TRY(packer.start(codec, size.width, size.height, size.format, options.image_rate));
         } else if (found != codec) {
-            return Error{Errc::kBadData, "read " + path + ": it is of another kind than the first picture of " + pattern};
+            return Error{
+                Errc::kBadData,
+                "read " + path + ": it is of another kind than the first picture of " + pattern};
         }
         SG_TRY(packer.add(bytes, count));
         ++count;
         total += std::ssize(bytes);
         if (count > options.max_images || total > options.max_bytes)
-            return Error{Errc::kLimit, "read " + pattern + ": more pictures than allowed; raise the limit"};
+            return Error{Errc::kLimit,
+                         "read " + pattern + ": more pictures than allowed; raise the limit"};
         const auto now = std::chrono::steady_clock::now();
         if (options.progress && now - last_report > std::chrono::milliseconds(100)) {
             last_report = now;

@@ -83,10 +83,10 @@ std::string language_tag(const std::string& found) {
     if (primary.size() < 2 || primary.size() > 3 || !letters(primary)) return "und";
     // ISO 639-2's special codes: undetermined, uncoded, no words, several.
     if (primary == "und" || primary == "mis" || primary == "zxx" || primary == "mul") return "und";
-    const auto shorter = std::lower_bound(kShorter.begin(),
-                                          kShorter.end(),
-                                          primary,
-                                          [](const Pair& p, const std::string& k) { return p.three < k; });
+    const auto shorter = std::lower_bound(
+        kShorter.begin(), kShorter.end(), primary, [](const Pair& p, const std::string& k) {
+            return p.three < k;
+        });
     if (shorter != kShorter.end() && shorter->three == primary) primary = shorter->two;
 
     std::string tag = primary;

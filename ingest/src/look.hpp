@@ -1,13 +1,13 @@
 #pragma once
 
+#include <cstdint>
+#include <queue>
+#include <vector>
+
 #include <ingest/facts.hpp>
 #include <ingest/frame_rate.hpp>
 #include <ingest/picture_parser.hpp>
 #include <media/packet.hpp>
-
-#include <cstdint>
-#include <queue>
-#include <vector>
 
 namespace sg::ingest {
 

@@ -1,13 +1,12 @@
-#include <media_av/check.hpp>
-#include <media_av/libav.hpp>
-#include <media_av/ptrs.hpp>
-
 #include <algorithm>
 #include <cstring>
 #include <span>
 #include <string_view>
 
 #include <ingest/picture_parser.hpp>
+#include <media_av/check.hpp>
+#include <media_av/libav.hpp>
+#include <media_av/ptrs.hpp>
 
 namespace sg::ingest {
 namespace {
@@ -16,7 +15,8 @@ struct CloseParser {
     void operator()(AVCodecParserContext* p) const { av_parser_close(p); }
 };
 
-/// The slices of an access unit lie behind its parameter sets and messages; one that hides deeper than this is not searched for.
+/// The slices of an access unit lie behind its parameter sets and messages; one that hides deeper
+/// than this is not searched for.
 constexpr int kMaxUnits = 64;
 
 }  // namespace
@@ -33,8 +33,8 @@ struct PictureParser::State {
         if (parser) parser->flags |= PARSER_FLAG_COMPLETE_FRAMES;
     }
 
-    /// True for a NAL unit type of an IDR (ISO/IEC 14496-10 table 7-1: 5; ISO/IEC 23008-2 table 7-1: 19, 20); false at the first
-    /// other slice.
+    /// True for a NAL unit type of an IDR (ISO/IEC 14496-10 table 7-1: 5; ISO/IEC 23008-2 table
+    /// 7-1: 19, 20); false at the first other slice.
     [[nodiscard]] bool starts_idr(std::span<const std::byte> data, std::size_t missing) const {
         const bool hevc = codec == media::CodecId::kHevc;
         for (int i = 0; i < kMaxUnits && !data.empty(); ++i) {
@@ -50,7 +50,8 @@ struct PictureParser::State {
                 data = data.subspan(unit.size());
             } else {
                 constexpr std::byte kCode[3] = {std::byte{0}, std::byte{0}, std::byte{1}};
-                const auto at = std::search(data.begin(), data.end(), std::begin(kCode), std::end(kCode));
+                const auto at =
+                    std::search(data.begin(), data.end(), std::begin(kCode), std::end(kCode));
                 if (data.end() - at < 4) return false;
                 data = data.subspan(static_cast<std::size_t>(at - data.begin()) + 3);
                 unit = data;
@@ -77,7 +78,8 @@ PictureParser::PictureParser(const media::StreamInfo& info) : state_(std::make_u
         s.length_bytes = (std::to_integer<std::size_t>(extra[4]) & 3U) + 1;
     if (s.codec == media::CodecId::kHevc && extra.size() >= 23 && extra[0] == std::byte{1})
         s.length_bytes = (std::to_integer<std::size_t>(extra[21]) & 3U) + 1;
-    // These need more than key flags: fields in packets of their own, order of display in containers without timestamps.
+    // These need more than key flags: fields in packets of their own, order of display in
+    // containers without timestamps.
     const bool parsed = s.av_codec == AV_CODEC_ID_H264 || s.av_codec == AV_CODEC_ID_MPEG1VIDEO ||
                         s.av_codec == AV_CODEC_ID_MPEG2VIDEO || s.av_codec == AV_CODEC_ID_MPEG4;
     if (!parsed) return;
@@ -86,7 +88,8 @@ PictureParser::PictureParser(const media::StreamInfo& info) : state_(std::make_u
     s.context->codec_type = AVMEDIA_TYPE_VIDEO;
     s.context->codec_id = s.av_codec;
     if (!extra.empty()) {
-        s.context->extradata = static_cast<std::uint8_t*>(av_mallocz(extra.size() + AV_INPUT_BUFFER_PADDING_SIZE));
+        s.context->extradata =
+            static_cast<std::uint8_t*>(av_mallocz(extra.size() + AV_INPUT_BUFFER_PADDING_SIZE));
         if (s.context->extradata != nullptr) {
             std::memcpy(s.context->extradata, extra.data(), extra.size());
             s.context->extradata_size = static_cast<int>(extra.size());
@@ -104,8 +107,10 @@ void PictureParser::reset() {
 }
 
 bool PictureParser::starts_idr(const media::Packet& packet, std::size_t whole_bytes) const {
-    const bool nal = state_->codec == media::CodecId::kH264 || state_->codec == media::CodecId::kHevc;
-    return !nal || state_->starts_idr(packet.data(), whole_bytes - std::min(whole_bytes, packet.bytes()));
+    const bool nal =
+        state_->codec == media::CodecId::kH264 || state_->codec == media::CodecId::kHevc;
+    return !nal ||
+           state_->starts_idr(packet.data(), whole_bytes - std::min(whole_bytes, packet.bytes()));
 }
 
 PictureParser::Picture PictureParser::parse(const media::Packet& packet) {

@@ -1,15 +1,14 @@
 #include "read_facts.hpp"
 
-#include <media_av/check.hpp>
-#include <media_av/compat.hpp>
-#include <media_av/ptrs.hpp>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <span>
 
 #include <ingest/frame_rate.hpp>
+#include <media_av/check.hpp>
+#include <media_av/compat.hpp>
+#include <media_av/ptrs.hpp>
 
 namespace sg::ingest {
 namespace {
@@ -67,7 +66,8 @@ std::uint16_t scaled16(AVRational value, int unit) {
 
 void read_hdr(const AVStream* stream, VideoFacts& video) {
     std::size_t size = 0;
-    if (const auto* data = av::stream_side_data(stream, AV_PKT_DATA_MASTERING_DISPLAY_METADATA, &size);
+    if (const auto* data =
+            av::stream_side_data(stream, AV_PKT_DATA_MASTERING_DISPLAY_METADATA, &size);
         data != nullptr && size >= sizeof(AVMasteringDisplayMetadata)) {
         const auto* display = reinterpret_cast<const AVMasteringDisplayMetadata*>(data);
         if (display->has_primaries != 0 || display->has_luminance != 0) {
@@ -123,12 +123,18 @@ const char* chroma_name(const AVPixFmtDescriptor* format) {
 
 const char* field_order_name(AVFieldOrder order) {
     switch (order) {
-        case AV_FIELD_PROGRESSIVE: return "progressive";
-        case AV_FIELD_TT: return "tt";
-        case AV_FIELD_BB: return "bb";
-        case AV_FIELD_TB: return "tb";
-        case AV_FIELD_BT: return "bt";
-        case AV_FIELD_UNKNOWN: break;
+        case AV_FIELD_PROGRESSIVE:
+            return "progressive";
+        case AV_FIELD_TT:
+            return "tt";
+        case AV_FIELD_BB:
+            return "bb";
+        case AV_FIELD_TB:
+            return "tb";
+        case AV_FIELD_BT:
+            return "bt";
+        case AV_FIELD_UNKNOWN:
+            break;
     }
     return "unknown";
 }
@@ -154,13 +160,15 @@ void read_video(AVFormatContext* context, AVStream* stream, StreamFacts& facts) 
     video.colour.primaries = par->color_primaries;
     video.colour.transfer = par->color_trc;
     video.colour.matrix = par->color_space;
-    video.colour.full_range = par->color_range == AVCOL_RANGE_JPEG || video.pixel_format.starts_with("yuvj");
+    video.colour.full_range =
+        par->color_range == AVCOL_RANGE_JPEG || video.pixel_format.starts_with("yuvj");
     video.colour_range_known = par->color_range != AVCOL_RANGE_UNSPECIFIED;
     read_hdr(stream, video);
     read_orientation(stream, video);
     video.declared_rate = av::from_av(stream->r_frame_rate);
     video.average_rate = av::from_av(stream->avg_frame_rate);
-    video.true_rate = snap_rate(video.average_rate.positive() ? video.average_rate : video.declared_rate);
+    video.true_rate =
+        snap_rate(video.average_rate.positive() ? video.average_rate : video.declared_rate);
     video.field_order = field_order_name(par->field_order);
     video.interlaced = par->field_order > AV_FIELD_PROGRESSIVE;
     video.has_b_frames = par->video_delay > 0;
@@ -180,11 +188,16 @@ void read_audio(const AVStream* stream, StreamFacts& facts) {
     char text[128] = {};
     if (av_channel_layout_describe(&layout, text, sizeof text) > 0) audio.layout = text;
     av_channel_layout_uninit(&layout);
-    if (const char* name = av_get_sample_fmt_name(static_cast<AVSampleFormat>(par->format)); name != nullptr)
+    if (const char* name = av_get_sample_fmt_name(static_cast<AVSampleFormat>(par->format));
+        name != nullptr)
         audio.sample_format = name;
-    audio.bits = par->bits_per_raw_sample != 0 ? par->bits_per_raw_sample : av_get_exact_bits_per_sample(par->codec_id);
-    // Some demuxers leave it open though the codec has but one size; durations in milliseconds would look like a drifting clock.
-    audio.frame_samples = par->frame_size > 0 ? par->frame_size : std::max(0, av_get_audio_frame_duration2(stream->codecpar, 0));
+    audio.bits = par->bits_per_raw_sample != 0 ? par->bits_per_raw_sample
+                                               : av_get_exact_bits_per_sample(par->codec_id);
+    // Some demuxers leave it open though the codec has but one size; durations in milliseconds
+    // would look like a drifting clock.
+    audio.frame_samples = par->frame_size > 0
+                              ? par->frame_size
+                              : std::max(0, av_get_audio_frame_duration2(stream->codecpar, 0));
     audio.initial_padding = par->initial_padding;
 }
 
@@ -197,7 +210,8 @@ media::StreamInfoPtr make_info(const AVStream* stream, const StreamFacts& facts)
     info->timebase = facts.timebase;
     const auto* par = stream->codecpar;
     if (par->extradata_size > 0) {
-        const auto bytes = std::as_bytes(std::span(par->extradata, static_cast<std::size_t>(par->extradata_size)));
+        const auto bytes =
+            std::as_bytes(std::span(par->extradata, static_cast<std::size_t>(par->extradata_size)));
         info->extradata.assign(bytes.begin(), bytes.end());
     }
     info->codec_tag = par->codec_tag;
@@ -260,8 +274,8 @@ StreamFacts read_stream_facts(AVFormatContext* context, AVStream* stream) {
     facts.language_tag = language_tag(facts.language);
     facts.title = tag_value(stream->metadata, "title");
     facts.decodable = avcodec_find_decoder(par->codec_id) != nullptr;
-    if (av::stream_side_data(stream, AV_PKT_DATA_ENCRYPTION_INIT_INFO, nullptr) != nullptr || facts.tag == "drmi" ||
-        facts.tag == "drms" || facts.tag == "encv" || facts.tag == "enca")
+    if (av::stream_side_data(stream, AV_PKT_DATA_ENCRYPTION_INIT_INFO, nullptr) != nullptr ||
+        facts.tag == "drmi" || facts.tag == "drms" || facts.tag == "encv" || facts.tag == "enca")
         facts.encrypted = true;
     if (facts.type == MediaType::kVideo) read_video(context, stream, facts);
     if (facts.type == MediaType::kAudio) read_audio(stream, facts);
@@ -277,9 +291,11 @@ void refresh_info(StreamFacts& facts) {
 
 void read_facts(AVFormatContext* context, SourceFacts& facts) {
     facts.demuxer = context->iformat->name;
-    facts.container = context->iformat->long_name != nullptr ? context->iformat->long_name : context->iformat->name;
+    facts.container = context->iformat->long_name != nullptr ? context->iformat->long_name
+                                                             : context->iformat->name;
     constexpr media::Timebase kAv{1, AV_TIME_BASE};
-    facts.duration_ns = media::rescale(context->duration, kAv, media::kNanoseconds, media::Rounding::kNearest);
+    facts.duration_ns =
+        media::rescale(context->duration, kAv, media::kNanoseconds, media::Rounding::kNearest);
     facts.bit_rate = context->bit_rate;
     facts.title = tag_value(context->metadata, "title");
     facts.language = tag_value(context->metadata, "language");
@@ -288,8 +304,10 @@ void read_facts(AVFormatContext* context, SourceFacts& facts) {
         const media::Timebase timebase{chapter->time_base.num, chapter->time_base.den};
         facts.chapters.push_back(
             {tag_value(chapter->metadata, "title"),
-             media::rescale(chapter->start, timebase, media::kNanoseconds, media::Rounding::kNearest),
-             media::rescale(chapter->end, timebase, media::kNanoseconds, media::Rounding::kNearest)});
+             media::rescale(
+                 chapter->start, timebase, media::kNanoseconds, media::Rounding::kNearest),
+             media::rescale(
+                 chapter->end, timebase, media::kNanoseconds, media::Rounding::kNearest)});
     }
     facts.start_ns = kNoTime;
     for (unsigned i = 0; i < context->nb_streams; ++i) {
@@ -297,13 +315,17 @@ void read_facts(AVFormatContext* context, SourceFacts& facts) {
         const auto& stream = facts.streams.back();
         const bool counts = stream.is_playable_video() || stream.type == MediaType::kAudio;
         const auto start = stream.start_ns();
-        if (counts && start != kNoTime && (facts.start_ns == kNoTime || start < facts.start_ns)) facts.start_ns = start;
+        if (counts && start != kNoTime && (facts.start_ns == kNoTime || start < facts.start_ns))
+            facts.start_ns = start;
     }
     const std::string_view demuxer = facts.demuxer;
     using pipeline::SeekMethod;
-    if (demuxer.starts_with("mov,") || demuxer.starts_with("matroska")) facts.seek = SeekMethod::kTime;
-    else if (demuxer == "mpegts" || demuxer == "mpeg") facts.seek = SeekMethod::kPosition;
-    else facts.seek = SeekMethod::kScan;
+    if (demuxer.starts_with("mov,") || demuxer.starts_with("matroska"))
+        facts.seek = SeekMethod::kTime;
+    else if (demuxer == "mpegts" || demuxer == "mpeg")
+        facts.seek = SeekMethod::kPosition;
+    else
+        facts.seek = SeekMethod::kScan;
     facts.seekable_by_time = facts.seek == SeekMethod::kTime;
 }
 

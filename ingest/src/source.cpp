@@ -1,19 +1,18 @@
-#include <ingest/source.hpp>
-
-#include <media_av/check.hpp>
-#include <media_av/libav.hpp>
-#include <media_av/ptrs.hpp>
-
 #include <algorithm>
 #include <cerrno>
 #include <deque>
 #include <optional>
 
 #include <fcntl.h>
+
 #include <sys/stat.h>
 
 #include <base/file.hpp>
 #include <ingest/identity.hpp>
+#include <ingest/source.hpp>
+#include <media_av/check.hpp>
+#include <media_av/libav.hpp>
+#include <media_av/ptrs.hpp>
 
 #include "diagnose.hpp"
 #include "edit_facts.hpp"
@@ -32,7 +31,9 @@ constexpr std::int64_t kMaxReadErrors = 10'000;
 constexpr std::int64_t kProgramStreamLead = 512 << 10;
 constexpr unsigned kProbeFormatBytes = 1U << 20;
 
-int refuse_open(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) { return AVERROR(EPERM); }
+int refuse_open(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) {
+    return AVERROR(EPERM);
+}
 
 Result<UniqueFd> open_path(const std::filesystem::path& path, const std::string& name) {
     // Without O_NONBLOCK a pipe that nobody writes to would never come back.
@@ -45,9 +46,14 @@ Result<std::int64_t> checked_size(int fd, const std::string& name) {
     struct stat about {};
     if (::fstat(fd, &about) != 0) return errno_error(errno, "look at " + name);
     if (S_ISDIR(about.st_mode))
-        return Error{Errc::kInvalidArgument, "open " + name + ": it is a folder; give a file, or a pattern such as " + name + "/%04d.png"};
+        return Error{Errc::kInvalidArgument,
+                     "open " + name + ": it is a folder; give a file, or a pattern such as " +
+                         name + "/%04d.png"};
     if (!S_ISREG(about.st_mode))
-        return Error{Errc::kInvalidArgument, "open " + name + ": it is a pipe or device, which cannot be read in any order; it must be spooled first"};
+        return Error{Errc::kInvalidArgument,
+                     "open " + name +
+                         ": it is a pipe or device, which cannot be read in any order; it must be "
+                         "spooled first"};
     if (about.st_size == 0) return Error{Errc::kBadData, "open " + name + ": the file is empty"};
     return std::int64_t{about.st_size};
 }
@@ -81,7 +87,9 @@ struct MediaInput::State {
 
     [[nodiscard]] Error interrupted(const std::string& doing) const {
         if (stop.stop_requested()) return {Errc::kCancelled, doing + " " + name + ": stopped"};
-        return {Errc::kTimeout, doing + " " + name + ": took longer than allowed; the file may be damaged or its disk too slow"};
+        return {Errc::kTimeout,
+                doing + " " + name +
+                    ": took longer than allowed; the file may be damaged or its disk too slow"};
     }
 
     [[nodiscard]] Status open_demuxer();
@@ -93,16 +101,21 @@ struct MediaInput::State {
 };
 
 Error MediaInput::State::open_error(int rc) const {
-    if (rc == AVERROR_EXIT || interrupt->stopped() || interrupt->expired()) return interrupted("open");
+    if (rc == AVERROR_EXIT || interrupt->stopped() || interrupt->expired())
+        return interrupted("open");
     if (io->read_error() != 0) return errno_error(io->read_error(), "read " + name);
     const auto boxes = walk_boxes(fd.get(), size);
     if (boxes.looks_like_mp4 && !boxes.has_moov && !boxes.has_moof)
         return {Errc::kBadData,
-                name + ": cut off before its index (moov), so nothing in it can be read; copy it again from where it came"};
+                name +
+                    ": cut off before its index (moov), so nothing in it can be read; copy it "
+                    "again from where it came"};
     return av::av_error(rc, "open " + name + ": its header is damaged").code == Errc::kLimit
-               ? Error{Errc::kLimit, "open " + name + ": its header asks for more memory than allowed"}
+               ? Error{Errc::kLimit,
+                       "open " + name + ": its header asks for more memory than allowed"}
                : Error{Errc::kBadData,
-                       "open " + name + ": it looks like " + (context && context->iformat ? context->iformat->name : "a media file") +
+                       "open " + name + ": it looks like " +
+                           (context && context->iformat ? context->iformat->name : "a media file") +
                            " but its header is damaged"};
 }
 
@@ -116,9 +129,11 @@ Status MediaInput::State::open_demuxer() {
     if (!forced_demuxer.empty()) {
         format = av_find_input_format(forced_demuxer.c_str());
         if (format == nullptr || !demuxer_allowed(format->name))
-            return Error{Errc::kUnsupported, "open " + name + ": no reader for the format \"" + forced_demuxer + "\""};
+            return Error{Errc::kUnsupported,
+                         "open " + name + ": no reader for the format \"" + forced_demuxer + "\""};
     } else {
-        const int rc = av_probe_input_buffer2(io->context(), &format, "", nullptr, 0, kProbeFormatBytes);
+        const int rc =
+            av_probe_input_buffer2(io->context(), &format, "", nullptr, 0, kProbeFormatBytes);
         if (rc < 0 || format == nullptr) {
             if (interrupt->stopped() || interrupt->expired()) return interrupted("open");
             if (io->read_error() != 0) return errno_error(io->read_error(), "read " + name);
@@ -144,7 +159,8 @@ Status MediaInput::State::open_demuxer() {
 
     std::vector<AVDictionary*> options(context->nb_streams, nullptr);
     for (auto& one : options) av_dict_set_int(&one, "max_pixels", limits.max_pixels, 0);
-    // Streams that turn up later, as in transport streams, get none: their sizes are checked afterwards.
+    // Streams that turn up later, as in transport streams, get none: their sizes are checked
+    // afterwards.
     const unsigned known = context->nb_streams;
     rc = avformat_find_stream_info(context.get(), options.empty() ? nullptr : options.data());
     for (unsigned i = 0; i < known; ++i) av_dict_free(&options[i]);
@@ -158,22 +174,28 @@ Status MediaInput::State::open_demuxer() {
 }
 
 Status MediaInput::State::check_bounds() const {
-    const auto limit = [&](const std::string& why) { return Error{Errc::kLimit, "open " + name + ": " + why}; };
+    const auto limit = [&](const std::string& why) {
+        return Error{Errc::kLimit, "open " + name + ": " + why};
+    };
     if (std::ssize(facts.streams) >= limits.max_streams)
-        return limit("it declares " + std::to_string(facts.streams.size()) + " or more streams; at most " +
-                     std::to_string(limits.max_streams - 1) + " are accepted");
+        return limit("it declares " + std::to_string(facts.streams.size()) +
+                     " or more streams; at most " + std::to_string(limits.max_streams - 1) +
+                     " are accepted");
     for (const auto& s : facts.streams) {
         if (s.type != media::MediaType::kVideo) continue;
         const std::int64_t w = s.video.width;
         const std::int64_t h = s.video.height;
         if (w > limits.max_side || h > limits.max_side || w * h > limits.max_pixels)
-            return limit("it declares pictures of " + std::to_string(w) + "x" + std::to_string(h) + ", more than the accepted " +
-                         std::to_string(limits.max_pixels) + " pixels");
+            return limit("it declares pictures of " + std::to_string(w) + "x" + std::to_string(h) +
+                         ", more than the accepted " + std::to_string(limits.max_pixels) +
+                         " pixels");
     }
     if (facts.duration_ns != kNoTime && facts.duration_ns / 1'000'000'000 > limits.max_duration_s &&
         context->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE)
-        return limit("it declares a duration of " + std::to_string(facts.duration_ns / 1'000'000'000 / 86'400) +
-                     " days, more than the accepted " + std::to_string(limits.max_duration_s / 86'400));
+        return limit("it declares a duration of " +
+                     std::to_string(facts.duration_ns / 1'000'000'000 / 86'400) +
+                     " days, more than the accepted " +
+                     std::to_string(limits.max_duration_s / 86'400));
     return {};
 }
 
@@ -185,10 +207,12 @@ Status MediaInput::State::look() {
     std::optional<av::Interrupt::Clock::time_point> deadline =
         av::Interrupt::Clock::now() + std::chrono::milliseconds(500);
     while (bytes < limits.look_bytes && std::ssize(ahead) < limits.look_packets &&
-           view.span_ns() < limits.look_media_ms * 1'000'000 && av::Interrupt::Clock::now() < *deadline) {
+           view.span_ns() < limits.look_media_ms * 1'000'000 &&
+           av::Interrupt::Clock::now() < *deadline) {
         auto packet = pull();
         if (!packet) {
-            if (packet.error().code == Errc::kCancelled || packet.error().code == Errc::kIo) return packet.error();
+            if (packet.error().code == Errc::kCancelled || packet.error().code == Errc::kIo)
+                return packet.error();
             at_end = true;
             break;
         }
@@ -208,12 +232,14 @@ Result<media::Packet> MediaInput::State::pull() {
         const std::int64_t before = io->context()->pos;
         arm(limits.read_timeout);
         const int rc = av_read_frame(context.get(), packet.native());
-        if (rc == AVERROR_EOF || (rc < 0 && io->read_error() == 0 && avio_feof(io->context()) != 0)) {
+        if (rc == AVERROR_EOF ||
+            (rc < 0 && io->read_error() == 0 && avio_feof(io->context()) != 0)) {
             if (io->read_error() != 0) return errno_error(io->read_error(), "read " + name);
             if (io->shrank()) damage.truncated = true;
             return Error{Errc::kEndOfStream, "read " + name + ": end of file"};
         }
-        if (rc == AVERROR_EXIT || (rc < 0 && (interrupt->stopped() || interrupt->expired()))) return interrupted("read");
+        if (rc == AVERROR_EXIT || (rc < 0 && (interrupt->stopped() || interrupt->expired())))
+            return interrupted("read");
         if (rc < 0) {
             if (io->read_error() != 0) return errno_error(io->read_error(), "read " + name);
             if (rc == AVERROR(EAGAIN) && in_a_row < kErrorsInARow) {
@@ -235,8 +261,10 @@ Result<media::Packet> MediaInput::State::pull() {
             wanted.resize(facts.streams.size(), true);
         }
         if (last_position.size() <= stream) last_position.resize(stream + 1, -1);
-        if (native->pos < 0) native->pos = last_position[stream];
-        else last_position[stream] = native->pos;
+        if (native->pos < 0)
+            native->pos = last_position[stream];
+        else
+            last_position[stream] = native->pos;
         if (!wanted[stream]) continue;
         if (native->size > limits.max_packet_bytes) {
             ++damage.oversized;
@@ -249,7 +277,8 @@ Result<media::Packet> MediaInput::State::pull() {
 
 void MediaInput::State::apply_selection() {
     for (unsigned i = 0; i < context->nb_streams; ++i)
-        context->streams[i]->discard = i < wanted.size() && wanted[i] ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+        context->streams[i]->discard =
+            i < wanted.size() && wanted[i] ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
 }
 
 MediaInput::MediaInput(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -287,18 +316,25 @@ Result<std::unique_ptr<MediaInput>> MediaInput::open(OpenOptions options) {
     }
     s.apply_selection();
     if (s.depth == Depth::kFull) SG_TRY(s.look());
-    const bool encrypted = std::any_of(s.facts.streams.begin(), s.facts.streams.end(), [](const StreamFacts& f) {
-        return f.encrypted && (f.is_playable_video() || f.type == media::MediaType::kAudio);
-    });
-    if (encrypted || (s.facts.demuxer == "mpegts" && s.depth == Depth::kFull && ts_scrambled(s.fd.get(), s.size)))
-        return Error{Errc::kUnsupported, "open " + s.name + ": it is encrypted, and keys are not asked for; decrypt it first"};
-    if (!any) {
-        const bool pictures = std::any_of(s.facts.streams.begin(), s.facts.streams.end(), [](const StreamFacts& f) {
-            return f.type == media::MediaType::kVideo;
+    const bool encrypted =
+        std::any_of(s.facts.streams.begin(), s.facts.streams.end(), [](const StreamFacts& f) {
+            return f.encrypted && (f.is_playable_video() || f.type == media::MediaType::kAudio);
         });
+    if (encrypted || (s.facts.demuxer == "mpegts" && s.depth == Depth::kFull &&
+                      ts_scrambled(s.fd.get(), s.size)))
+        return Error{
+            Errc::kUnsupported,
+            "open " + s.name + ": it is encrypted, and keys are not asked for; decrypt it first"};
+    if (!any) {
+        const bool pictures =
+            std::any_of(s.facts.streams.begin(), s.facts.streams.end(), [](const StreamFacts& f) {
+                return f.type == media::MediaType::kVideo;
+            });
         return Error{Errc::kBadData,
                      "open " + s.name + ": no sound and no moving picture in it" +
-                         (pictures ? ", only a still picture" : s.facts.streams.empty() ? " (no streams at all)" : "")};
+                         (pictures                  ? ", only a still picture"
+                          : s.facts.streams.empty() ? " (no streams at all)"
+                                                    : "")};
     }
     if (s.depth == Depth::kFull) {
         if (s.facts.demuxer.starts_with("mov,")) {
@@ -306,9 +342,10 @@ Result<std::unique_ptr<MediaInput>> MediaInput::open(OpenOptions options) {
             const auto boxes = walk_boxes(s.fd.get(), s.size);
             if (boxes.missing_bytes > 0) s.damage.truncated = true;
             if (boxes.missing_bytes > 0)
-                s.facts.warnings.push_back({"truncated",
-                                            "the file ends " + std::to_string(boxes.missing_bytes) +
-                                                " bytes early; what is missing at its end is lost"});
+                s.facts.warnings.push_back(
+                    {"truncated",
+                     "the file ends " + std::to_string(boxes.missing_bytes) +
+                         " bytes early; what is missing at its end is lost"});
         }
         find_warnings(s.facts);
     }
@@ -318,11 +355,21 @@ Result<std::unique_ptr<MediaInput>> MediaInput::open(OpenOptions options) {
     return std::unique_ptr<MediaInput>(new MediaInput(std::move(state)));
 }
 
-const SourceFacts& MediaInput::facts() const { return state_->facts; }
-const DamageCounters& MediaInput::damage() const { return state_->damage; }
-std::int64_t MediaInput::position() const { return state_->io->offset(); }
-int MediaInput::fd() const { return state_->fd.get(); }
-void MediaInput::set_stop(std::stop_token stop) { state_->stop = std::move(stop); }
+const SourceFacts& MediaInput::facts() const {
+    return state_->facts;
+}
+const DamageCounters& MediaInput::damage() const {
+    return state_->damage;
+}
+std::int64_t MediaInput::position() const {
+    return state_->io->offset();
+}
+int MediaInput::fd() const {
+    return state_->fd.get();
+}
+void MediaInput::set_stop(std::stop_token stop) {
+    state_->stop = std::move(stop);
+}
 
 Result<media::Packet> MediaInput::read_packet() {
     auto& s = *state_;
@@ -340,7 +387,8 @@ void MediaInput::select(const std::vector<int>& streams) {
     auto& s = *state_;
     std::fill(s.wanted.begin(), s.wanted.end(), false);
     for (const int stream : streams) {
-        if (stream >= 0 && stream < std::ssize(s.wanted)) s.wanted[static_cast<std::size_t>(stream)] = true;
+        if (stream >= 0 && stream < std::ssize(s.wanted))
+            s.wanted[static_cast<std::size_t>(stream)] = true;
     }
     s.apply_selection();
 }
@@ -359,8 +407,11 @@ Status MediaInput::seek(const pipeline::SeekPoint& point, pipeline::SeekMethod m
     s.arm(s.limits.read_timeout);
     int rc = 0;
     if (method == pipeline::SeekMethod::kPosition) {
-        if (point.position < 0) return Error{Errc::kInvalidArgument, "seek in " + s.name + ": the point has no position"};
-        // In a program stream pictures begin in mid-packet: the one before must be read to find where.
+        if (point.position < 0)
+            return Error{Errc::kInvalidArgument,
+                         "seek in " + s.name + ": the point has no position"};
+        // In a program stream pictures begin in mid-packet: the one before must be read to find
+        // where.
         const std::int64_t early = s.facts.demuxer == "mpeg" ? kProgramStreamLead : 0;
         const std::int64_t at = std::max<std::int64_t>(0, point.position - early);
         rc = avformat_seek_file(s.context.get(), -1, 0, at, at, AVSEEK_FLAG_BYTE);
@@ -370,13 +421,17 @@ Status MediaInput::seek(const pipeline::SeekPoint& point, pipeline::SeekMethod m
         const auto time = by_dts ? point.dts : point.pts;
         rc = avformat_seek_file(s.context.get(), stream, INT64_MIN, time, time, 0);
     }
-    if (rc < 0 && (s.interrupt->stopped() || s.interrupt->expired())) return s.interrupted("seek in");
+    if (rc < 0 && (s.interrupt->stopped() || s.interrupt->expired()))
+        return s.interrupted("seek in");
     return av::check(rc, "seek in " + s.name);
 }
 
-bool matches(const media::Packet& packet, const pipeline::SeekPoint& point, pipeline::SeekMethod method) {
+bool matches(const media::Packet& packet,
+             const pipeline::SeekPoint& point,
+             pipeline::SeekMethod method) {
     if (packet.pts() != point.pts) return false;
-    if (method == pipeline::SeekMethod::kTime) return point.dts == kNoTime || packet.dts() == kNoTime || packet.dts() == point.dts;
+    if (method == pipeline::SeekMethod::kTime)
+        return point.dts == kNoTime || packet.dts() == kNoTime || packet.dts() == point.dts;
     return point.position < 0 || packet.position() == point.position;
 }
 

@@ -1,5 +1,3 @@
-#include <ingest/spool.hpp>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
@@ -8,10 +6,12 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include <sys/stat.h>
+
 #include <base/file.hpp>
+#include <ingest/spool.hpp>
 
 #include "temporary_file.hpp"
 
@@ -32,8 +32,12 @@ Result<bool> is_regular(int fd, const std::string& name) {
     if (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode)) return false;
     if (S_ISDIR(about.st_mode))
         return Error{Errc::kInvalidArgument,
-                     "open " + name + ": it is a folder; give a file, or a pattern such as " + name + "/%04d.png"};
-    return Error{Errc::kInvalidArgument, "open " + name + ": it is a device, not a file or pipe; read it with the program made for it, and pipe that in"};
+                     "open " + name + ": it is a folder; give a file, or a pattern such as " +
+                         name + "/%04d.png"};
+    return Error{Errc::kInvalidArgument,
+                 "open " + name +
+                     ": it is a device, not a file or pipe; read it with the program made for it, "
+                     "and pipe that in"};
 }
 
 bool has_scheme(const std::string& uri) {
@@ -56,20 +60,26 @@ Result<UniqueFd> temporary_file(const std::filesystem::path& folder) {
     return fd;
 }
 
-Result<LocalSource> spool_pipe(UniqueFd pipe, const std::string& name, const SpoolOptions& options) {
+Result<LocalSource> spool_pipe(UniqueFd pipe,
+                               const std::string& name,
+                               const SpoolOptions& options) {
     SG_TRY_ASSIGN(UniqueFd copy, temporary_file(options.folder));
     std::vector<std::byte> block(kBlock);
     std::int64_t total = 0;
     auto last_data = SteadyClock::now();
     auto last_report = last_data;
     for (;;) {
-        if (options.stop.stop_requested()) return Error{Errc::kCancelled, "read " + name + ": stopped"};
+        if (options.stop.stop_requested())
+            return Error{Errc::kCancelled, "read " + name + ": stopped"};
         const auto allowed = total == 0 ? options.first_byte_timeout : options.idle_timeout;
         const auto now = SteadyClock::now();
         if (now - last_data > allowed) {
-            const auto seconds = std::to_string(std::chrono::duration_cast<std::chrono::seconds>(allowed).count());
+            const auto seconds =
+                std::to_string(std::chrono::duration_cast<std::chrono::seconds>(allowed).count());
             return Error{Errc::kTimeout,
-                         "read " + name + ": " + (total == 0 ? "nobody has written to it for " : "no more data for ") + seconds +
+                         "read " + name + ": " +
+                             (total == 0 ? "nobody has written to it for " : "no more data for ") +
+                             seconds +
                              " s; start the program that writes to it, or allow more time"};
         }
         pollfd wait{pipe.get(), POLLIN, 0};
@@ -87,15 +97,19 @@ Result<LocalSource> spool_pipe(UniqueFd pipe, const std::string& name, const Spo
         total += got;
         if (total > options.max_bytes)
             return Error{Errc::kLimit,
-                         "read " + name + ": more than the allowed " + std::to_string(options.max_bytes) +
+                         "read " + name + ": more than the allowed " +
+                             std::to_string(options.max_bytes) +
                              " bytes came; raise the limit or give a file"};
-        SG_TRY(write_all(copy.get(), std::span(block).first(static_cast<std::size_t>(got)), "the temporary copy of " + name));
+        SG_TRY(write_all(copy.get(),
+                         std::span(block).first(static_cast<std::size_t>(got)),
+                         "the temporary copy of " + name));
         if (options.progress && last_data - last_report > std::chrono::milliseconds(100)) {
             last_report = last_data;
             options.progress(total);
         }
     }
-    if (total == 0) return Error{Errc::kBadData, "read " + name + ": it ended without a byte of data"};
+    if (total == 0)
+        return Error{Errc::kBadData, "read " + name + ": it ended without a byte of data"};
     return LocalSource{std::move(copy), name, true};
 }
 
@@ -108,13 +122,16 @@ Result<LocalSource> open_local(const std::string& uri, const SpoolOptions& optio
         return spool_pipe(std::move(fd), "standard input", options);
     }
     if (has_scheme(uri))
-        return Error{Errc::kInvalidArgument, "open " + uri + ": addresses cannot be read; download it, or pipe it in and give -"};
+        return Error{
+            Errc::kInvalidArgument,
+            "open " + uri + ": addresses cannot be read; download it, or pipe it in and give -"};
     const std::filesystem::path path(uri);
     std::string name = path.filename().string();
     if (name.empty()) name = path.parent_path().filename().string();
     if (name.empty()) name = uri;
     std::error_code ignored;
-    if (is_image_pattern(uri) && !std::filesystem::exists(path, ignored)) return spool_images(uri, options);
+    if (is_image_pattern(uri) && !std::filesystem::exists(path, ignored))
+        return spool_images(uri, options);
     // O_NONBLOCK: opening a named pipe must not wait for its writer.
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!fd.valid()) return errno_error(errno, "open " + uri);

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <filesystem>
+
 #include <base/result.hpp>
 #include <base/unique_fd.hpp>
-
-#include <filesystem>
 
 namespace sg::ingest {
 

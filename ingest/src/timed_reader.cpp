@@ -1,10 +1,9 @@
-#include <ingest/timed_reader.hpp>
-
-#include <media_av/libav.hpp>
-
 #include <algorithm>
 #include <string_view>
 #include <vector>
+
+#include <ingest/timed_reader.hpp>
+#include <media_av/libav.hpp>
 
 namespace sg::ingest {
 namespace {
@@ -21,10 +20,14 @@ constexpr std::size_t kLongestGopBytes = std::size_t{96} << 20;
 /// No picture is shown so long after, or before, it is decoded: one of its times is damaged.
 constexpr std::int64_t kFarFromDecodingSeconds = 10;
 
-bool far_apart(std::int64_t pts, std::int64_t dts, media::Timebase timebase, std::int64_t frame_ticks) {
+bool far_apart(std::int64_t pts,
+               std::int64_t dts,
+               media::Timebase timebase,
+               std::int64_t frame_ticks) {
     const media::Int128 apart = static_cast<media::Int128>(pts) - dts;
     const media::Int128 most = std::max<std::int64_t>(
-        media::rescale(kFarFromDecodingSeconds, {1, 1}, timebase, media::Rounding::kUp), 2 * kDeepestReorder * frame_ticks);
+        media::rescale(kFarFromDecodingSeconds, {1, 1}, timebase, media::Rounding::kUp),
+        2 * kDeepestReorder * frame_ticks);
     return apart > most || apart < -most;
 }
 
@@ -34,10 +37,12 @@ TimedReader::Stream::Stream(const StreamFacts& facts, bool all)
     : type(facts.type),
       timebase(facts.timebase),
       h264(facts.codec == media::CodecId::kH264),
-      reorders(facts.codec_detail == "mpeg1video" || facts.codec_detail == "mpeg2video" || facts.codec_detail == "mpeg4"),
+      reorders(facts.codec_detail == "mpeg1video" || facts.codec_detail == "mpeg2video" ||
+               facts.codec_detail == "mpeg4"),
       every_picture(all && (h264 || reorders)),
       parser(*facts.info) {
-    media::Rational rate = facts.video.average_rate.positive() ? facts.video.average_rate : facts.video.declared_rate;
+    media::Rational rate =
+        facts.video.average_rate.positive() ? facts.video.average_rate : facts.video.declared_rate;
     if (!rate.positive()) rate = {25, 1};
     frame_ticks = std::max<std::int64_t>(
         1, media::rescale(1, rate.inverse(), timebase, media::Rounding::kNearest));
@@ -57,10 +62,13 @@ TimedReader::TimedReader(MediaInput& input) : input_(input) {
 }
 
 bool TimedReader::counted(int stream) const {
-    return stream >= 0 && stream < std::ssize(streams_) && streams_[static_cast<std::size_t>(stream)].counted;
+    return stream >= 0 && stream < std::ssize(streams_) &&
+           streams_[static_cast<std::size_t>(stream)].counted;
 }
 
-Status TimedReader::seek(const pipeline::SeekPoint& point, pipeline::SeekMethod method, int stream) {
+Status TimedReader::seek(const pipeline::SeekPoint& point,
+                         pipeline::SeekMethod method,
+                         int stream) {
     ready_.clear();
     at_end_ = false;
     for (auto& s : streams_) {
@@ -80,7 +88,8 @@ Result<TimedReader::TimedPacket> TimedReader::read() {
             ready_.pop_front();
             return next;
         }
-        if (at_end_) return Error{Errc::kEndOfStream, "read " + input_.facts().name + ": end of file"};
+        if (at_end_)
+            return Error{Errc::kEndOfStream, "read " + input_.facts().name + ": end of file"};
         auto packet = input_.read_packet();
         if (!packet) {
             if (packet.error().code != Errc::kEndOfStream) return std::move(packet).error();
@@ -120,7 +129,8 @@ void TimedReader::take(Stream& s, media::Packet packet) {
     timed.second_field = picture.field && s.half_picture;
     s.half_picture = picture.field && !timed.second_field;
 
-    if (native->pts != kNoTime && native->dts != kNoTime && far_apart(native->pts, native->dts, s.timebase, s.frame_ticks))
+    if (native->pts != kNoTime && native->dts != kNoTime &&
+        far_apart(native->pts, native->dts, s.timebase, s.frame_ticks))
         native->pts = kNoTime;
 
     const bool reference = s.reorders && picture.order_known && picture.shown_later;
@@ -129,8 +139,10 @@ void TimedReader::take(Stream& s, media::Packet packet) {
         if (!s.reorders) settle(s);
         s.last_pts = native->pts;
         s.next = native->pts + (native->duration > 0 ? native->duration : s.frame_ticks);
-        if (s.gop.empty()) ready_.push_back(std::move(timed));
-        else s.gop.push_back({std::move(timed), 0});
+        if (s.gop.empty())
+            ready_.push_back(std::move(timed));
+        else
+            s.gop.push_back({std::move(timed), 0});
         return;
     }
     timed.filled = true;
@@ -150,7 +162,9 @@ void TimedReader::take(Stream& s, media::Packet packet) {
     }
     std::size_t bytes = 0;
     for (const auto& w : s.gop) bytes += w.packet.packet.bytes();
-    if ((timed.idr && !timed.second_field) || s.gop.size() >= kLongestGop || bytes > kLongestGopBytes) settle(s);
+    if ((timed.idr && !timed.second_field) || s.gop.size() >= kLongestGop ||
+        bytes > kLongestGopBytes)
+        settle(s);
     s.gop.push_back({std::move(timed), picture.order});
 }
 
@@ -161,15 +175,20 @@ void TimedReader::give_dts(Stream& s, TimedPacket timed) {
     native->pts = native->dts != kNoTime ? native->dts : s.next;
     s.last_pts = native->pts;
     s.next = native->pts + (native->duration > 0 ? native->duration : s.frame_ticks);
-    if (s.gop.empty()) ready_.push_back(std::move(timed));
-    else s.gop.push_back({std::move(timed), 0});
-    // Without another reference picture for so long, the one that waits is given what it would get at the end.
+    if (s.gop.empty())
+        ready_.push_back(std::move(timed));
+    else
+        s.gop.push_back({std::move(timed), 0});
+    // Without another reference picture for so long, the one that waits is given what it would get
+    // at the end.
     if (s.gop.size() > kLongestRun) settle(s);
 }
 
 void TimedReader::settle(Stream& s) {
-    if (s.reorders) settle_reference(s, kNoTime);
-    else settle_gop(s);
+    if (s.reorders)
+        settle_reference(s, kNoTime);
+    else
+        settle_gop(s);
 }
 
 /// The first in line waits for its time; the pictures behind it have theirs.
@@ -182,7 +201,8 @@ void TimedReader::settle_reference(Stream& s, std::int64_t next_dts) {
     s.gop.clear();
 }
 
-/// Pictures of a closed run are shown in their order, one frame after the other, from the decoding time of the first on.
+/// Pictures of a closed run are shown in their order, one frame after the other, from the decoding
+/// time of the first on.
 void TimedReader::settle_gop(Stream& s) {
     if (s.gop.empty()) return;
     std::vector<std::size_t> pictures;
@@ -199,7 +219,8 @@ void TimedReader::settle_gop(Stream& s) {
         base = s.next;
     }
     for (std::size_t rank = 0; rank < pictures.size(); ++rank)
-        s.gop[pictures[rank]].packet.packet.native()->pts = base + static_cast<std::int64_t>(rank) * s.frame_ticks;
+        s.gop[pictures[rank]].packet.packet.native()->pts =
+            base + static_cast<std::int64_t>(rank) * s.frame_ticks;
     s.next = base + static_cast<std::int64_t>(pictures.size()) * s.frame_ticks;
     std::int64_t decoding = 0;
     for (auto& w : s.gop) {
@@ -207,7 +228,8 @@ void TimedReader::settle_gop(Stream& s) {
         if (w.packet.second_field) native->pts = s.last_pts + s.frame_ticks / 2;
         if (native->duration <= 0) native->duration = s.frame_ticks;
         // Early enough for any reordering, so that no picture is decoded after it is shown.
-        if (w.packet.filled && !w.packet.second_field) native->dts = base + (decoding - kDeepestReorder) * s.frame_ticks;
+        if (w.packet.filled && !w.packet.second_field)
+            native->dts = base + (decoding - kDeepestReorder) * s.frame_ticks;
         if (!w.packet.second_field) ++decoding;
         s.last_pts = native->pts;
         ready_.push_back(std::move(w.packet));

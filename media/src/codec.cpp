@@ -1,7 +1,7 @@
-#include <media/codec.hpp>
-
 #include <array>
 #include <utility>
+
+#include <media/codec.hpp>
 
 namespace sg::media {
 namespace {
@@ -38,12 +38,18 @@ CodecId codec_from_name(std::string_view name) {
 
 std::string_view media_type_name(MediaType type) {
     switch (type) {
-        case MediaType::kVideo: return "video";
-        case MediaType::kAudio: return "audio";
-        case MediaType::kSubtitle: return "subtitle";
-        case MediaType::kData: return "data";
-        case MediaType::kAttachment: return "attachment";
-        case MediaType::kUnknown: return "unknown";
+        case MediaType::kVideo:
+            return "video";
+        case MediaType::kAudio:
+            return "audio";
+        case MediaType::kSubtitle:
+            return "subtitle";
+        case MediaType::kData:
+            return "data";
+        case MediaType::kAttachment:
+            return "attachment";
+        case MediaType::kUnknown:
+            return "unknown";
     }
     return "unknown";
 }
@@ -54,8 +60,10 @@ bool is_video(CodecId id) {
         case CodecId::kHevc:
         case CodecId::kAv1:
         case CodecId::kVp9:
-        case CodecId::kVp8: return true;
-        default: return false;
+        case CodecId::kVp8:
+            return true;
+        default:
+            return false;
     }
 }
 

@@ -1,9 +1,8 @@
-#include <media/frame.hpp>
-
-#include <media_av/libav.hpp>
-
 #include <new>
 #include <utility>
+
+#include <media/frame.hpp>
+#include <media_av/libav.hpp>
 
 namespace sg::media {
 
@@ -26,11 +25,21 @@ Frame Frame::share() const {
     return Frame(copy);
 }
 
-std::int64_t Frame::pts() const { return frame_->pts; }
-void Frame::set_pts(std::int64_t pts) { frame_->pts = pts; }
-int Frame::width() const { return frame_->width; }
-int Frame::height() const { return frame_->height; }
-int Frame::samples() const { return frame_->nb_samples; }
+std::int64_t Frame::pts() const {
+    return frame_->pts;
+}
+void Frame::set_pts(std::int64_t pts) {
+    frame_->pts = pts;
+}
+int Frame::width() const {
+    return frame_->width;
+}
+int Frame::height() const {
+    return frame_->height;
+}
+int Frame::samples() const {
+    return frame_->nb_samples;
+}
 std::size_t Frame::bytes() const {
     std::size_t total = 0;
     for (const auto* buffer : frame_->buf) {

@@ -1,9 +1,8 @@
-#include <media/packet.hpp>
-
-#include <media_av/libav.hpp>
-
 #include <new>
 #include <utility>
+
+#include <media/packet.hpp>
+#include <media_av/libav.hpp>
 
 namespace sg::media {
 
@@ -27,13 +26,26 @@ Packet Packet::share() const {
 }
 
 std::span<const std::byte> Packet::data() const {
-    return {reinterpret_cast<const std::byte*>(packet_->data), static_cast<std::size_t>(packet_->size)};
+    return {reinterpret_cast<const std::byte*>(packet_->data),
+            static_cast<std::size_t>(packet_->size)};
 }
-std::int64_t Packet::pts() const { return packet_->pts; }
-std::int64_t Packet::dts() const { return packet_->dts; }
-std::int64_t Packet::duration() const { return packet_->duration; }
-int Packet::stream() const { return packet_->stream_index; }
-bool Packet::key() const { return (packet_->flags & AV_PKT_FLAG_KEY) != 0; }
-std::int64_t Packet::position() const { return packet_->pos; }
+std::int64_t Packet::pts() const {
+    return packet_->pts;
+}
+std::int64_t Packet::dts() const {
+    return packet_->dts;
+}
+std::int64_t Packet::duration() const {
+    return packet_->duration;
+}
+int Packet::stream() const {
+    return packet_->stream_index;
+}
+bool Packet::key() const {
+    return (packet_->flags & AV_PKT_FLAG_KEY) != 0;
+}
+std::int64_t Packet::position() const {
+    return packet_->pos;
+}
 
 }  // namespace sg::media

@@ -1,6 +1,6 @@
-#include <media/timestamp.hpp>
-
 #include <string>
+
+#include <media/timestamp.hpp>
 
 namespace sg::media {
 namespace {
@@ -52,12 +52,15 @@ std::int64_t rescale(std::int64_t value, Timebase from, Timebase to, Rounding ro
     const Rational factor_b = reduced({to.den, from.den == 0 ? 1 : from.den});
     const auto num = static_cast<Int128>(factor_a.num) * factor_b.num;
     const auto den = static_cast<Int128>(factor_a.den) * factor_b.den;
-    // value < 2^63 and num < 2^64 for any real pair of timebases; refuse the others instead of wrapping.
+    // value < 2^63 and num < 2^64 for any real pair of timebases; refuse the others instead of
+    // wrapping.
     constexpr Int128 kLimit = static_cast<Int128>(1) << 62;
     if (num > kLimit || num < -kLimit) return 0;
     return divide(static_cast<Int128>(value) * num, den, rounding);
 }
 
-std::string to_string(Rational r) { return std::to_string(r.num) + "/" + std::to_string(r.den); }
+std::string to_string(Rational r) {
+    return std::to_string(r.num) + "/" + std::to_string(r.den);
+}
 
 }  // namespace sg::media

@@ -34,8 +34,8 @@ struct Times {
 
 Result<Times> times_of(std::int64_t lead,
                        std::int64_t number,
-                           std::span<const LayoutSample> samples,
-                           std::optional<std::int64_t> end) {
+                       std::span<const LayoutSample> samples,
+                       std::optional<std::int64_t> end) {
     Times times;
     times.shown.reserve(samples.size());
     bool ascending = true;
@@ -50,7 +50,8 @@ Result<Times> times_of(std::int64_t lead,
     }
     if (!ascending) {
         std::ranges::sort(times.shown);
-        if (const auto twice = std::ranges::adjacent_find(times.shown); twice != times.shown.end()) {
+        if (const auto twice = std::ranges::adjacent_find(times.shown);
+            twice != times.shown.end()) {
             return mismatch(number, fmt::format("two samples are shown at {}", *twice));
         }
     }
@@ -133,7 +134,8 @@ Result<SegmentLayout> lay_out_segment(const LayoutConfig& config,
                      fmt::format("write segment {}: its fragments are out of order", number)};
     }
     SG_TRY_ASSIGN(const Times times, times_of(config.decode_lead, number, samples, end));
-    SG_TRY(check_start(config, number, samples.front(), times.shown.front(), times.decode.starts.front()));
+    SG_TRY(check_start(
+        config, number, samples.front(), times.shown.front(), times.decode.starts.front()));
     std::vector<FragmentSample> table;
     SG_TRY(fill_samples(number, samples, times, table));
 
@@ -156,7 +158,8 @@ Result<SegmentLayout> lay_out_segment(const LayoutConfig& config,
         fragment.sequence = static_cast<std::uint32_t>((number - 1) * kSequenceStride +
                                                        static_cast<std::int64_t>(f) + 1);
         fragment.track_id = config.track_id;
-        fragment.decode_time = static_cast<std::uint64_t>(times.decode.starts[first] + config.offset);
+        fragment.decode_time =
+            static_cast<std::uint64_t>(times.decode.starts[first] + config.offset);
         fragment.samples = std::span(table).subspan(first, next - first);
         LayoutPiece piece;
         // The first piece also carries what stands before the fragment.
@@ -172,8 +175,15 @@ Result<SegmentLayout> lay_out_segment(const LayoutConfig& config,
         entry.offset = bytes;
         entry.bytes = moof_bytes + piece.payload_bytes;
         if (samples[first].key) entry.key_bytes = moof_bytes + table[first].size;
-        entry.start = times.shown[first];
-        entry.duration = (is_last ? times.end : times.shown[next]) - entry.start;
+        // Pictures shown before a key frame may follow it (open GOPs): its own time counts for
+        // I-frame playlists.
+        entry.start = samples[first].key ? samples[first].pts : times.shown[first];
+        if (!index.fragments.empty()) {
+            FragmentIndex& before = index.fragments.back();
+            entry.start = std::max(entry.start, before.start);
+            before.duration = entry.start - before.start;
+        }
+        if (is_last) entry.duration = times.end - entry.start;
         bytes += entry.bytes;
         index.fragments.push_back(entry);
         layout.pieces.push_back(piece);

@@ -1,14 +1,13 @@
-#include <packagers/copy_stage.hpp>
-
-#include <media_av/check.hpp>
-#include <media_av/libav.hpp>
-#include <media_av/ptrs.hpp>
-#include <packagers/copy_times.hpp>
-
 #include <cstring>
 #include <string>
 
 #include <fmt/format.h>
+
+#include <media_av/check.hpp>
+#include <media_av/libav.hpp>
+#include <media_av/ptrs.hpp>
+#include <packagers/copy_stage.hpp>
+#include <packagers/copy_times.hpp>
 
 namespace sg::packagers {
 namespace {
@@ -39,29 +38,38 @@ struct CopyStage::State {
 CopyStage::CopyStage(std::unique_ptr<State> state) : state_(std::move(state)) {}
 CopyStage::~CopyStage() = default;
 
-Result<std::unique_ptr<CopyStage>> CopyStage::create_video(const pipeline::VideoRendition& rendition) {
-    return std::unique_ptr<CopyStage>(new CopyStage(std::make_unique<State>(State{rendition.name, rendition.timescale, CopyTimes(rendition), {}, false, {}})));
+Result<std::unique_ptr<CopyStage>> CopyStage::create_video(
+    const pipeline::VideoRendition& rendition) {
+    return std::unique_ptr<CopyStage>(new CopyStage(std::make_unique<State>(
+        State{rendition.name, rendition.timescale, CopyTimes(rendition), {}, false, {}})));
 }
 
-Result<std::unique_ptr<CopyStage>> CopyStage::create_audio(const pipeline::AudioRendition& rendition) {
-    return std::unique_ptr<CopyStage>(new CopyStage(std::make_unique<State>(State{rendition.name, rendition.sample_rate, CopyTimes(rendition), {}, false, {}})));
+Result<std::unique_ptr<CopyStage>> CopyStage::create_audio(
+    const pipeline::AudioRendition& rendition) {
+    return std::unique_ptr<CopyStage>(new CopyStage(std::make_unique<State>(
+        State{rendition.name, rendition.sample_rate, CopyTimes(rendition), {}, false, {}})));
 }
 
 Status CopyStage::start(media::StreamInfoPtr info) {
     auto& s = *state_;
     if (s.info != nullptr) {
         if (s.info->extradata == info->extradata) return {};
-        return Error{Errc::kMismatch, fmt::format("copy {}: the source changes its parameters in mid-stream, which needs encoding: choose another preset", s.name)};
+        return Error{Errc::kMismatch,
+                     fmt::format("copy {}: the source changes its parameters in mid-stream, which "
+                                 "needs encoding: choose another preset",
+                                 s.name)};
     }
     s.info = std::move(info);
     // Without an AudioSpecificConfig the frames carry it in ADTS headers (ISO/IEC 14496-3 1.A.2.2).
     if (s.info->codec == media::CodecId::kAac && s.info->extradata.empty()) {
         const auto* filter = av_bsf_get_by_name("aac_adtstoasc");
         AVBSFContext* context = nullptr;
-        SG_TRY(av::check(filter == nullptr ? AVERROR_BSF_NOT_FOUND : av_bsf_alloc(filter, &context), "copy " + s.name));
+        SG_TRY(av::check(filter == nullptr ? AVERROR_BSF_NOT_FOUND : av_bsf_alloc(filter, &context),
+                         "copy " + s.name));
         s.strip_adts.reset(context);
         const auto parameters = parameters_of(*s.info);
-        SG_TRY(av::check(avcodec_parameters_copy(context->par_in, parameters.get()), "copy " + s.name));
+        SG_TRY(av::check(avcodec_parameters_copy(context->par_in, parameters.get()),
+                         "copy " + s.name));
         context->time_base_in = av::to_av(s.info->timebase);
         SG_TRY(av::check(av_bsf_init(context), "copy " + s.name));
     }
@@ -81,9 +89,13 @@ Result<Flow> CopyStage::process(int /*port*/, pipeline::Item item, pipeline::Emi
 Result<Flow> CopyStage::take(media::Packet packet, pipeline::Emit& out) {
     auto& s = *state_;
     const auto pts = packet.pts() != media::kNoTime ? packet.pts() : packet.dts();
-    if (pts == media::kNoTime) return Error{Errc::kBadData, fmt::format("copy {}: a packet has no time; choose a preset that encodes", s.name)};
+    if (pts == media::kNoTime)
+        return Error{
+            Errc::kBadData,
+            fmt::format("copy {}: a packet has no time; choose a preset that encodes", s.name)};
     auto* native = packet.native();
-    const auto placed = s.times.place(pts, packet.duration(), (native->flags & AV_PKT_FLAG_DISCARD) != 0);
+    const auto placed =
+        s.times.place(pts, packet.duration(), (native->flags & AV_PKT_FLAG_DISCARD) != 0);
     if (!placed) return Flow::kContinue;
     native->pts = placed->pts;
     native->duration = placed->duration;
@@ -109,7 +121,8 @@ Result<Flow> CopyStage::send(media::Packet packet, pipeline::Emit& out) {
         info->timebase = {1, s.timescale};
         std::size_t size = 0;
         // The first packet brings what its ADTS header said.
-        const auto* extradata = av_packet_get_side_data(packet.native(), AV_PKT_DATA_NEW_EXTRADATA, &size);
+        const auto* extradata =
+            av_packet_get_side_data(packet.native(), AV_PKT_DATA_NEW_EXTRADATA, &size);
         if (extradata != nullptr && info->extradata.empty()) {
             info->extradata.resize(size);
             std::memcpy(info->extradata.data(), extradata, size);

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <packagers/cmaf_segment_layout.hpp>
-
 #include <cstdint>
 #include <span>
 #include <vector>
+
+#include <packagers/cmaf_segment_layout.hpp>
 
 namespace sg::packagers {
 
@@ -14,9 +14,14 @@ struct DecodeTimes {
     std::int64_t end = 0;
 };
 
-/// ADR 0001: no sample is decoded after it is shown. A segment starts `lead` before its first picture is shown, and ends as long before
-/// the next one's; but the one at the origin starts with its picture. `shown` are the samples' presentation times in ascending order,
-/// without equals; `end` is after the last of them. Where the timescale is too coarse for all that, they are `shown`.
-[[nodiscard]] DecodeTimes decode_times(std::span<const LayoutSample> samples, std::span<const std::int64_t> shown, std::int64_t end, std::int64_t lead);
+/// ADR 0001: no sample is decoded after it is shown. A segment starts `lead` before its first
+/// picture is shown, and ends as long before the next one's; but the one at the origin starts with
+/// its picture. `shown` are the samples' presentation times in ascending order, without equals;
+/// `end` is after the last of them. Where the timescale is too coarse for all that, they are
+/// `shown`.
+[[nodiscard]] DecodeTimes decode_times(std::span<const LayoutSample> samples,
+                                       std::span<const std::int64_t> shown,
+                                       std::int64_t end,
+                                       std::int64_t lead);
 
 }  // namespace sg::packagers

@@ -1,8 +1,7 @@
-#include <packagers/segmenter.hpp>
+#include <fmt/format.h>
 
 #include <packagers/cmaf_init.hpp>
-
-#include <fmt/format.h>
+#include <packagers/segmenter.hpp>
 
 namespace sg::packagers {
 namespace {
@@ -13,24 +12,37 @@ using pipeline::Item;
 
 Result<formats::Codec> packaged_codec(CodecId id) {
     switch (id) {
-        case CodecId::kH264: return formats::Codec::kH264;
-        case CodecId::kHevc: return formats::Codec::kHevc;
-        case CodecId::kAv1: return formats::Codec::kAv1;
-        case CodecId::kVp9: return formats::Codec::kVp9;
-        case CodecId::kAac: return formats::Codec::kAac;
-        case CodecId::kOpus: return formats::Codec::kOpus;
-        case CodecId::kAc3: return formats::Codec::kAc3;
-        case CodecId::kEac3: return formats::Codec::kEac3;
-        case CodecId::kFlac: return formats::Codec::kFlac;
-        case CodecId::kMp3: return formats::Codec::kMp3;
-        default: break;
+        case CodecId::kH264:
+            return formats::Codec::kH264;
+        case CodecId::kHevc:
+            return formats::Codec::kHevc;
+        case CodecId::kAv1:
+            return formats::Codec::kAv1;
+        case CodecId::kVp9:
+            return formats::Codec::kVp9;
+        case CodecId::kAac:
+            return formats::Codec::kAac;
+        case CodecId::kOpus:
+            return formats::Codec::kOpus;
+        case CodecId::kAc3:
+            return formats::Codec::kAc3;
+        case CodecId::kEac3:
+            return formats::Codec::kEac3;
+        case CodecId::kFlac:
+            return formats::Codec::kFlac;
+        case CodecId::kMp3:
+            return formats::Codec::kMp3;
+        default:
+            break;
     }
-    return Error{Errc::kUnsupported, fmt::format("package {}: it has no place in CMAF", media::codec_name(id))};
+    return Error{Errc::kUnsupported,
+                 fmt::format("package {}: it has no place in CMAF", media::codec_name(id))};
 }
 
 /// AC-3, E-AC-3 and MP3 describe themselves in every frame, VP9 in every key frame.
 bool described_by_first_sample(CodecId id) {
-    return id == CodecId::kAc3 || id == CodecId::kEac3 || id == CodecId::kMp3 || id == CodecId::kVp9;
+    return id == CodecId::kAc3 || id == CodecId::kEac3 || id == CodecId::kMp3 ||
+           id == CodecId::kVp9;
 }
 
 void take_known_video(const media::StreamInfo& info, formats::VideoFacts& v) {
@@ -48,7 +60,9 @@ void take_known_video(const media::StreamInfo& info, formats::VideoFacts& v) {
     take(v.matrix, info.colour.matrix);
 }
 
-formats::InitTrack init_track(const SegmenterConfig& config, const media::StreamInfo& info, formats::CodecConfig codec) {
+formats::InitTrack init_track(const SegmenterConfig& config,
+                              const media::StreamInfo& info,
+                              formats::CodecConfig codec) {
     formats::InitTrack track;
     track.timescale = static_cast<std::uint32_t>(config.timescale);
     track.config = std::move(codec);
@@ -63,17 +77,21 @@ formats::InitTrack init_track(const SegmenterConfig& config, const media::Stream
     if (info.has_mastering_display) {
         const auto& m = info.mastering_display;
         formats::MasteringDisplay display;
-        for (std::size_t i = 0; i < 3; ++i) display.primaries[i] = {m.primaries_x[i], m.primaries_y[i]};
+        for (std::size_t i = 0; i < 3; ++i)
+            display.primaries[i] = {m.primaries_x[i], m.primaries_y[i]};
         display.white = {m.white_x, m.white_y};
         display.max_luminance = m.max_luminance;
         display.min_luminance = m.min_luminance;
         track.mastering = display;
     }
-    if (info.has_content_light) track.content_light = formats::ContentLight{info.content_light.max_cll, info.content_light.max_fall};
+    if (info.has_content_light)
+        track.content_light =
+            formats::ContentLight{info.content_light.max_cll, info.content_light.max_fall};
     return track;
 }
 
-/// H.264 streams that do not say are taken to reorder; AV1 and VP9 hide their reordering from containers.
+/// H.264 streams that do not say are taken to reorder; AV1 and VP9 hide their reordering from
+/// containers.
 bool reorders(const formats::CodecConfig& codec) {
     const bool may = codec.codec == formats::Codec::kH264 || codec.codec == formats::Codec::kHevc;
     return may && codec.video.reorder_depth != 0;
@@ -81,7 +99,8 @@ bool reorders(const formats::CodecConfig& codec) {
 
 }  // namespace
 
-Result<formats::CodecConfig> codec_config(const media::StreamInfo& info, std::span<const std::byte> first_sample) {
+Result<formats::CodecConfig> codec_config(const media::StreamInfo& info,
+                                          std::span<const std::byte> first_sample) {
     SG_TRY_ASSIGN(const auto codec, packaged_codec(info.codec));
     const std::span<const std::byte> declared(info.extradata);
     const bool by_sample = described_by_first_sample(info.codec);
@@ -95,11 +114,14 @@ Result<formats::CodecConfig> codec_config(const media::StreamInfo& info, std::sp
     return config;
 }
 
-Segmenter::Segmenter(SegmenterConfig config, SegmentSink& sink) : config_(std::move(config)), sink_(sink) {}
+Segmenter::Segmenter(SegmenterConfig config, SegmentSink& sink)
+    : config_(std::move(config)), sink_(sink) {}
 
 Result<std::unique_ptr<Segmenter>> Segmenter::create(SegmenterConfig config, SegmentSink& sink) {
     if (config.borders.size() < 2 || config.timescale <= 0) {
-        return Error{Errc::kInternal, fmt::format("segmenter of {}: no borders or no timescale", config.track.rendition)};
+        return Error{
+            Errc::kInternal,
+            fmt::format("segmenter of {}: no borders or no timescale", config.track.rendition)};
     }
     return std::unique_ptr<Segmenter>(new Segmenter(std::move(config), sink));
 }
@@ -107,7 +129,10 @@ Result<std::unique_ptr<Segmenter>> Segmenter::create(SegmenterConfig config, Seg
 Result<Flow> Segmenter::process(int /*port*/, Item item, pipeline::Emit& /*out*/) {
     if (const auto* start = std::get_if<pipeline::StreamStart>(&item)) {
         if (info_ != nullptr) {
-            return Error{Errc::kMismatch, fmt::format("rendition {}: the encoder changed its parameters in mid-stream", config_.track.rendition)};
+            return Error{
+                Errc::kMismatch,
+                fmt::format("rendition {}: the encoder changed its parameters in mid-stream",
+                            config_.track.rendition)};
         }
         info_ = start->info;
     } else if (const auto* packet = std::get_if<media::Packet>(&item)) {
@@ -118,7 +143,9 @@ Result<Flow> Segmenter::process(int /*port*/, Item item, pipeline::Emit& /*out*/
     return Flow::kContinue;
 }
 
-Result<TrackStart> start_track(const SegmenterConfig& config, const media::StreamInfo& info, std::span<const std::byte> first_sample) {
+Result<TrackStart> start_track(const SegmenterConfig& config,
+                               const media::StreamInfo& info,
+                               std::span<const std::byte> first_sample) {
     auto codec = codec_config(info, first_sample);
     if (!codec) return codec.error().within("rendition " + config.track.rendition);
     TrackStart start;
@@ -139,7 +166,8 @@ Result<TrackStart> start_track(const SegmenterConfig& config, const media::Strea
 }
 
 Status Segmenter::start_writer(std::span<const std::byte> first_sample) {
-    if (info_ == nullptr) return Error{Errc::kInternal, "segmenter: a packet before its stream's start"};
+    if (info_ == nullptr)
+        return Error{Errc::kInternal, "segmenter: a packet before its stream's start"};
     SG_TRY_ASSIGN(auto start, start_track(config_, *info_, first_sample));
     start.writer.digests = config_.digests;
     SG_TRY_ASSIGN(writer_, CmafTrackWriter::create(std::move(start.writer)));
@@ -148,11 +176,15 @@ Status Segmenter::start_writer(std::span<const std::byte> first_sample) {
 
 Status Segmenter::add(const media::Packet& packet) {
     if (!writer_) SG_TRY(start_writer(packet.data()));
-    const auto ticks = [&](std::int64_t t) { return media::rescale(t, info_->timebase, {1, config_.timescale}, media::Rounding::kNearest); };
+    const auto ticks = [&](std::int64_t t) {
+        return media::rescale(
+            t, info_->timebase, {1, config_.timescale}, media::Rounding::kNearest);
+    };
     SampleView sample;
     sample.data = packet.data();
     sample.pts = ticks(packet.pts());
-    sample.duration = static_cast<std::uint32_t>(config_.sample_duration > 0 ? config_.sample_duration : ticks(packet.duration()));
+    sample.duration = static_cast<std::uint32_t>(
+        config_.sample_duration > 0 ? config_.sample_duration : ticks(packet.duration()));
     const bool video = media::is_video(info_->codec);
     sample.key = !video || packet.key();
 
@@ -164,8 +196,12 @@ Status Segmenter::add(const media::Packet& packet) {
         const auto border = config_.borders[current_];
         if (video && sample.pts != border) {
             return Error{Errc::kMismatch,
-                         fmt::format("rendition {}: segment {} should start at tick {} with a key frame, but the encoder gave one at {}",
-                                     config_.track.rendition, config_.first_number + static_cast<std::int64_t>(current_), border, sample.pts)};
+                         fmt::format("rendition {}: segment {} should start at tick {} with a key "
+                                     "frame, but the encoder gave one at {}",
+                                     config_.track.rendition,
+                                     config_.first_number + static_cast<std::int64_t>(current_),
+                                     border,
+                                     sample.pts)};
         }
     }
     return writer_->add_sample(sample);
@@ -173,14 +209,21 @@ Status Segmenter::add(const media::Packet& packet) {
 
 Status Segmenter::close_segment() {
     const auto number = config_.first_number + static_cast<std::int64_t>(current_);
-    std::optional<std::int64_t> end;  // pictures last to the border; audio frames have their own length
+    std::optional<std::int64_t>
+        end;  // pictures last to the border; audio frames have their own length
     if (media::is_video(info_->codec)) end = config_.borders[current_ + 1];
     SG_TRY_ASSIGN(const auto segment, writer_->end_segment(number, end));
     if (config_.every_sample_planned) {
-        const auto planned = (config_.borders[current_ + 1] - config_.borders[current_]) / config_.sample_duration;
+        const auto planned =
+            (config_.borders[current_ + 1] - config_.borders[current_]) / config_.sample_duration;
         if (segment.index.samples != planned) {
-            return Error{Errc::kMismatch,
-                         fmt::format("rendition {}: segment {} has {} pictures where the plan has {}", config_.track.rendition, number, segment.index.samples, planned)};
+            return Error{
+                Errc::kMismatch,
+                fmt::format("rendition {}: segment {} has {} pictures where the plan has {}",
+                            config_.track.rendition,
+                            number,
+                            segment.index.samples,
+                            planned)};
         }
     }
     SG_TRY(sink_.on_segment(segment));
@@ -194,7 +237,10 @@ Status Segmenter::finish() {
     if (writer_ && writer_->has_samples()) SG_TRY(close_segment());
     if (current_ + 1 != config_.borders.size()) {
         return Error{Errc::kMismatch,
-                     fmt::format("rendition {}: {} of {} planned segments were made", config_.track.rendition, current_, config_.borders.size() - 1)};
+                     fmt::format("rendition {}: {} of {} planned segments were made",
+                                 config_.track.rendition,
+                                 current_,
+                                 config_.borders.size() - 1)};
     }
     return {};
 }

@@ -156,18 +156,22 @@ Result<std::vector<TsRenditionWriter::Sample>> TsRenditionWriter::samples_of(
             end = decode;
         }
     }
-    // Decoders of transport streams want an even pace: the presentation times in ascending order, less a constant.
+    // Decoders of transport streams want an even pace: the presentation times in ascending order,
+    // less a constant.
     std::vector<std::int64_t> shown;
     shown.reserve(out.size() + 1);
     for (const Sample& s : out) shown.push_back(s.pts);
     std::sort(shown.begin(), shown.end());
-    // A first segment's decode times gain on what is shown; its last picture lasts as the one before.
+    // A first segment's decode times gain on what is shown; its last picture lasts as the one
+    // before.
     if (!out.empty()) end += shown.front() - out.front().dts;
-    if (const auto n = shown.size(); n > 1 && end <= shown.back()) end = shown[n - 1] + shown[n - 1] - shown[n - 2];
+    if (const auto n = shown.size(); n > 1 && end <= shown.back())
+        end = shown[n - 1] + shown[n - 1] - shown[n - 2];
     shown.push_back(end);
     for (std::size_t i = 0; i < out.size(); ++i) {
         out[i].dts = shown[i];
-        out[i].duration = static_cast<std::uint32_t>(std::max<std::int64_t>(0, shown[i + 1] - shown[i]));
+        out[i].duration =
+            static_cast<std::uint32_t>(std::max<std::int64_t>(0, shown[i + 1] - shown[i]));
     }
     return out;
 }
@@ -183,10 +187,7 @@ TsRenditionWriter::TsRenditionWriter(std::optional<TsTrack> video,
                                      std::optional<TsTrack> audio,
                                      std::optional<AdtsFramer> adts,
                                      std::vector<ts::Stream> streams)
-    : video_(std::move(video)),
-      audio_(std::move(audio)),
-      adts_(adts),
-      writer_(std::move(streams)) {
+    : video_(std::move(video)), audio_(std::move(audio)), adts_(adts), writer_(std::move(streams)) {
     audio_stream_ = video_ ? 1 : 0;
 }
 

@@ -26,7 +26,9 @@ Error refusal(const std::filesystem::path& path, InputLimits limits = {}) {
     return input.error();
 }
 
-void write(const std::filesystem::path& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+void write(const std::filesystem::path& path, const std::string& text) {
+    std::ofstream(path, std::ios::binary) << text;
+}
 
 bool says(const Error& error, const std::string& words) {
     INFO(error.message);
@@ -43,7 +45,8 @@ TEST_CASE("what is no media file is refused with what it seems to be") {
     CHECK(says(refusal(folder / "text.mp4"), "it is text"));
     write(folder / "page.mp4", "<!DOCTYPE html><html><body>404</body></html>");
     CHECK(says(refusal(folder / "page.mp4"), "web page"));
-    write(folder / "list.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nhttp://127.0.0.1:1/a.ts\n");
+    write(folder / "list.m3u8",
+          "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nhttp://127.0.0.1:1/a.ts\n");
     CHECK(says(refusal(folder / "list.m3u8"), "HLS playlist"));
     write(folder / "list.txt", "ffconcat version 1.0\nfile /etc/passwd\n");
     CHECK(says(refusal(folder / "list.txt"), "not followed"));
@@ -51,7 +54,8 @@ TEST_CASE("what is no media file is refused with what it seems to be") {
     CHECK(says(refusal(folder / "zip.mp4"), "ZIP"));
     write(folder / "zero.mp4", std::string(20'000, '\0'));
     CHECK(says(refusal(folder / "zero.mp4"), "zero bytes"));
-    write(folder / "subs.srt", "1\n00:00:01,000 --> 00:00:02,000\nHello\n\n2\n00:00:03,000 --> 00:00:04,000\nYou\n");
+    write(folder / "subs.srt",
+          "1\n00:00:01,000 --> 00:00:02,000\nHello\n\n2\n00:00:03,000 --> 00:00:04,000\nYou\n");
     CHECK(says(refusal(folder / "subs.srt"), "subtitles"));
     CHECK(refusal(folder / "nothing.mp4").code == Errc::kNotFound);
     std::filesystem::create_directory(folder / "dir.mp4");
@@ -63,7 +67,8 @@ TEST_CASE("what is no media file is refused with what it seems to be") {
 TEST_CASE("an MP4 without its index is told apart from other damage") {
     test::TempFolder folder;
     const auto whole = test::make_clip(folder / "whole.mp4", {});
-    const auto cut = test::cut_file(whole, folder / "cut.mp4", std::filesystem::file_size(whole) / 2);
+    const auto cut =
+        test::cut_file(whole, folder / "cut.mp4", std::filesystem::file_size(whole) / 2);
     CHECK(says(refusal(cut), "moov"));
 }
 
@@ -73,7 +78,8 @@ TEST_CASE("an MP4 cut behind its index can be read and says that it is cut") {
     clip.muxer_options = {{"movflags", "faststart"}};
     const auto whole = test::make_clip(folder / "whole.mp4", clip);
     OpenOptions options;
-    options.path = test::cut_file(whole, folder / "cut.mp4", std::filesystem::file_size(whole) * 3 / 4);
+    options.path =
+        test::cut_file(whole, folder / "cut.mp4", std::filesystem::file_size(whole) * 3 / 4);
     auto input = MediaInput::open(std::move(options));
     REQUIRE(input);
     CHECK((*input)->facts().warnings.front().code == "truncated");

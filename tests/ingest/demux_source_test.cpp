@@ -11,7 +11,8 @@ using namespace sg::ingest;
 
 namespace {
 
-std::unique_ptr<MediaInput> open(const std::filesystem::path& path, const std::string& demuxer = {}) {
+std::unique_ptr<MediaInput> open(const std::filesystem::path& path,
+                                 const std::string& demuxer = {}) {
     OpenOptions options;
     options.path = path;
     options.demuxer = demuxer;
@@ -54,7 +55,9 @@ std::map<int, Seen> drain(DemuxSource& source) {
             s.bytes.push_back(packet->bytes());
         }
         if (std::holds_alternative<pipeline::EndOfStream>(item->item)) s.ended = true;
-        if (std::all_of(seen.begin(), seen.end(), [](const auto& one) { return one.second.ended; }) && seen.size() >= 1) {
+        if (std::all_of(
+                seen.begin(), seen.end(), [](const auto& one) { return one.second.ended; }) &&
+            seen.size() >= 1) {
             bool more = false;
             for (const auto& [port, one] : seen) more = more || !one.ended;
             if (!more) break;
@@ -63,7 +66,10 @@ std::map<int, Seen> drain(DemuxSource& source) {
     return seen;
 }
 
-Seen video_from(const std::filesystem::path& path, const engine::Index& index, const pipeline::SeekPoint& start, std::int64_t stop_ns) {
+Seen video_from(const std::filesystem::path& path,
+                const engine::Index& index,
+                const pipeline::SeekPoint& start,
+                std::int64_t stop_ns) {
     DemuxOptions options;
     options.streams = {index.video.front().stream};
     options.timeline = index.timeline;
@@ -85,7 +91,8 @@ TEST_CASE("from any key frame the same packets come as from the start") {
     test::ClipOptions clip;
     clip.video[0].seconds = 6;
     clip.video[0].gop = 20;
-    for (const char* name : {"a.mp4", "a.mkv", "a.ts", "a.mpg", "a.flv", "a.avi", "b.avi", "a.h264"}) {
+    for (const char* name :
+         {"a.mp4", "a.mkv", "a.ts", "a.mpg", "a.flv", "a.avi", "b.avi", "a.h264"}) {
         CAPTURE(name);
         const std::string file = name;
         test::ClipOptions one = clip;
@@ -137,7 +144,8 @@ TEST_CASE("reading ends once everything shown before the stop time was delivered
     const auto index = index_of(path);
     const std::int64_t stop = index.video.front().first_ns + 2'000'000'000;
     const auto part = video_from(path, index, {}, stop);
-    CHECK(std::count_if(part.pts.begin(), part.pts.end(), [&](auto pts) { return pts < stop; }) == 50);
+    CHECK(std::count_if(part.pts.begin(), part.pts.end(), [&](auto pts) { return pts < stop; }) ==
+          50);
     CHECK(part.pts.size() < 60);
     CHECK(part.ended);
 }
@@ -164,7 +172,8 @@ TEST_CASE("a jump of the clock comes as one discontinuity on every port and time
     test::ClipOptions late;
     late.start_s = 500;
     const auto path = test::join_files(
-        {test::make_clip(folder / "1.ts", late), test::make_clip(folder / "2.ts", {})}, folder / "joined.ts");
+        {test::make_clip(folder / "1.ts", late), test::make_clip(folder / "2.ts", {})},
+        folder / "joined.ts");
     const auto index = index_of(path);
     DemuxOptions options;
     options.streams = {0, 1};

@@ -9,8 +9,8 @@ using sg::media::Rational;
 namespace {
 
 std::int64_t tick(std::int64_t n, Rational rate, std::int64_t per_second) {
-    return std::llround(static_cast<double>(n) * static_cast<double>(rate.den) * static_cast<double>(per_second) /
-                        static_cast<double>(rate.num));
+    return std::llround(static_cast<double>(n) * static_cast<double>(rate.den) *
+                        static_cast<double>(per_second) / static_cast<double>(rate.num));
 }
 
 FrameRateMeter::Verdict run(Rational rate, std::int64_t per_second, int frames) {

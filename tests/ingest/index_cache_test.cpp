@@ -18,7 +18,8 @@ Index sample() {
     VideoIndex video;
     video.stream = 0;
     video.frames = 3;
-    video.key_frames = {{0, -5, 10, 100, true, true}, {media::kNoTime, media::kNoTime, -1, 200, false, false}};
+    video.key_frames = {{0, -5, 10, 100, true, true},
+                        {media::kNoTime, media::kNoTime, -1, 200, false, false}};
     video.frame_rate = {25, 1};
     video.deltas = {{40'000'000, 2}};
     video.gaps = {{5, 6}};

@@ -29,7 +29,9 @@ Index index_of(const std::filesystem::path& path) {
 }
 
 bool repaired(const Index& index, const std::string& code) {
-    return std::any_of(index.repairs.begin(), index.repairs.end(), [&](const Repair& r) { return r.code == code; });
+    return std::any_of(index.repairs.begin(), index.repairs.end(), [&](const Repair& r) {
+        return r.code == code;
+    });
 }
 
 }  // namespace
@@ -141,7 +143,8 @@ TEST_CASE("a clock that jumps back goes on where it was, in all streams") {
     test::ClipOptions first;
     first.start_s = 3000;
     const auto path = test::join_files(
-        {test::make_clip(folder / "1.ts", first), test::make_clip(folder / "2.ts", {})}, folder / "joined.ts");
+        {test::make_clip(folder / "1.ts", first), test::make_clip(folder / "2.ts", {})},
+        folder / "joined.ts");
     const auto index = index_of(path);
     REQUIRE(index.jumps.size() == 1);
     CHECK(index.timeline.epochs().size() == 2);
@@ -155,7 +158,8 @@ TEST_CASE("a clock that jumps back goes on where it was, in all streams") {
     CHECK(repaired(index, "clock_jumps"));
     // The map gives what the index says.
     for (const auto& key : video.key_frames)
-        CHECK(index.timeline.to_presentation(key.pts, {1, 90'000}, key.position) == key.presentation_ns);
+        CHECK(index.timeline.to_presentation(key.pts, {1, 90'000}, key.position) ==
+              key.presentation_ns);
 }
 
 TEST_CASE("a clock that leaps ahead in all streams goes on where it was") {
@@ -163,11 +167,13 @@ TEST_CASE("a clock that leaps ahead in all streams goes on where it was") {
     test::ClipOptions second;
     second.start_s = 1000;
     const auto path = test::join_files(
-        {test::make_clip(folder / "1.ts", {}), test::make_clip(folder / "2.ts", second)}, folder / "joined.ts");
+        {test::make_clip(folder / "1.ts", {}), test::make_clip(folder / "2.ts", second)},
+        folder / "joined.ts");
     const auto index = index_of(path);
     REQUIRE(index.jumps.size() == 1);
     CHECK(index.jumps.front().kind == "forward");
-    CHECK(index.video.front().end_ns - index.video.front().first_ns == Approx(4 * kSecond).margin(100 * kMs));
+    CHECK(index.video.front().end_ns - index.video.front().first_ns ==
+          Approx(4 * kSecond).margin(100 * kMs));
 }
 
 TEST_CASE("a 33-bit clock that wraps is one run of time") {
@@ -314,7 +320,8 @@ TEST_CASE("sound alone is indexed") {
         const auto index = index_of(test::make_clip(folder / name, clip));
         REQUIRE(index.audio.size() == 1);
         CHECK(index.video.empty());
-        CHECK(index.audio.front().end_ns - index.audio.front().first_ns == Approx(2 * kSecond).margin(60 * kMs));
+        CHECK(index.audio.front().end_ns - index.audio.front().first_ns ==
+              Approx(2 * kSecond).margin(60 * kMs));
         CHECK(index.audio.front().gap_count == 0);
     }
 }

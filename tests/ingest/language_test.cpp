@@ -24,7 +24,8 @@ TEST_CASE("tags are brought to their usual capitals") {
 }
 
 TEST_CASE("what is no language is undetermined") {
-    for (const char* text : {"", "und", "mis", "zxx", "mul", "xyz!", "x", "123", "\xff\xfe", "english"}) {
+    for (const char* text :
+         {"", "und", "mis", "zxx", "mul", "xyz!", "x", "123", "\xff\xfe", "english"}) {
         CAPTURE(text);
         CHECK(language_tag(text) == "und");
     }

@@ -1,10 +1,9 @@
-#include <media_av/libav.hpp>
-
 #include <algorithm>
 
 #include <ingest/identity.hpp>
 #include <ingest/source.hpp>
 #include <ingest/spool.hpp>
+#include <media_av/libav.hpp>
 #include <support/catch.hpp>
 #include <support/make_clip.hpp>
 #include <support/temp_folder.hpp>
@@ -25,7 +24,9 @@ std::unique_ptr<MediaInput> open(const std::filesystem::path& path) {
 }
 
 bool warns(const SourceFacts& facts, const std::string& code) {
-    return std::any_of(facts.warnings.begin(), facts.warnings.end(), [&](const Warning& w) { return w.code == code; });
+    return std::any_of(facts.warnings.begin(), facts.warnings.end(), [&](const Warning& w) {
+        return w.code == code;
+    });
 }
 
 }  // namespace
@@ -148,7 +149,8 @@ TEST_CASE("packets looked at while opening are read again afterwards") {
     const auto path = test::make_clip(folder / "film.mkv", clip);
     const auto input = open(path);
     int video = 0;
-    for (auto p = input->read_packet(); p; p = input->read_packet()) video += p->stream() == 0 ? 1 : 0;
+    for (auto p = input->read_packet(); p; p = input->read_packet())
+        video += p->stream() == 0 ? 1 : 0;
     CHECK(video == 50);
     CHECK(input->read_packet().error().code == Errc::kEndOfStream);
 }

@@ -2,8 +2,9 @@
 #include <thread>
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include <sys/stat.h>
 
 #include <ingest/spool.hpp>
 #include <support/catch.hpp>
@@ -116,8 +117,10 @@ TEST_CASE("a pipe without data, a folder, a device, an address and nothing at al
     pipe.write.reset();
     CHECK(spool_pipe(std::move(pipe.read), "pipe", in(folder)).error().code == Errc::kBadData);
     CHECK(open_local(folder.path().string(), in(folder)).error().code == Errc::kInvalidArgument);
-    CHECK(open_local("http://example.com/film.mp4", in(folder)).error().code == Errc::kInvalidArgument);
-    CHECK(open_local((folder / "missing.mp4").string(), in(folder)).error().code == Errc::kNotFound);
+    CHECK(open_local("http://example.com/film.mp4", in(folder)).error().code ==
+          Errc::kInvalidArgument);
+    CHECK(open_local((folder / "missing.mp4").string(), in(folder)).error().code ==
+          Errc::kNotFound);
     CHECK(open_local("/dev/null", in(folder)).error().code == Errc::kInvalidArgument);
 }
 

@@ -149,7 +149,8 @@ TEST_CASE("no sample of deeply reordered pictures is decoded late or lasts beyon
     auto writer = *CmafTrackWriter::create(std::move(config));
     const std::vector<std::int64_t> frames{0, 8, 4, 2, 1, 3, 6, 5, 7, 9, 12, 11, 10, 14, 13};
     for (const std::int64_t frame : frames) {
-        REQUIRE(writer.add_sample({frame == 0 ? kIdr : kDelta, start + frame * 1000, 1000, frame == 0}));
+        REQUIRE(writer.add_sample(
+            {frame == 0 ? kIdr : kDelta, start + frame * 1000, 1000, frame == 0}));
     }
     const auto segment = writer.end_segment(1);
     REQUIRE(segment);

@@ -44,11 +44,12 @@ std::string description(const AVFrame& frame, const ScaleTarget& target) {
     const auto& to = target.colour;
     std::string text;
     if (zimg_takes(frame, target)) {
-        text = fmt::format("zscale=w={}:h={}:filter=bicubic:param_a=0:param_b=0.6:dither=none:rin={}:r={}",
-                           target.width,
-                           target.height,
-                           in.full_range ? "full" : "limited",
-                           to.full_range ? "full" : "limited");
+        text = fmt::format(
+            "zscale=w={}:h={}:filter=bicubic:param_a=0:param_b=0.6:dither=none:rin={}:r={}",
+            target.width,
+            target.height,
+            in.full_range ? "full" : "limited",
+            to.full_range ? "full" : "limited");
         const auto convert = [&](const char* key, int from, int into) {
             if (from != 2 && into != 2 && from != into)
                 text += fmt::format(":{}in={}:{}={}", key, from, key, into);

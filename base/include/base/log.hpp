@@ -12,12 +12,14 @@ enum class Level { kTrace, kDebug, kInfo, kWarn, kError, kOff };
 /// Called once by the composition root, before any thread. Lines go to standard error.
 void init(Level level);
 
-/// Puts "key=value" in front of every later line of this process: a task child names its chunk with it.
+/// Puts "key=value" in front of every later line of this process: a task child names its chunk with
+/// it.
 void set_context(std::string context);
 
 [[nodiscard]] bool enabled(Level level) noexcept;
 
-/// One line, key=value style: "segment_written rendition=1080p number=3". Thread-safe. Never per frame above kTrace.
+/// One line, key=value style: "segment_written rendition=1080p number=3". Thread-safe. Never per
+/// frame above kTrace.
 void write(Level level, std::string_view line);
 
 template <class... Args>

@@ -10,7 +10,8 @@ namespace sg {
 
 /// What went wrong, for decisions in code. The message is for people.
 enum class Errc {
-    kInvalidArgument,  ///< the caller asked for something that cannot be (usage, preset, job document)
+    kInvalidArgument,  ///< the caller asked for something that cannot be (usage, preset, job
+                       ///< document)
     kUnsupported,      ///< understood, but not something we or our libraries can do
     kNotFound,
     kPermission,
@@ -118,17 +119,17 @@ using Status = Result<void>;
 #define SG_CONCAT(a, b) SG_CONCAT_INNER(a, b)
 
 /// Returns the error of a Status or Result expression from the enclosing function.
-#define SG_TRY(expr)                                           \
-    do {                                                       \
-        auto sg_status = (expr);                               \
-        if (!sg_status) return std::move(sg_status).error();   \
+#define SG_TRY(expr)                                         \
+    do {                                                     \
+        auto sg_status = (expr);                             \
+        if (!sg_status) return std::move(sg_status).error(); \
     } while (false)
 
 /// SG_TRY_ASSIGN(auto x, f()): declares or assigns x, or returns the error.
 #define SG_TRY_ASSIGN(lhs, expr) SG_TRY_ASSIGN_INNER(SG_CONCAT(sg_result_, __LINE__), lhs, expr)
-#define SG_TRY_ASSIGN_INNER(name, lhs, expr)     \
-    auto name = (expr);                          \
-    if (!name) return std::move(name).error();   \
+#define SG_TRY_ASSIGN_INNER(name, lhs, expr)   \
+    auto name = (expr);                        \
+    if (!name) return std::move(name).error(); \
     lhs = std::move(name).value()
 
 }  // namespace sg

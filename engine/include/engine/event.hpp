@@ -5,7 +5,8 @@
 
 namespace sg::engine {
 
-/// One fact about a running job. The same schema serves the CLI's --json lines, and later SSE and webhooks.
+/// One fact about a running job. The same schema serves the CLI's --json lines, and later SSE and
+/// webhooks.
 struct Event {
     std::uint64_t seq = 0;  ///< counts from 1 within a run
     std::string id;         ///< "evt_<uuidv7>"

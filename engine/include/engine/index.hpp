@@ -1,18 +1,18 @@
 #pragma once
 
-#include <base/result.hpp>
-#include <engine/repair.hpp>
-#include <media/rational.hpp>
-#include <media/timestamp.hpp>
-#include <packagers/copied_track.hpp>
-#include <pipeline/plan.hpp>
-
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <stop_token>
 #include <string>
 #include <vector>
+
+#include <base/result.hpp>
+#include <engine/repair.hpp>
+#include <media/rational.hpp>
+#include <media/timestamp.hpp>
+#include <packagers/copied_track.hpp>
+#include <pipeline/plan.hpp>
 
 namespace sg::ingest {
 class MediaInput;
@@ -23,8 +23,9 @@ namespace sg::engine {
 /// Version of the index file; another version is rebuilt, never migrated.
 inline constexpr int kIndexVersion = 1;
 
-/// All times that end in _ns are "source ns": source timestamps on one clock for all streams, after the repairs in
-/// Index::timeline. They may start anywhere, also below zero; the planner picks the origin.
+/// All times that end in _ns are "source ns": source timestamps on one clock for all streams, after
+/// the repairs in Index::timeline. They may start anywhere, also below zero; the planner picks the
+/// origin.
 
 struct KeyFrame {
     std::int64_t pts = media::kNoTime;  ///< source timebase
@@ -50,13 +51,17 @@ struct DeltaCount {
 
 struct VideoIndex {
     int stream = -1;
-    std::int64_t frames = 0;  ///< pictures that can be shown: a pair of fields is one, discarded and undecodable ones are not counted
+    std::int64_t frames = 0;  ///< pictures that can be shown: a pair of fields is one, discarded
+                              ///< and undecodable ones are not counted
     std::vector<KeyFrame> key_frames;  ///< in decoding order
-    bool key_frames_thinned = false;   ///< all pictures are key frames: the list holds one per half second
+    bool key_frames_thinned =
+        false;  ///< all pictures are key frames: the list holds one per half second
     bool constant_rate = false;
-    /// Constant: the exact rate, snapped to a standard one. Variable: the average, reduced. {0, 1} with fewer than two frames.
+    /// Constant: the exact rate, snapped to a standard one. Variable: the average, reduced. {0, 1}
+    /// with fewer than two frames.
     media::Rational frame_rate{0, 1};
-    /// All pictures lie on this standard rate's grid, though some of its places are empty; {0, 1} when there is none.
+    /// All pictures lie on this standard rate's grid, though some of its places are empty; {0, 1}
+    /// when there is none.
     media::Rational grid_rate{0, 1};
     std::int64_t min_delta_ns = 0;  ///< between pictures in presentation order
     std::int64_t max_delta_ns = 0;
@@ -64,9 +69,10 @@ struct VideoIndex {
     std::int64_t first_ns = media::kNoTime;
     std::int64_t last_ns = media::kNoTime;  ///< presentation of the last picture
     std::int64_t end_ns = media::kNoTime;   ///< when the last picture stops being shown
-    std::int64_t reorder_ns = 0;            ///< the largest pts - dts: how much later than its dts a picture may be shown
-    bool has_leading_pictures = false;      ///< open GOPs
-    bool field_pairs = false;               ///< the packets carried single fields
+    std::int64_t reorder_ns =
+        0;  ///< the largest pts - dts: how much later than its dts a picture may be shown
+    bool has_leading_pictures = false;  ///< open GOPs
+    bool field_pairs = false;           ///< the packets carried single fields
     std::int64_t lost_before_key_frame = 0;
     std::int64_t discarded = 0;   ///< cut off by an edit list
     std::int64_t untimed = 0;     ///< packets without a pts, given one
@@ -80,7 +86,8 @@ struct VideoIndex {
 struct AudioIndex {
     int stream = -1;
     std::int64_t packets = 0;
-    std::int64_t samples = 0;  ///< presented, by the packets' durations; 0 when the codec does not tell
+    std::int64_t samples =
+        0;  ///< presented, by the packets' durations; 0 when the codec does not tell
     std::int64_t first_ns = media::kNoTime;
     std::int64_t last_ns = media::kNoTime;  ///< start of the last packet
     std::int64_t end_ns = media::kNoTime;
@@ -118,11 +125,12 @@ struct Index {
     std::vector<VideoIndex> video;
     std::vector<AudioIndex> audio;
     std::vector<Jump> jumps;
-    std::vector<StreamTable> tables;  ///< of the streams whose packets the tables alone tell all about
+    std::vector<StreamTable>
+        tables;  ///< of the streams whose packets the tables alone tell all about
     std::vector<Repair> repairs;
     std::int64_t damaged_packets = 0;  ///< the demuxer marked them corrupt
     std::int64_t skipped_errors = 0;   ///< reads that failed and were passed over
-    bool truncated = false;            ///< reading ended before the end that the container announced
+    bool truncated = false;  ///< reading ended before the end that the container announced
 
     [[nodiscard]] const VideoIndex* video_stream(int stream) const;
     [[nodiscard]] const AudioIndex* audio_stream(int stream) const;
@@ -135,11 +143,13 @@ struct IndexOptions {
     std::int64_t max_key_frames = 2'000'000;
     std::int64_t max_packets = 500'000'000;
     std::int64_t max_read_errors = 1000;
-    /// MP4 and MOV files of at least this size are indexed by their sample tables, without reading the payload.
+    /// MP4 and MOV files of at least this size are indexed by their sample tables, without reading
+    /// the payload.
     std::int64_t tables_from_bytes = std::int64_t{16} << 20;
 };
 
-/// Reads the whole source once, without decoding; leaves it at its end. kBadData when nothing playable is in it.
+/// Reads the whole source once, without decoding; leaves it at its end. kBadData when nothing
+/// playable is in it.
 [[nodiscard]] Result<Index> build_index(ingest::MediaInput& input, const IndexOptions& options);
 
 [[nodiscard]] std::string to_json(const Index& index);
@@ -148,8 +158,10 @@ struct IndexOptions {
 
 /// The file in `cache_folder` for this identity; written atomically.
 [[nodiscard]] Status save_index(const std::filesystem::path& cache_folder, const Index& index);
-/// kNotFound when there is none, of another version, or not this source's; kBadData when it is damaged (the caller rebuilds).
-[[nodiscard]] Result<Index> load_index(const std::filesystem::path& cache_folder, const pipeline::SourceIdentity& identity);
+/// kNotFound when there is none, of another version, or not this source's; kBadData when it is
+/// damaged (the caller rebuilds).
+[[nodiscard]] Result<Index> load_index(const std::filesystem::path& cache_folder,
+                                       const pipeline::SourceIdentity& identity);
 /// Hostile bytes are refused with kBadData, in bounded memory.
 [[nodiscard]] Result<Index> index_from_json(const std::string& text);
 

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <base/result.hpp>
-
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <base/result.hpp>
 
 namespace sg::engine {
 
@@ -18,7 +18,8 @@ enum class PublishMode {
 
 struct JobInput {
     std::string uri;   ///< a path, an image pattern ("frames/%04d.png"), or "-" for standard input
-    std::string name;  ///< folder below the output when a job has several inputs; made from the file name when left out
+    std::string name;  ///< folder below the output when a job has several inputs; made from the
+                       ///< file name when left out
     std::optional<std::string> preset;             ///< instead of the job's
     std::map<std::string, std::string> overrides;  ///< on top of the job's
 };
@@ -41,7 +42,8 @@ struct JobDocument {
 [[nodiscard]] Result<JobDocument> load_job(const std::filesystem::path& path);
 [[nodiscard]] std::string to_json(const JobDocument& job);
 
-/// Folder names for a job's inputs: given ones kept, others from the file name, made unique and safe ("film", "film-2").
+/// Folder names for a job's inputs: given ones kept, others from the file name, made unique and
+/// safe ("film", "film-2").
 [[nodiscard]] std::vector<std::string> output_names(const JobDocument& job);
 
 }  // namespace sg::engine

@@ -1,18 +1,19 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include <base/result.hpp>
 #include <engine/index.hpp>
 #include <ingest/facts.hpp>
 #include <pipeline/plan.hpp>
 #include <presets/preset.hpp>
 
-#include <string>
-#include <vector>
-
 namespace sg::engine {
 
-/// Decides everything about a presentation before any of it is made. Pure: the same facts, index and preset give the same plan.
-/// Errors: kUnsupported or kInvalidArgument with the reason and what to change.
+/// Decides everything about a presentation before any of it is made. Pure: the same facts, index
+/// and preset give the same plan. Errors: kUnsupported or kInvalidArgument with the reason and what
+/// to change.
 [[nodiscard]] Result<pipeline::Plan> make_plan(const ingest::SourceFacts& facts,
                                                const Index& index,
                                                const pipeline::SourceIdentity& identity,

@@ -1,26 +1,26 @@
 #pragma once
 
-#include <base/clock.hpp>
-#include <base/result.hpp>
-#include <engine/event.hpp>
-#include <engine/job.hpp>
-#include <engine/repair.hpp>
-
 #include <cstdint>
 #include <filesystem>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include <base/clock.hpp>
+#include <base/result.hpp>
+#include <engine/event.hpp>
+#include <engine/job.hpp>
+#include <engine/repair.hpp>
+
 namespace sg::engine {
 
 /// How to run, as opposed to what to make: nothing here changes a byte of the output.
 struct RunOptions {
-    int jobs = 0;             ///< heavy tasks at once over all inputs; 0: chosen from the processors
-    bool resume = false;      ///< go on with what an interrupted run left
-    bool overwrite = false;   ///< replace what the output folder already publishes
-    bool keep_work = false;   ///< leave the work folder, for debugging
-    bool in_process = false;  ///< no child processes, for debugging
+    int jobs = 0;            ///< heavy tasks at once over all inputs; 0: chosen from the processors
+    bool resume = false;     ///< go on with what an interrupted run left
+    bool overwrite = false;  ///< replace what the output folder already publishes
+    bool keep_work = false;  ///< leave the work folder, for debugging
+    bool in_process = false;              ///< no child processes, for debugging
     std::int64_t memory_limit_bytes = 0;  ///< of one task; 0: none
     int stall_seconds = 120;              ///< a task that reports nothing for so long is ended
     int open_seconds = 10;                ///< how long a pipe may stay silent before its first byte
@@ -49,14 +49,15 @@ struct InputSummary {
     std::filesystem::path folder;
     bool ok = false;
     bool read = false;  ///< the source could be opened as media
-    bool output_refused = false;  ///< its output folder cannot be used, so nothing is said about the source
+    bool output_refused =
+        false;          ///< its output folder cannot be used, so nothing is said about the source
     Error error;        ///< when not ok
     std::string stage;  ///< where it failed: "probe", "plan", "encode", "verify", "publish"
     std::string plan_digest;
     double duration_s = 0;
     double wall_s = 0;
-    double speed = 0;  ///< media seconds a second, x real time
-    double cpu_s = 0;  ///< of all its tasks
+    double speed = 0;                 ///< media seconds a second, x real time
+    double cpu_s = 0;                 ///< of all its tasks
     std::int64_t peak_rss_bytes = 0;  ///< of the largest task
     std::vector<RenditionSummary> renditions;
     std::vector<Repair> repairs;
@@ -71,15 +72,17 @@ struct RunSummary {
     bool cancelled = false;
 };
 
-/// Runs a job to its end. Blocks; an input that fails is in the summary and does not touch the others. The Result is an error
-/// only for what concerns the whole job (no such preset, output folder cannot be made).
+/// Runs a job to its end. Blocks; an input that fails is in the summary and does not touch the
+/// others. The Result is an error only for what concerns the whole job (no such preset, output
+/// folder cannot be made).
 [[nodiscard]] Result<RunSummary> run_job(const JobDocument& job,
                                          const RunOptions& options,
                                          EventSink& events,
                                          const Clock& clock,
                                          std::stop_token stop);
 
-/// What a `streamgate task` child does: answers one request on the given socket. Returns the process's exit code.
+/// What a `streamgate task` child does: answers one request on the given socket. Returns the
+/// process's exit code.
 [[nodiscard]] int serve_task(int socket_fd);
 
 }  // namespace sg::engine

@@ -42,7 +42,8 @@ class SampleTable {
     [[nodiscard]] std::uint32_t samples() const { return samples_; }
     /// Without stss every sample is a key sample.
     [[nodiscard]] bool all_key() const { return all_key_; }
-    /// Sample groups (ISO/IEC 14496-12 section 10.4, 14496-15 section 8.4.4) say more of which samples can be started at.
+    /// Sample groups (ISO/IEC 14496-12 section 10.4, 14496-15 section 8.4.4) say more of which
+    /// samples can be started at.
     [[nodiscard]] bool grouped_keys() const { return grouped_keys_; }
 
   private:

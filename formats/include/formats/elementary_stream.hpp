@@ -13,9 +13,9 @@
 
 namespace sg::formats {
 
-/// Appends a length-prefixed H.264 or HEVC sample with start codes (Annex B), an access unit delimiter in front. Where
-/// `parameter_sets` is not empty and the sample has none of its own, they follow the delimiter. kBadData when a length runs
-/// past the sample.
+/// Appends a length-prefixed H.264 or HEVC sample with start codes (Annex B), an access unit
+/// delimiter in front. Where `parameter_sets` is not empty and the sample has none of its own, they
+/// follow the delimiter. kBadData when a length runs past the sample.
 [[nodiscard]] Status append_annex_b(NalCodec codec,
                                     std::span<const std::byte> sample,
                                     unsigned length_size,
@@ -24,8 +24,8 @@ namespace sg::formats {
 
 inline constexpr std::size_t kAdtsHeaderBytes = 7;
 
-/// ADTS headers for the raw frames of one AAC configuration, ISO/IEC 14496-3 Annex 1.A.3. HE-AAC is signalled implicitly,
-/// by its core, as ADTS has no other way.
+/// ADTS headers for the raw frames of one AAC configuration, ISO/IEC 14496-3 Annex 1.A.3. HE-AAC is
+/// signalled implicitly, by its core, as ADTS has no other way.
 class AdtsFramer {
   public:
     /// kUnsupported when ADTS has no code for the object type, the sampling rate or the channels.

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <base/result.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -10,7 +8,10 @@
 #include <variant>
 #include <vector>
 
-/// HLS playlists as values: RFC 8216 and draft-pantos-hls-rfc8216bis, the tags of finished and growing (EVENT) streams.
+#include <base/result.hpp>
+
+/// HLS playlists as values: RFC 8216 and draft-pantos-hls-rfc8216bis, the tags of finished and
+/// growing (EVENT) streams.
 namespace sg::formats::m3u8 {
 
 struct ByteRange {
@@ -43,7 +44,8 @@ struct Rendition {
     bool operator==(const Rendition&) const = default;
 };
 
-/// EXT-X-STREAM-INF with its URI, or EXT-X-I-FRAME-STREAM-INF (§4.3.4.2, §4.3.4.3). Empty and 0 are absent.
+/// EXT-X-STREAM-INF with its URI, or EXT-X-I-FRAME-STREAM-INF (§4.3.4.2, §4.3.4.3). Empty and 0 are
+/// absent.
 struct Variant {
     std::uint64_t bandwidth = 0;
     std::uint64_t average_bandwidth = 0;
@@ -57,7 +59,8 @@ struct Variant {
     bool operator==(const Variant&) const = default;
 };
 
-/// A tag that the parser knows nothing of; it must be ignored (§6.3.1), but a checker may want to show it.
+/// A tag that the parser knows nothing of; it must be ignored (§6.3.1), but a checker may want to
+/// show it.
 struct UnknownTag {
     std::size_t line = 0;
     std::string name;
@@ -83,8 +86,8 @@ struct Segment {
     std::string uri;
     std::int64_t duration_us = 0;  ///< EXTINF
     std::optional<ByteRange> range;
-    std::optional<std::size_t> map;  ///< index into Media::maps
-    bool discontinuity = false;      ///< EXT-X-DISCONTINUITY stands before it
+    std::optional<std::size_t> map;                    ///< index into Media::maps
+    bool discontinuity = false;                        ///< EXT-X-DISCONTINUITY stands before it
     std::optional<std::int64_t> program_date_time_ms;  ///< since 1970-01-01T00:00:00Z
     std::string title;
     bool operator==(const Segment&) const = default;
@@ -112,14 +115,16 @@ using Playlist = std::variant<Multivariant, Media>;
 /// Lowest EXT-X-VERSION that allows the features used (§7).
 [[nodiscard]] unsigned required_version(const Media& playlist);
 
-/// What EXT-X-TARGETDURATION must be at least for a segment: its duration to the nearest second, at least 1 (§4.3.3.1).
+/// What EXT-X-TARGETDURATION must be at least for a segment: its duration to the nearest second, at
+/// least 1 (§4.3.3.1).
 [[nodiscard]] std::int64_t target_seconds(std::int64_t duration_us);
 
 [[nodiscard]] std::string write(const Multivariant& playlist);
 [[nodiscard]] std::string write(const Media& playlist);
 
-/// Takes hostile bytes; memory stays proportional to them, more than 64 MiB is kLimit. The first breach of a MUST is
-/// kBadData, "line 12: what is wrong". Tags that are not known are ignored and listed.
+/// Takes hostile bytes; memory stays proportional to them, more than 64 MiB is kLimit. The first
+/// breach of a MUST is kBadData, "line 12: what is wrong". Tags that are not known are ignored and
+/// listed.
 [[nodiscard]] Result<Playlist> parse(std::string_view bytes);
 
 }  // namespace sg::formats::m3u8

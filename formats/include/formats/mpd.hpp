@@ -1,7 +1,5 @@
 #pragma once
 
-#include <base/result.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -9,7 +7,10 @@
 #include <string_view>
 #include <vector>
 
-/// MPEG-DASH manifests as values: ISO/IEC 23009-1, static presentations of the isoff-live and isoff-on-demand profiles.
+#include <base/result.hpp>
+
+/// MPEG-DASH manifests as values: ISO/IEC 23009-1, static presentations of the isoff-live and
+/// isoff-on-demand profiles.
 namespace sg::formats::mpd {
 
 inline constexpr const char* kLiveProfile = "urn:mpeg:dash:profile:isoff-live:2011";
@@ -34,7 +35,8 @@ struct ByteRange {
 struct TimelineEntry {
     std::optional<std::int64_t> t;
     std::int64_t d = 0;
-    std::int64_t r = 0;  ///< repeats after the first; -1: to the next entry or the end of the period
+    std::int64_t r =
+        0;  ///< repeats after the first; -1: to the next entry or the end of the period
     bool operator==(const TimelineEntry&) const = default;
 };
 
@@ -59,8 +61,9 @@ struct SegmentBase {
     bool operator==(const SegmentBase&) const = default;
 };
 
-/// §5.3.5. Empty strings and 0 are absent. After parse(), attributes common with the set (§5.3.7) and segment information
-/// stand here, inherited from the set and the period where the representation has none of its own.
+/// §5.3.5. Empty strings and 0 are absent. After parse(), attributes common with the set (§5.3.7)
+/// and segment information stand here, inherited from the set and the period where the
+/// representation has none of its own.
 struct Representation {
     std::string id;
     std::uint64_t bandwidth = 0;
@@ -120,27 +123,31 @@ struct Mpd {
 
 [[nodiscard]] std::string write(const Mpd& mpd);
 
-/// Takes hostile bytes; more than 32 MiB is kLimit. Elements and attributes it does not know are ignored; what breaks the
-/// schema is kBadData, "line 12: what is wrong". Entities other than XML's own five are not expanded.
+/// Takes hostile bytes; more than 32 MiB is kLimit. Elements and attributes it does not know are
+/// ignored; what breaks the schema is kBadData, "line 12: what is wrong". Entities other than XML's
+/// own five are not expanded.
 [[nodiscard]] Result<Mpd> parse(std::string_view bytes);
 
 /// xs:duration without years and months (whose length is not fixed), in microseconds.
 [[nodiscard]] std::optional<std::int64_t> parse_duration(std::string_view text);
 [[nodiscard]] std::string format_duration(std::int64_t micros);
 
-/// One segment that a template names; times in its timescale, on the media timeline (presentation_time_offset included).
+/// One segment that a template names; times in its timescale, on the media timeline
+/// (presentation_time_offset included).
 struct NamedSegment {
     std::int64_t number = 0;
     std::int64_t time = 0;
     std::int64_t duration = 0;
 };
 
-/// All segments of a template in a period of this length. kLimit when there are more than `max_segments`.
+/// All segments of a template in a period of this length. kLimit when there are more than
+/// `max_segments`.
 [[nodiscard]] Result<std::vector<NamedSegment>> expand(const SegmentTemplate& of,
                                                        std::int64_t period_us,
                                                        std::size_t max_segments);
 
-/// Puts the values into $RepresentationID$, $Number$, $Time$, $Bandwidth$ and $$, with %0<width>d (§5.3.9.4.4).
+/// Puts the values into $RepresentationID$, $Number$, $Time$, $Bandwidth$ and $$, with %0<width>d
+/// (§5.3.9.4.4).
 [[nodiscard]] Result<std::string> fill_template(std::string_view pattern,
                                                 const Representation& representation,
                                                 std::int64_t number,

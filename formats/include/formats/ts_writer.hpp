@@ -12,7 +12,8 @@ namespace sg::formats::ts {
 
 inline constexpr std::size_t kPacketBytes = 188;
 
-/// stream_type, ISO/IEC 13818-1 Table 2-34; AC-3 and E-AC-3 as in ATSC A/52 Annex A, which is what HLS players expect.
+/// stream_type, ISO/IEC 13818-1 Table 2-34; AC-3 and E-AC-3 as in ATSC A/52 Annex A, which is what
+/// HLS players expect.
 enum class StreamType : std::uint8_t {
     kMpeg1Audio = 0x03,
     kMpeg2Audio = 0x04,  ///< half sampling rates
@@ -28,17 +29,20 @@ struct Stream {
     std::string language;  ///< BCP 47; empty or "und": not said
 };
 
-/// One PES packet: an access unit of video (Annex B, ITU-T H.264), or one or more whole audio frames.
+/// One PES packet: an access unit of video (Annex B, ITU-T H.264), or one or more whole audio
+/// frames.
 struct Unit {
     std::size_t stream = 0;
     std::int64_t pts = 0;  ///< 90 kHz, written modulo 2^33; not negative
     std::int64_t dts = 0;  ///< not above pts
     bool random_access = false;
-    std::span<const std::byte> payload;  ///< audio: under 65000 bytes, so that its length can be written
+    std::span<const std::byte>
+        payload;  ///< audio: under 65000 bytes, so that its length can be written
 };
 
-/// Writes packets into the caller's buffer. Each segment starts with PAT and PMT. The clock (PCR) goes with the first video
-/// stream, else the first stream, and stands at most 90 ms apart within a segment.
+/// Writes packets into the caller's buffer. Each segment starts with PAT and PMT. The clock (PCR)
+/// goes with the first video stream, else the first stream, and stands at most 90 ms apart within a
+/// segment.
 class Writer {
   public:
     explicit Writer(std::vector<Stream> streams);
@@ -46,8 +50,8 @@ class Writer {
     void begin_segment(std::vector<std::byte>& out);
     void write(const Unit& unit, std::vector<std::byte>& out);
 
-    /// Continuity counters, PAT and PMT first: the whole state that outlives a segment. A writer with the same streams that
-    /// takes them over goes on where this one stands.
+    /// Continuity counters, PAT and PMT first: the whole state that outlives a segment. A writer
+    /// with the same streams that takes them over goes on where this one stands.
     [[nodiscard]] const std::vector<std::uint8_t>& counters() const { return counters_; }
     /// False when there are not as many as this writer has.
     [[nodiscard]] bool set_counters(std::vector<std::uint8_t> counters);

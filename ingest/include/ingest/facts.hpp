@@ -1,15 +1,16 @@
 #pragma once
 
-#include <media/stream_info.hpp>
-#include <pipeline/plan.hpp>
-
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include <media/stream_info.hpp>
+#include <pipeline/plan.hpp>
+
 namespace sg::ingest {
 
-/// Something about a source that its owner should know, in plain words: {"vfr", "the frame rate varies ..."}. Codes are stable.
+/// Something about a source that its owner should know, in plain words: {"vfr", "the frame rate
+/// varies ..."}. Codes are stable.
 struct Warning {
     std::string code;
     std::string text;
@@ -34,7 +35,8 @@ struct Disposition {
     bool still_image = false;
 };
 
-/// Dolby Vision configuration record (Dolby Vision Streams Within the ISO Base Media File Format, section 3).
+/// Dolby Vision configuration record (Dolby Vision Streams Within the ISO Base Media File Format,
+/// section 3).
 struct DolbyVision {
     int profile = 0;
     int level = 0;
@@ -48,7 +50,7 @@ struct VideoFacts {
     int height = 0;
     int coded_width = 0;
     int coded_height = 0;
-    media::Rational sar{1, 1};           ///< what a player uses: the container's, else the codec's
+    media::Rational sar{1, 1};            ///< what a player uses: the container's, else the codec's
     media::Rational container_sar{0, 1};  ///< {0, 1}: not said
     media::Rational codec_sar{0, 1};
     std::string pixel_format;  ///< libav's name
@@ -65,15 +67,18 @@ struct VideoFacts {
     DolbyVision dolby_vision;
     media::Rational declared_rate{0, 1};  ///< libav's r_frame_rate
     media::Rational average_rate{0, 1};   ///< libav's avg_frame_rate
-    media::Rational true_rate{0, 1};      ///< estimate from the packets looked at; the index knows exactly
-    bool variable_rate = false;           ///< the packets looked at do not fit one rate
+    media::Rational true_rate{0,
+                              1};  ///< estimate from the packets looked at; the index knows exactly
+    bool variable_rate = false;    ///< the packets looked at do not fit one rate
     std::string field_order = "unknown";  ///< "progressive", "tt", "bb", "tb", "bt", "unknown"
     bool interlaced = false;
-    int rotation = 0;    ///< degrees clockwise that a player turns the picture by: 0, 90, 180, 270 (others rounded)
-    bool flip = false;   ///< mirrored left to right, before the rotation
+    int rotation = 0;   ///< degrees clockwise that a player turns the picture by: 0, 90, 180, 270
+                        ///< (others rounded)
+    bool flip = false;  ///< mirrored left to right, before the rotation
     bool closed_captions = false;
     bool has_b_frames = false;
-    std::int64_t keyframe_spacing_ns = 0;  ///< the largest seen in the packets looked at; 0: fewer than two key frames seen
+    std::int64_t keyframe_spacing_ns =
+        0;  ///< the largest seen in the packets looked at; 0: fewer than two key frames seen
     std::int64_t key_frames_seen = 0;
     std::int64_t packets_seen = 0;
 };
@@ -120,18 +125,21 @@ struct StreamFacts {
     VideoFacts video;  ///< when type is kVideo
     AudioFacts audio;  ///< when type is kAudio
 
-    media::StreamInfoPtr info;  ///< with extradata, in the stream's own timebase; never null once the source is open
+    media::StreamInfoPtr
+        info;  ///< with extradata, in the stream's own timebase; never null once the source is open
     [[nodiscard]] media::StreamInfoPtr stream_info() const { return info; }
     /// Moving pictures that can be shown: not a cover, not a still.
     [[nodiscard]] bool is_playable_video() const {
-        return type == media::MediaType::kVideo && !disposition.attached_picture && !disposition.still_image;
+        return type == media::MediaType::kVideo && !disposition.attached_picture &&
+               !disposition.still_image;
     }
     [[nodiscard]] std::int64_t start_ns() const {
         return media::rescale(start, timebase, media::kNanoseconds, media::Rounding::kNearest);
     }
 };
 
-/// What a look at the first part of a source tells; bounded in bytes and time. engine::Index knows the rest.
+/// What a look at the first part of a source tells; bounded in bytes and time. engine::Index knows
+/// the rest.
 struct SourceFacts {
     std::string name;  ///< for messages; never a full path
     pipeline::SourceIdentity identity;
@@ -149,7 +157,8 @@ struct SourceFacts {
     std::vector<StreamFacts> streams;  ///< at position `index`
     std::vector<Warning> warnings;
 
-    /// The video a player would show: default disposition first, then the largest picture, then the first; null when none.
+    /// The video a player would show: default disposition first, then the largest picture, then the
+    /// first; null when none.
     [[nodiscard]] const StreamFacts* best_video() const;
     [[nodiscard]] const StreamFacts* best_audio() const;
     [[nodiscard]] const StreamFacts* stream(int index) const;
@@ -160,7 +169,8 @@ struct SourceFacts {
 /// A table for people, several lines.
 [[nodiscard]] std::string describe(const SourceFacts& facts);
 
-/// ISO 639-2 B or T, or ISO 639-1, or a tag, to the shortest BCP 47 tag: "ger" -> "de", "pt-br" -> "pt-BR", "xyz!" -> "und".
+/// ISO 639-2 B or T, or ISO 639-1, or a tag, to the shortest BCP 47 tag: "ger" -> "de", "pt-br" ->
+/// "pt-BR", "xyz!" -> "und".
 [[nodiscard]] std::string language_tag(const std::string& found);
 
 }  // namespace sg::ingest

@@ -1,22 +1,25 @@
 #pragma once
 
-#include <media/rational.hpp>
-#include <media/timestamp.hpp>
-
 #include <array>
 #include <cstdint>
 #include <vector>
 
+#include <media/rational.hpp>
+#include <media/timestamp.hpp>
+
 namespace sg::ingest {
 
-/// Finds the rate behind a run of picture times in constant memory. Picture times are rounded to a timebase and may jitter: a rate
-/// fits when every picture stays within half a frame of one grid, however long the run.
+/// Finds the rate behind a run of picture times in constant memory. Picture times are rounded to a
+/// timebase and may jitter: a rate fits when every picture stays within half a frame of one grid,
+/// however long the run.
 class FrameRateMeter {
   public:
     struct Verdict {
         bool constant = false;
-        media::Rational rate{0, 1};       ///< constant: exact; else the average; {0, 1} with fewer than two pictures
-        media::Rational grid_rate{0, 1};  ///< a standard rate whose grid holds every picture, {0, 1} when none does
+        media::Rational rate{
+            0, 1};  ///< constant: exact; else the average; {0, 1} with fewer than two pictures
+        media::Rational grid_rate{
+            0, 1};  ///< a standard rate whose grid holds every picture, {0, 1} when none does
         std::int64_t pictures = 0;
         std::int64_t duplicates = 0;  ///< pictures with the time of another
         std::int64_t min_delta = 0;   ///< ticks
@@ -32,7 +35,8 @@ class FrameRateMeter {
     /// `hints`: rates that the container or codec claims; tried beside the standard ones.
     FrameRateMeter(media::Timebase timebase, std::vector<media::Rational> hints);
 
-    /// Times in presentation order, in ticks of the timebase. An earlier time than the last counts as a duplicate.
+    /// Times in presentation order, in ticks of the timebase. An earlier time than the last counts
+    /// as a duplicate.
     void add(std::int64_t pts);
     /// The next time starts afresh after a hole that says nothing about the rate.
     void skip();

@@ -1,11 +1,5 @@
 #pragma once
 
-#include <base/result.hpp>
-#include <base/unique_fd.hpp>
-#include <ingest/facts.hpp>
-#include <media/packet.hpp>
-#include <pipeline/plan.hpp>
-
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -13,6 +7,12 @@
 #include <stop_token>
 #include <string>
 #include <vector>
+
+#include <base/result.hpp>
+#include <base/unique_fd.hpp>
+#include <ingest/facts.hpp>
+#include <media/packet.hpp>
+#include <pipeline/plan.hpp>
 
 namespace sg::ingest {
 
@@ -38,10 +38,10 @@ enum class Depth {
 };
 
 struct OpenOptions {
-    UniqueFd fd;                 ///< of a regular file; read with pread, so its offset does not matter
+    UniqueFd fd;  ///< of a regular file; read with pread, so its offset does not matter
     std::filesystem::path path;  ///< opened when `fd` is not valid
     std::string name;            ///< for messages; empty: the path's file name
-    std::string demuxer;         ///< forced short name, so that probing cannot differ; empty: found out
+    std::string demuxer;  ///< forced short name, so that probing cannot differ; empty: found out
     Depth depth = Depth::kFull;
     bool identify = false;  ///< fill SourceFacts::identity
     InputLimits limits;
@@ -55,23 +55,29 @@ struct DamageCounters {
     bool truncated = false;  ///< the end came before the container's own
 };
 
-/// An open media file: a demuxer over a file descriptor. Opens nothing else, whatever the file refers to. One thread at a time.
+/// An open media file: a demuxer over a file descriptor. Opens nothing else, whatever the file
+/// refers to. One thread at a time.
 class MediaInput {
   public:
-    /// Errors in one plain line: kNotFound, kPermission, kInvalidArgument (a folder), kBadData (empty, text, cut off), kUnsupported
-    /// (encrypted, a format outside the allowed ones), kLimit, kTimeout, kCancelled.
+    /// Errors in one plain line: kNotFound, kPermission, kInvalidArgument (a folder), kBadData
+    /// (empty, text, cut off), kUnsupported (encrypted, a format outside the allowed ones), kLimit,
+    /// kTimeout, kCancelled.
     [[nodiscard]] static Result<std::unique_ptr<MediaInput>> open(OpenOptions options);
     ~MediaInput();
     MediaInput(const MediaInput&) = delete;
     MediaInput& operator=(const MediaInput&) = delete;
 
     [[nodiscard]] const SourceFacts& facts() const;
-    /// In the stream's timebase. The position is filled in for packets that the container cuts finer than it addresses.
-    /// kEndOfStream at the end; kIo after too many read errors; kTimeout; kCancelled.
+    /// In the stream's timebase. The position is filled in for packets that the container cuts
+    /// finer than it addresses. kEndOfStream at the end; kIo after too many read errors; kTimeout;
+    /// kCancelled.
     [[nodiscard]] Result<media::Packet> read_packet();
-    /// The next packet of the point's stream that matches it comes after at most some that do not: drop those. `stream` is the one
-    /// the point was taken from. A point without pts is the start of the source.
-    [[nodiscard]] Status seek(const pipeline::SeekPoint& point, pipeline::SeekMethod method, int stream);
+    /// The next packet of the point's stream that matches it comes after at most some that do not:
+    /// drop those. `stream` is the one the point was taken from. A point without pts is the start
+    /// of the source.
+    [[nodiscard]] Status seek(const pipeline::SeekPoint& point,
+                              pipeline::SeekMethod method,
+                              int stream);
     /// Packets of other streams are not read where the container allows, and never returned.
     void select(const std::vector<int>& streams);
     [[nodiscard]] const DamageCounters& damage() const;
@@ -87,6 +93,8 @@ class MediaInput {
 };
 
 /// Whether this packet is the one the point names.
-[[nodiscard]] bool matches(const media::Packet& packet, const pipeline::SeekPoint& point, pipeline::SeekMethod method);
+[[nodiscard]] bool matches(const media::Packet& packet,
+                           const pipeline::SeekPoint& point,
+                           pipeline::SeekMethod method);
 
 }  // namespace sg::ingest

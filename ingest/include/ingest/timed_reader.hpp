@@ -1,19 +1,20 @@
 #pragma once
 
+#include <cstdint>
+#include <deque>
+#include <vector>
+
 #include <base/result.hpp>
 #include <ingest/picture_parser.hpp>
 #include <ingest/source.hpp>
 #include <media/packet.hpp>
 #include <pipeline/plan.hpp>
 
-#include <cstdint>
-#include <deque>
-#include <vector>
-
 namespace sg::ingest {
 
-/// Packets of a source that all have a presentation time: what a container leaves out (AVI, program streams, raw streams) is
-/// worked out from decoding times and the order of display, the same way wherever reading starts.
+/// Packets of a source that all have a presentation time: what a container leaves out (AVI, program
+/// streams, raw streams) is worked out from decoding times and the order of display, the same way
+/// wherever reading starts.
 class TimedReader {
   public:
     /// The input stays the caller's and must outlive this.
@@ -27,7 +28,9 @@ class TimedReader {
     };
     /// Errors: those of MediaInput::read_packet().
     [[nodiscard]] Result<TimedPacket> read();
-    [[nodiscard]] Status seek(const pipeline::SeekPoint& point, pipeline::SeekMethod method, int stream);
+    [[nodiscard]] Status seek(const pipeline::SeekPoint& point,
+                              pipeline::SeekMethod method,
+                              int stream);
 
     /// Times of this stream are counted from the start of the source: reading must begin there.
     [[nodiscard]] bool counted(int stream) const;
@@ -39,7 +42,8 @@ class TimedReader {
         media::MediaType type;
         media::Timebase timebase;
         bool h264 = false;
-        bool reorders = false;  ///< MPEG-1, 2, 4: a reference picture is shown when the next one is decoded
+        bool reorders =
+            false;  ///< MPEG-1, 2, 4: a reference picture is shown when the next one is decoded
         bool every_picture = false;  ///< parse all packets, not only key packets
         PictureParser parser;
         std::int64_t frame_ticks = 0;

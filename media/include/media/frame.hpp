@@ -1,16 +1,16 @@
 #pragma once
 
-#include <media/timestamp.hpp>
-
 #include <cstddef>
 #include <cstdint>
+
+#include <media/timestamp.hpp>
 
 struct AVFrame;
 
 namespace sg::media {
 
-/// One decoded picture or run of audio samples: a move-only handle on a reference-counted libav frame.
-/// One owner at a time; the payload is immutable once share() was called.
+/// One decoded picture or run of audio samples: a move-only handle on a reference-counted libav
+/// frame. One owner at a time; the payload is immutable once share() was called.
 class Frame {
   public:
     Frame();                         ///< empty, ready to be filled through native()
@@ -30,7 +30,7 @@ class Frame {
     void set_pts(std::int64_t pts);
     [[nodiscard]] int width() const;
     [[nodiscard]] int height() const;
-    [[nodiscard]] int samples() const;       ///< per channel, audio
+    [[nodiscard]] int samples() const;        ///< per channel, audio
     [[nodiscard]] std::size_t bytes() const;  ///< of the payload buffers, for edge limits
 
   private:

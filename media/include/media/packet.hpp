@@ -1,11 +1,11 @@
 #pragma once
 
-#include <media/timestamp.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+
+#include <media/timestamp.hpp>
 
 struct AVPacket;
 

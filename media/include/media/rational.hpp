@@ -9,14 +9,17 @@ namespace sg::media {
 /// For products of two 64-bit values; gcc and clang both have it.
 __extension__ using Int128 = __int128;
 
-/// An exact fraction. The denominator is positive; {0, 1} also stands for "not known" where a header says so.
+/// An exact fraction. The denominator is positive; {0, 1} also stands for "not known" where a
+/// header says so.
 struct Rational {
     std::int64_t num = 0;
     std::int64_t den = 1;
 
     friend bool operator==(const Rational&, const Rational&) = default;
     [[nodiscard]] bool positive() const { return num > 0 && den > 0; }
-    [[nodiscard]] double as_double() const { return static_cast<double>(num) / static_cast<double>(den); }
+    [[nodiscard]] double as_double() const {
+        return static_cast<double>(num) / static_cast<double>(den);
+    }
     [[nodiscard]] Rational inverse() const { return {den, num}; }
 };
 

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <media/codec.hpp>
-#include <media/timestamp.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <media/codec.hpp>
+#include <media/timestamp.hpp>
 
 namespace sg::media {
 
@@ -24,7 +24,8 @@ struct Colour {
     [[nodiscard]] bool hdr() const { return pq() || hlg(); }
 };
 
-/// SMPTE ST 2086 in units of 0.00002 (chromaticity) and 0.0001 cd/m2 (luminance), as ISO-BMFF's mdcv stores them.
+/// SMPTE ST 2086 in units of 0.00002 (chromaticity) and 0.0001 cd/m2 (luminance), as ISO-BMFF's
+/// mdcv stores them.
 struct MasteringDisplay {
     std::uint16_t primaries_x[3] = {};  ///< green, blue, red
     std::uint16_t primaries_y[3] = {};
@@ -44,12 +45,14 @@ struct ContentLight {
     friend bool operator==(const ContentLight&, const ContentLight&) = default;
 };
 
-/// What a consumer of a stream's packets or frames must know before the first one. Immutable once shared.
+/// What a consumer of a stream's packets or frames must know before the first one. Immutable once
+/// shared.
 struct StreamInfo {
     int index = -1;  ///< in its source
     MediaType type = MediaType::kUnknown;
     CodecId codec = CodecId::kUnknown;  ///< kUnknown for raw frames
-    std::string codec_detail;           ///< the library's own name ("mpeg2video"), for codecs that are kOther
+    std::string
+        codec_detail;  ///< the library's own name ("mpeg2video"), for codecs that are kOther
     Timebase timebase{1, 1};
     std::vector<std::byte> extradata;
     // What some decoders cannot do without (ADPCM, WMA, raw video); 0 when not known.

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <media/rational.hpp>
-
 #include <cstdint>
 #include <limits>
+
+#include <media/rational.hpp>
 
 namespace sg::media {
 
@@ -22,9 +22,15 @@ enum class Rounding {
 };
 
 /// Changes the unit of a time. Saturates instead of overflowing; kNoTime stays kNoTime.
-[[nodiscard]] std::int64_t rescale(std::int64_t value, Timebase from, Timebase to, Rounding rounding);
+[[nodiscard]] std::int64_t rescale(std::int64_t value,
+                                   Timebase from,
+                                   Timebase to,
+                                   Rounding rounding);
 
 /// floor(a * b / c) and so on with a 128-bit product; c > 0. Saturates.
-[[nodiscard]] std::int64_t mul_div(std::int64_t a, std::int64_t b, std::int64_t c, Rounding rounding);
+[[nodiscard]] std::int64_t mul_div(std::int64_t a,
+                                   std::int64_t b,
+                                   std::int64_t c,
+                                   Rounding rounding);
 
 }  // namespace sg::media

@@ -51,10 +51,11 @@ struct SegmentLayout {
     SegmentIndex index;  ///< complete but for its digest
 };
 
-/// Decode times follow from presentation times; composition offsets are not negative (ADR 0001). `fragment_starts` are indexes of samples
-/// in ascending order, the first being 0. `end` is the presentation time at which the next segment starts, when
-/// that is known better than by the last picture's duration. kMismatch when the samples break a
-/// promise of segments, kInvalidArgument when K does not lift them above zero.
+/// Decode times follow from presentation times; composition offsets are not negative (ADR 0001).
+/// `fragment_starts` are indexes of samples in ascending order, the first being 0. `end` is the
+/// presentation time at which the next segment starts, when that is known better than by the last
+/// picture's duration. kMismatch when the samples break a promise of segments, kInvalidArgument
+/// when K does not lift them above zero.
 [[nodiscard]] Result<SegmentLayout> lay_out_segment(const LayoutConfig& config,
                                                     std::int64_t number,
                                                     std::span<const LayoutSample> samples,

@@ -1,5 +1,11 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
 #include <base/result.hpp>
 #include <formats/bmff_sample_table.hpp>
 #include <formats/codec_config.hpp>
@@ -7,19 +13,14 @@
 #include <packagers/copy_times.hpp>
 #include <pipeline/timeline.hpp>
 
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-#include <vector>
-
 namespace sg::packagers {
 
 /// Samples of a progressive file's table as the packets of a stream.
 struct TableSpan {
     std::uint32_t first = 0;
     std::uint32_t end = 0;
-    std::int64_t pts_offset = 0;   ///< added to the table's times gives source times; media timescale
+    std::int64_t pts_offset =
+        0;  ///< added to the table's times gives source times; media timescale
     std::uint32_t discarded = 0;  ///< of the first, an edit list cuts off so many
 };
 
@@ -45,14 +46,16 @@ struct CopiedSegment {
     std::vector<Extent> samples;
 };
 
-/// Lays out the segments of a copied track from the source's sample table alone. What comes out is what CopyStage, Segmenter and
-/// CmafTrackWriter make of the same samples when there is nothing in them to clean away. Borrows the table.
+/// Lays out the segments of a copied track from the source's sample table alone. What comes out is
+/// what CopyStage, Segmenter and CmafTrackWriter make of the same samples when there is nothing in
+/// them to clean away. Borrows the table.
 class CopiedTrack {
   public:
     CopiedTrack(CopiedTrackConfig config, CopyTimes times, const formats::SampleTable& table);
 
-    /// In order; nothing after the last. kUnsupported when the track is none that tables alone can tell about, kMismatch when it
-    /// breaks a promise of segments: the way through the packets says what is wrong.
+    /// In order; nothing after the last. kUnsupported when the track is none that tables alone can
+    /// tell about, kMismatch when it breaks a promise of segments: the way through the packets says
+    /// what is wrong.
     [[nodiscard]] Result<std::optional<CopiedSegment>> next();
 
   private:
@@ -79,8 +82,11 @@ class CopiedTrack {
     std::optional<std::int64_t> first_pts_;
 };
 
-/// Whether cleaning would leave the sample as it is: nothing in it that does not belong into MP4 samples, no parameter sets, lengths
-/// that add up. Other codecs than H.264, HEVC and AV1 are not taken apart; AV1 is never said to be clean.
-[[nodiscard]] bool is_clean_sample(formats::Codec codec, unsigned nal_length_size, std::span<const std::byte> data);
+/// Whether cleaning would leave the sample as it is: nothing in it that does not belong into MP4
+/// samples, no parameter sets, lengths that add up. Other codecs than H.264, HEVC and AV1 are not
+/// taken apart; AV1 is never said to be clean.
+[[nodiscard]] bool is_clean_sample(formats::Codec codec,
+                                   unsigned nal_length_size,
+                                   std::span<const std::byte> data);
 
 }  // namespace sg::packagers

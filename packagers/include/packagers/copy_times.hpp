@@ -1,15 +1,16 @@
 #pragma once
 
-#include <pipeline/plan.hpp>
-
 #include <cstdint>
 #include <optional>
 
+#include <pipeline/plan.hpp>
+
 namespace sg::packagers {
 
-/// From the times of a copied rendition's packets to ticks of its own: pictures on the exact frame grid where the rate is constant,
-/// sound counted by its samples so that a container's rounded times leave no gaps. Packets that lie before presentation zero are
-/// left out, but for the sound a decoder needs to warm up.
+/// From the times of a copied rendition's packets to ticks of its own: pictures on the exact frame
+/// grid where the rate is constant, sound counted by its samples so that a container's rounded
+/// times leave no gaps. Packets that lie before presentation zero are left out, but for the sound a
+/// decoder needs to warm up.
 class CopyTimes {
   public:
     explicit CopyTimes(const pipeline::VideoRendition& rendition);
@@ -19,8 +20,11 @@ class CopyTimes {
         std::int64_t pts = 0;
         std::int64_t duration = 0;
     };
-    /// Of the next packet in decoding order, in presentation nanoseconds. `discard`: an edit list cuts it off. Nothing: leave it out.
-    [[nodiscard]] std::optional<Placed> place(std::int64_t pts_ns, std::int64_t duration_ns, bool discard);
+    /// Of the next packet in decoding order, in presentation nanoseconds. `discard`: an edit list
+    /// cuts it off. Nothing: leave it out.
+    [[nodiscard]] std::optional<Placed> place(std::int64_t pts_ns,
+                                              std::int64_t duration_ns,
+                                              bool discard);
 
   private:
     [[nodiscard]] std::int64_t ticks(std::int64_t ns) const;

@@ -1,16 +1,17 @@
 #pragma once
 
-#include <packagers/segment.hpp>
-
 #include <span>
 #include <string>
 
+#include <packagers/segment.hpp>
+
 namespace sg::packagers {
 
-/// <out>/manifest.mpd of a finished presentation (static, ISO/IEC 23009-1): over segment files the isoff-live profile with
-/// SegmentTemplate, $Number$ and SegmentTimeline; when the tracks are single files the isoff-on-demand profile with their
-/// sidx. Each video codec and range is an adaptation set, and each audio track of the source in one codec and channel count.
-/// Times on the media timeline contain K, and presentationTimeOffset takes it away (DESIGN 4).
+/// <out>/manifest.mpd of a finished presentation (static, ISO/IEC 23009-1): over segment files the
+/// isoff-live profile with SegmentTemplate, $Number$ and SegmentTimeline; when the tracks are
+/// single files the isoff-on-demand profile with their sidx. Each video codec and range is an
+/// adaptation set, and each audio track of the source in one codec and channel count. Times on the
+/// media timeline contain K, and presentationTimeOffset takes it away (DESIGN 4).
 [[nodiscard]] std::string dash_manifest(std::span<const TrackIndex> tracks);
 
 }  // namespace sg::packagers

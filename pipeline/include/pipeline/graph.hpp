@@ -1,20 +1,21 @@
 #pragma once
 
-#include <base/result.hpp>
-#include <pipeline/inbox.hpp>
-#include <pipeline/stage.hpp>
-
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <base/result.hpp>
+#include <pipeline/inbox.hpp>
+#include <pipeline/stage.hpp>
 
 namespace sg::pipeline {
 
 class Graph;
 
 /// Describes who feeds whom; build() checks it before anything runs.
-/// Nodes joined directly form a lane and call each other on one thread; an edge with options crosses into another lane.
+/// Nodes joined directly form a lane and call each other on one thread; an edge with options
+/// crosses into another lane.
 class GraphBuilder {
   public:
     struct Node {
@@ -26,7 +27,8 @@ class GraphBuilder {
     GraphBuilder(GraphBuilder&&) noexcept;
     GraphBuilder& operator=(GraphBuilder&&) noexcept;
 
-    /// Port counts are the node's promise; every port must be connected exactly once (an output may feed several inputs).
+    /// Port counts are the node's promise; every port must be connected exactly once (an output may
+    /// feed several inputs).
     Node add_source(std::string name, std::unique_ptr<Source> source, int outputs);
     Node add_stage(std::string name, std::unique_ptr<Stage> stage, int inputs, int outputs);
 
@@ -35,8 +37,8 @@ class GraphBuilder {
     /// Into another lane, through a bounded edge.
     void connect(Node from, int out_port, Node to, int in_port, EdgeOptions edge);
 
-    /// kInvalidArgument with the node's name: a port left open or joined twice, a cycle, an edge inside one lane, a stage called
-    /// directly from two lanes, no source.
+    /// kInvalidArgument with the node's name: a port left open or joined twice, a cycle, an edge
+    /// inside one lane, a stage called directly from two lanes, no source.
     [[nodiscard]] Result<Graph> build() &&;
 
   private:

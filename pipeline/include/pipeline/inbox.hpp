@@ -1,7 +1,5 @@
 #pragma once
 
-#include <pipeline/stage.hpp>
-
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -9,6 +7,8 @@
 #include <mutex>
 #include <string>
 #include <vector>
+
+#include <pipeline/stage.hpp>
 
 namespace sg::pipeline {
 
@@ -36,10 +36,12 @@ struct EdgeCounters {
     std::size_t most_bytes = 0;
 };
 
-/// The one queue in front of a lane. All edges into a lane share it, in order of arrival, so a reader never waits on one edge while
-/// another is full; each edge is bounded by its own options: a media item waits (or is dropped, or fails) while its edge holds
-/// max_items others, or would go past max_bytes or max_duration; an item that alone is too large passes when the edge is empty.
-/// Items that steer are never dropped and do not count, up to 4 x max_items of them. Thread-safe: any number of writers, one reader.
+/// The one queue in front of a lane. All edges into a lane share it, in order of arrival, so a
+/// reader never waits on one edge while another is full; each edge is bounded by its own options: a
+/// media item waits (or is dropped, or fails) while its edge holds max_items others, or would go
+/// past max_bytes or max_duration; an item that alone is too large passes when the edge is empty.
+/// Items that steer are never dropped and do not count, up to 4 x max_items of them. Thread-safe:
+/// any number of writers, one reader.
 class Inbox {
   public:
     Inbox() = default;
@@ -49,8 +51,9 @@ class Inbox {
     /// Before any thread runs. Returns the edge's number.
     int add_edge(EdgeOptions options);
 
-    /// Waits as the edge's policy says. kDone after close() or close_edge(), kCancelled on stop, kLimit for a full kFail edge and for
-    /// steering items past their bound on an edge that does not block.
+    /// Waits as the edge's policy says. kDone after close() or close_edge(), kCancelled on stop,
+    /// kLimit for a full kFail edge and for steering items past their bound on an edge that does
+    /// not block.
     [[nodiscard]] Result<Flow> push(int edge, Item item, std::stop_token stop);
 
     struct Entry {
@@ -63,7 +66,8 @@ class Inbox {
     /// The reader is gone: writers get kDone, what is queued is dropped.
     void close();
 
-    /// The reader needs nothing more from one edge: its writer gets kDone, what is queued of it is dropped.
+    /// The reader needs nothing more from one edge: its writer gets kDone, what is queued of it is
+    /// dropped.
     void close_edge(int edge);
 
     [[nodiscard]] std::vector<EdgeCounters> counters() const;
@@ -72,10 +76,11 @@ class Inbox {
     struct Edge {
         EdgeOptions options;
         media::Timebase timebase{0, 1};
-        std::size_t items = 0;             ///< media only
-        std::size_t steering = 0;          ///< the other items
+        std::size_t items = 0;     ///< media only
+        std::size_t steering = 0;  ///< the other items
         std::size_t bytes = 0;
-        std::deque<std::int64_t> times;    ///< of queued media in nanoseconds; media::kNoTime where unknown
+        std::deque<std::int64_t>
+            times;  ///< of queued media in nanoseconds; media::kNoTime where unknown
         bool dropping = false;
         bool closed = false;
         EdgeCounters counters;

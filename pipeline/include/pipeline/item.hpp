@@ -1,11 +1,11 @@
 #pragma once
 
+#include <cstddef>
+#include <variant>
+
 #include <media/frame.hpp>
 #include <media/packet.hpp>
 #include <media/stream_info.hpp>
-
-#include <cstddef>
-#include <variant>
 
 namespace sg::pipeline {
 
@@ -20,13 +20,15 @@ struct Cue {
     Kind kind = Kind::kGopStart;
 };
 
-/// The timeline breaks here, in all renditions at once: drop what depends on the past, keep the stage open.
+/// The timeline breaks here, in all renditions at once: drop what depends on the past, keep the
+/// stage open.
 struct Discontinuity {};
 
 /// Exactly once per port, and nothing after it.
 struct EndOfStream {};
 
-using Item = std::variant<StreamStart, media::Packet, media::Frame, Cue, Discontinuity, EndOfStream>;
+using Item =
+    std::variant<StreamStart, media::Packet, media::Frame, Cue, Discontinuity, EndOfStream>;
 
 /// Another handle on the same item; payloads are shared.
 [[nodiscard]] Item share(const Item& item);

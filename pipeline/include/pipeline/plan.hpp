@@ -1,23 +1,24 @@
 #pragma once
 
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <base/result.hpp>
 #include <media/codec.hpp>
 #include <media/stream_info.hpp>
 #include <pipeline/grid.hpp>
 #include <pipeline/timeline.hpp>
 
-#include <cstdint>
-#include <string>
-#include <utility>
-#include <vector>
-
 namespace sg::pipeline {
 
 /// Version of the plan's JSON. A plan of another version is refused, never migrated.
 inline constexpr int kPlanVersion = 1;
 
-/// Everything in a plan is integers, rationals and names: it is serialised as canonical JSON and hashed, so the same source and preset
-/// give the same bytes anywhere. No paths, no secrets, no estimates.
+/// Everything in a plan is integers, rationals and names: it is serialised as canonical JSON and
+/// hashed, so the same source and preset give the same bytes anywhere. No paths, no secrets, no
+/// estimates.
 
 /// How a source is recognised when a task starts.
 struct SourceIdentity {
@@ -37,12 +38,14 @@ enum class SeekMethod {
 
 struct SourcePlan {
     SourceIdentity identity;
-    std::string demuxer;  ///< libav's short name, forced when a task opens the source so that probing cannot differ
+    std::string demuxer;  ///< libav's short name, forced when a task opens the source so that
+                          ///< probing cannot differ
     SeekMethod seek = SeekMethod::kScan;
     TimelineMap timeline;
 };
 
-/// Where a chunk's decoder starts: the last key frame from which every picture that the chunk shows can be decoded.
+/// Where a chunk's decoder starts: the last key frame from which every picture that the chunk shows
+/// can be decoded.
 struct SeekPoint {
     std::int64_t pts = media::kNoTime;  ///< source timebase; kNoTime: from the start of the source
     std::int64_t dts = media::kNoTime;
@@ -51,7 +54,8 @@ struct SeekPoint {
     friend bool operator==(const SeekPoint&, const SeekPoint&) = default;
 };
 
-/// A run of whole segments, encoded by one task for all encoded video renditions. Frames are of the base grid.
+/// A run of whole segments, encoded by one task for all encoded video renditions. Frames are of the
+/// base grid.
 struct Chunk {
     std::int64_t first_segment = 0;  ///< from 0
     std::int64_t segments = 0;
@@ -60,7 +64,8 @@ struct Chunk {
     SeekPoint start;
 };
 
-/// One libavfilter filter and what it needs around a frame. Args are complete: nothing is left to a library default that may move.
+/// One libavfilter filter and what it needs around a frame. Args are complete: nothing is left to a
+/// library default that may move.
 struct FilterStep {
     std::string name;
     std::string args;
@@ -80,11 +85,13 @@ enum class RenditionMode { kEncode, kCopy };
 
 struct EncoderSettings {
     std::string name;  ///< libav encoder: "libx264"
-    /// Resolved options in the order they are set: private and generic libav options ("crf", "maxrate", "g", "x264-params").
+    /// Resolved options in the order they are set: private and generic libav options ("crf",
+    /// "maxrate", "g", "x264-params").
     std::vector<std::pair<std::string, std::string>> options;
     std::int64_t gop_frames = 0;  ///< of this rendition's own grid
     std::int64_t threads = 1;
-    /// What rate control promises at most, bits per second; 0 when it promises nothing. Bounds BANDWIDTH before it can be measured.
+    /// What rate control promises at most, bits per second; 0 when it promises nothing. Bounds
+    /// BANDWIDTH before it can be measured.
     std::int64_t max_bitrate = 0;
     std::int64_t buffer_bits = 0;
 };
@@ -106,7 +113,8 @@ struct VideoRendition {
     media::Rational frame_rate{0, 1};
     std::int64_t frame_duration = 0;  ///< ticks
     std::int64_t branch = 0;          ///< index into VideoPlan::branches
-    std::int64_t scale_from = -1;     ///< index of the larger rendition whose picture is scaled further; -1: the branch's own picture
+    std::int64_t scale_from = -1;     ///< index of the larger rendition whose picture is scaled
+                                      ///< further; -1: the branch's own picture
     std::string pixel_format;
     media::Colour colour;
     EncoderSettings encoder;
@@ -117,13 +125,15 @@ struct VideoPlan {
     FrameGrid grid;
     /// Run on every decoded frame before the grid picks one: deinterlacing, inverse telecine.
     std::vector<FilterStep> source_filters;
-    /// What a decoded frame is brought to first when the source changes size or format in mid-stream.
+    /// What a decoded frame is brought to first when the source changes size or format in
+    /// mid-stream.
     std::int64_t source_width = 0;
     std::int64_t source_height = 0;
     std::string source_pixel_format;
     media::Rational source_sar{1, 1};
     media::Colour source_colour;
-    std::int64_t rotation = 0;  ///< degrees clockwise that the picture must be turned by, done in the branch filters
+    std::int64_t rotation =
+        0;  ///< degrees clockwise that the picture must be turned by, done in the branch filters
     std::vector<VideoBranch> branches;
     std::vector<VideoRendition> renditions;
     std::vector<Chunk> chunks;
@@ -142,8 +152,8 @@ struct AudioRendition {
     std::int64_t channels = 0;
     std::string channel_layout;
     std::int64_t frame_samples = 0;
-    /// Samples that the encoder puts in front (its delay); they stay as real samples before presentation time zero. For a copy: how
-    /// far the first copied frame starts before zero.
+    /// Samples that the encoder puts in front (its delay); they stay as real samples before
+    /// presentation time zero. For a copy: how far the first copied frame starts before zero.
     std::int64_t priming = 0;
     std::int64_t samples = 0;  ///< presented, from zero
     EncoderSettings encoder;
@@ -158,10 +168,12 @@ struct PackagingPlan {
     bool single_file = false;
     bool iframe_playlists = true;
     std::int64_t target_ms = 6000;  ///< EXT-X-TARGETDURATION before rounding: no segment is longer
-    std::int64_t offset_seconds = 0;  ///< K: presentation time zero is stored as this in every track
+    std::int64_t offset_seconds =
+        0;  ///< K: presentation time zero is stored as this in every track
 };
 
-/// A decision and its reason, for people and machines: {"rung_dropped", "1080p", "the source is 1280x720"}.
+/// A decision and its reason, for people and machines: {"rung_dropped", "1080p", "the source is
+/// 1280x720"}.
 struct PlanNote {
     std::string code;
     std::string subject;
@@ -170,12 +182,13 @@ struct PlanNote {
 
 struct Plan {
     SourcePlan source;
-    std::string preset;         ///< "web-hd@1"
+    std::string preset;  ///< "web-hd@1"
     std::string preset_digest;
-    std::string preset_json;    ///< the fully resolved preset, canonical JSON
+    std::string preset_json;       ///< the fully resolved preset, canonical JSON
     std::int64_t duration_ns = 0;  ///< of the presentation
     std::int64_t segment_count = 0;
-    std::int64_t decode_errors_allowed = -1;  ///< pictures and audio frames that may fail to decode; -1: any
+    std::int64_t decode_errors_allowed =
+        -1;  ///< pictures and audio frames that may fail to decode; -1: any
     VideoPlan video;
     std::vector<AudioRendition> audio;
     PackagingPlan packaging;

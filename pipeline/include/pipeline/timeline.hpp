@@ -1,9 +1,9 @@
 #pragma once
 
-#include <media/timestamp.hpp>
-
 #include <cstdint>
 #include <vector>
+
+#include <media/timestamp.hpp>
 
 namespace sg::pipeline {
 
@@ -15,16 +15,19 @@ struct TimelineEpoch {
     friend bool operator==(const TimelineEpoch&, const TimelineEpoch&) = default;
 };
 
-/// Maps source timestamps to presentation time in nanoseconds: zero is the first output picture (or audio sample when there is
-/// no video). One map holds for all streams of a source, so their offsets to each other are kept. Epochs are in order of position
-/// and there is at least one; a source without jumps has exactly one.
+/// Maps source timestamps to presentation time in nanoseconds: zero is the first output picture (or
+/// audio sample when there is no video). One map holds for all streams of a source, so their
+/// offsets to each other are kept. Epochs are in order of position and there is at least one; a
+/// source without jumps has exactly one.
 class TimelineMap {
   public:
     TimelineMap() : epochs_{TimelineEpoch{}} {}
     explicit TimelineMap(std::vector<TimelineEpoch> epochs);
 
     /// `position` is the packet's byte offset; -1 (unknown) takes the first epoch.
-    [[nodiscard]] std::int64_t to_presentation(std::int64_t time, media::Timebase timebase, std::int64_t position) const;
+    [[nodiscard]] std::int64_t to_presentation(std::int64_t time,
+                                               media::Timebase timebase,
+                                               std::int64_t position) const;
     [[nodiscard]] const std::vector<TimelineEpoch>& epochs() const { return epochs_; }
 
     friend bool operator==(const TimelineMap&, const TimelineMap&) = default;

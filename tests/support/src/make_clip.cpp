@@ -1,8 +1,3 @@
-#include <media_av/check.hpp>
-#include <media_av/compat.hpp>
-#include <media_av/libav.hpp>
-#include <media_av/ptrs.hpp>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -11,6 +6,10 @@
 #include <numbers>
 #include <stdexcept>
 
+#include <media_av/check.hpp>
+#include <media_av/compat.hpp>
+#include <media_av/libav.hpp>
+#include <media_av/ptrs.hpp>
 #include <support/make_clip.hpp>
 
 namespace sg::test {
@@ -28,7 +27,8 @@ struct Coded {
 
 struct Muxer {
     explicit Muxer(const std::filesystem::path& path, const std::string& format) {
-        must(avformat_alloc_output_context2(&context, nullptr, format.empty() ? nullptr : format.c_str(), path.c_str()),
+        must(avformat_alloc_output_context2(
+                 &context, nullptr, format.empty() ? nullptr : format.c_str(), path.c_str()),
              "choose a container for " + path.string());
         context->flags |= AVFMT_FLAG_BITEXACT;
         context->max_delay = 0;
@@ -51,11 +51,15 @@ av::CodecContextPtr new_encoder(const std::string& name, const Muxer& muxer) {
     av::CodecContextPtr context(avcodec_alloc_context3(codec));
     context->thread_count = 1;
     context->flags |= AV_CODEC_FLAG_BITEXACT;
-    if ((muxer.context->oformat->flags & AVFMT_GLOBALHEADER) != 0) context->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+    if ((muxer.context->oformat->flags & AVFMT_GLOBALHEADER) != 0)
+        context->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
     return context;
 }
 
-AVStream* new_stream(const Muxer& muxer, const AVCodecContext* encoder, const std::string& language, int disposition) {
+AVStream* new_stream(const Muxer& muxer,
+                     const AVCodecContext* encoder,
+                     const std::string& language,
+                     int disposition) {
     auto* stream = avformat_new_stream(muxer.context, nullptr);
     if (stream == nullptr) throw std::runtime_error("make_clip: out of memory");
     must(avcodec_parameters_from_context(stream->codecpar, encoder), "describe a stream");
@@ -82,12 +86,19 @@ void paint(AVFrame* frame, int n, bool white) {
     for (int plane = 0; plane < 4 && frame->data[plane] != nullptr; ++plane) {
         const bool luma = plane == 0;
         const int h = luma ? frame->height : AV_CEIL_RSHIFT(frame->height, format->log2_chroma_h);
-        const int w = (luma ? frame->width : AV_CEIL_RSHIFT(frame->width, format->log2_chroma_w)) * bytes;
+        const int w =
+            (luma ? frame->width : AV_CEIL_RSHIFT(frame->width, format->log2_chroma_w)) * bytes;
         for (int y = 0; y < h; ++y) {
-            auto* row = frame->data[plane] + static_cast<std::ptrdiff_t>(y) * frame->linesize[plane];
+            auto* row =
+                frame->data[plane] + static_cast<std::ptrdiff_t>(y) * frame->linesize[plane];
             for (int x = 0; x < w; ++x) {
-                const int value = !luma ? 128 : white ? 235 : 16 + (n * 4 + x / bytes + y / 2) % 200;
-                row[x] = static_cast<std::uint8_t>(bytes == 1 ? value : x % 2 == 0 ? 0 : value >> (16 - format->comp[0].depth));
+                const int value = !luma   ? 128
+                                  : white ? 235
+                                          : 16 + (n * 4 + x / bytes + y / 2) % 200;
+                row[x] =
+                    static_cast<std::uint8_t>(bytes == 1   ? value
+                                              : x % 2 == 0 ? 0
+                                                           : value >> (16 - format->comp[0].depth));
             }
         }
     }
@@ -114,34 +125,43 @@ void add_video(const Muxer& muxer, const ClipVideo& clip, std::vector<Coded>& ou
     }
     if (clip.encoder == "libx264") {
         av_opt_set(encoder->priv_data, "preset", "ultrafast", 0);
-        av_opt_set(encoder->priv_data, "x264-params", ("scenecut=0:bframes=" + std::to_string(clip.b_frames)).c_str(), 0);
+        av_opt_set(encoder->priv_data,
+                   "x264-params",
+                   ("scenecut=0:bframes=" + std::to_string(clip.b_frames)).c_str(),
+                   0);
     }
     if (clip.encoder == "libx265") {
         av_opt_set(encoder->priv_data, "preset", "ultrafast", 0);
-        av_opt_set(encoder->priv_data, "x265-params", "log-level=none:pools=none:frame-threads=1", 0);
+        av_opt_set(
+            encoder->priv_data, "x265-params", "log-level=none:pools=none:frame-threads=1", 0);
     }
     for (const auto& [key, value] : clip.options)
-        must(av_opt_set(encoder.get(), key.c_str(), value.c_str(), AV_OPT_SEARCH_CHILDREN), "set " + key);
+        must(av_opt_set(encoder.get(), key.c_str(), value.c_str(), AV_OPT_SEARCH_CHILDREN),
+             "set " + key);
     must(avcodec_open2(encoder.get(), nullptr, nullptr), "open " + clip.encoder);
 
     auto* stream = new_stream(muxer, encoder.get(), clip.language, clip.disposition);
     if (!listed) stream->avg_frame_rate = av::to_av(clip.rate);
     stream->sample_aspect_ratio = encoder->sample_aspect_ratio;
     if (clip.rotation != 0) {
-        auto* matrix = av::new_stream_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, 9 * sizeof(std::int32_t));
+        auto* matrix =
+            av::new_stream_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, 9 * sizeof(std::int32_t));
         std::int32_t values[9];
         av_display_rotation_set(values, clip.rotation);
         std::memcpy(matrix, values, sizeof values);
     }
-    const auto frames = listed ? static_cast<int>(clip.times_ms.size())
-                               : static_cast<int>(std::lround(clip.seconds * clip.rate.as_double()));
+    const auto frames = listed
+                            ? static_cast<int>(clip.times_ms.size())
+                            : static_cast<int>(std::lround(clip.seconds * clip.rate.as_double()));
     const auto seconds_at = [&](int n) {
-        return listed ? static_cast<double>(clip.times_ms[static_cast<std::size_t>(n)]) / 1000 : n / clip.rate.as_double();
+        return listed ? static_cast<double>(clip.times_ms[static_cast<std::size_t>(n)]) / 1000
+                      : n / clip.rate.as_double();
     };
     std::size_t flashes = 0;
     const std::size_t first = out.size();
     for (int n = 0; n < frames; ++n) {
-        const bool white = flashes < clip.flash_s.size() && seconds_at(n) > clip.flash_s[flashes] - 1e-6;
+        const bool white =
+            flashes < clip.flash_s.size() && seconds_at(n) > clip.flash_s[flashes] - 1e-6;
         if (white) ++flashes;
         av::FramePtr frame(av_frame_alloc());
         frame->format = encoder->pix_fmt;
@@ -158,7 +178,8 @@ void add_video(const Muxer& muxer, const ClipVideo& clip, std::vector<Coded>& ou
         auto* packet = out[i].packet.get();
         // Finer ticks, so that a start between two frames can be said.
         av_packet_rescale_ts(packet, encoder->time_base, AVRational{1, 360'000});
-        if (packet->duration <= 0 && !listed) packet->duration = av_rescale_q(1, encoder->time_base, AVRational{1, 360'000});
+        if (packet->duration <= 0 && !listed)
+            packet->duration = av_rescale_q(1, encoder->time_base, AVRational{1, 360'000});
         out[i].timebase = {1, 360'000};
         const auto offset = std::llround(clip.start_s * 360'000);
         packet->pts += offset;
@@ -171,9 +192,11 @@ void add_audio(const Muxer& muxer, const ClipAudio& clip, std::vector<Coded>& ou
     encoder->sample_rate = clip.sample_rate;
     encoder->time_base = {1, clip.sample_rate};
     encoder->bit_rate = clip.bit_rate;
-    must(av_channel_layout_from_string(&encoder->ch_layout, clip.layout.c_str()), "read the layout " + clip.layout);
+    must(av_channel_layout_from_string(&encoder->ch_layout, clip.layout.c_str()),
+         "read the layout " + clip.layout);
     encoder->sample_fmt = AV_SAMPLE_FMT_FLTP;
-    if (clip.encoder.starts_with("pcm_s16") || clip.encoder == "flac") encoder->sample_fmt = AV_SAMPLE_FMT_S16;
+    if (clip.encoder.starts_with("pcm_s16") || clip.encoder == "flac")
+        encoder->sample_fmt = AV_SAMPLE_FMT_S16;
     if (clip.encoder == "libopus") encoder->sample_fmt = AV_SAMPLE_FMT_FLT;
     if (clip.encoder == "mp2") encoder->sample_fmt = AV_SAMPLE_FMT_S16;
     must(avcodec_open2(encoder.get(), nullptr, nullptr), "open " + clip.encoder);
@@ -185,7 +208,8 @@ void add_audio(const Muxer& muxer, const ClipAudio& clip, std::vector<Coded>& ou
     const auto audible = [&](std::int64_t sample) {
         constexpr double kBeep = 0.05;
         const double at = static_cast<double>(sample) / clip.sample_rate;
-        return clip.beep_s.empty() || std::any_of(clip.beep_s.begin(), clip.beep_s.end(), [&](double from) {
+        return clip.beep_s.empty() ||
+               std::any_of(clip.beep_s.begin(), clip.beep_s.end(), [&](double from) {
                    return at >= from - 1e-9 && at < from + kBeep - 1e-9;
                });
     };
@@ -201,12 +225,16 @@ void add_audio(const Muxer& muxer, const ClipAudio& clip, std::vector<Coded>& ou
         const bool planar = av_sample_fmt_is_planar(encoder->sample_fmt) != 0;
         for (int c = 0; c < channels; ++c) {
             for (int i = 0; i < frame->nb_samples; ++i) {
-                const double value =
-                    (audible(at + i) ? 0.3 : 0.0) * std::sin(2 * std::numbers::pi * clip.frequency * static_cast<double>(at + i) / clip.sample_rate);
+                const double value = (audible(at + i) ? 0.3 : 0.0) *
+                                     std::sin(2 * std::numbers::pi * clip.frequency *
+                                              static_cast<double>(at + i) / clip.sample_rate);
                 auto* data = frame->extended_data[planar ? c : 0];
                 const int slot = planar ? i : i * channels + c;
-                if (encoder->sample_fmt == AV_SAMPLE_FMT_S16) reinterpret_cast<std::int16_t*>(data)[slot] = static_cast<std::int16_t>(value * 32767);
-                else reinterpret_cast<float*>(data)[slot] = static_cast<float>(value);
+                if (encoder->sample_fmt == AV_SAMPLE_FMT_S16)
+                    reinterpret_cast<std::int16_t*>(data)[slot] =
+                        static_cast<std::int16_t>(value * 32767);
+                else
+                    reinterpret_cast<float*>(data)[slot] = static_cast<float>(value);
             }
         }
         frame->pts = at;
@@ -219,7 +247,8 @@ void add_audio(const Muxer& muxer, const ClipAudio& clip, std::vector<Coded>& ou
             return at >= gap.first && at < gap.first + gap.second;
         });
     };
-    out.erase(std::remove_if(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(), in_gap), out.end());
+    out.erase(std::remove_if(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(), in_gap),
+              out.end());
     const auto offset = std::llround(clip.start_s * clip.sample_rate);
     for (std::size_t i = first; i < out.size(); ++i) {
         out[i].packet->pts += offset;
@@ -237,9 +266,11 @@ std::filesystem::path make_clip(const std::filesystem::path& path, const ClipOpt
     std::vector<Coded> coded;
     for (const auto& video : options.video) add_video(muxer, video, coded);
     for (const auto& audio : options.audio) add_audio(muxer, audio, coded);
-    for (const auto& [key, value] : options.metadata) av_dict_set(&muxer.context->metadata, key.c_str(), value.c_str(), 0);
+    for (const auto& [key, value] : options.metadata)
+        av_dict_set(&muxer.context->metadata, key.c_str(), value.c_str(), 0);
     if (!options.chapters.empty()) {
-        auto** list = static_cast<AVChapter**>(av_calloc(options.chapters.size(), sizeof(AVChapter*)));
+        auto** list =
+            static_cast<AVChapter**>(av_calloc(options.chapters.size(), sizeof(AVChapter*)));
         for (std::size_t i = 0; i < options.chapters.size(); ++i) {
             auto* chapter = static_cast<AVChapter*>(av_mallocz(sizeof(AVChapter)));
             chapter->id = static_cast<std::int64_t>(i);
@@ -257,8 +288,10 @@ std::filesystem::path make_clip(const std::filesystem::path& path, const ClipOpt
     });
 
     av::Dictionary dictionary;
-    for (const auto& [key, value] : options.muxer_options) dictionary.set(key.c_str(), value.c_str());
-    must(avformat_write_header(muxer.context, dictionary.inout()), "write the header of " + path.string());
+    for (const auto& [key, value] : options.muxer_options)
+        dictionary.set(key.c_str(), value.c_str());
+    must(avformat_write_header(muxer.context, dictionary.inout()),
+         "write the header of " + path.string());
     for (auto& one : coded) {
         auto* packet = one.packet.get();
         const auto offset = std::llround(options.start_s * one.timebase.den / one.timebase.num);
@@ -272,7 +305,8 @@ std::filesystem::path make_clip(const std::filesystem::path& path, const ClipOpt
     return path;
 }
 
-std::filesystem::path join_files(const std::vector<std::filesystem::path>& parts, const std::filesystem::path& path) {
+std::filesystem::path join_files(const std::vector<std::filesystem::path>& parts,
+                                 const std::filesystem::path& path) {
     std::ofstream out(path, std::ios::binary);
     for (const auto& part : parts) {
         std::ifstream in(part, std::ios::binary);
@@ -282,7 +316,9 @@ std::filesystem::path join_files(const std::vector<std::filesystem::path>& parts
     return path;
 }
 
-std::filesystem::path cut_file(const std::filesystem::path& from, const std::filesystem::path& path, std::uintmax_t bytes) {
+std::filesystem::path cut_file(const std::filesystem::path& from,
+                               const std::filesystem::path& path,
+                               std::uintmax_t bytes) {
     std::filesystem::copy_file(from, path, std::filesystem::copy_options::overwrite_existing);
     std::filesystem::resize_file(path, std::min(bytes, std::filesystem::file_size(path)));
     return path;
@@ -291,7 +327,9 @@ std::filesystem::path cut_file(const std::filesystem::path& from, const std::fil
 std::vector<std::int64_t> frame_times_ms(media::Rational rate, int frames) {
     std::vector<std::int64_t> times;
     for (int n = 0; n < frames; ++n)
-        times.push_back(std::llround(static_cast<double>(n) * 1000.0 * static_cast<double>(rate.den) / static_cast<double>(rate.num)));
+        times.push_back(
+            std::llround(static_cast<double>(n) * 1000.0 * static_cast<double>(rate.den) /
+                         static_cast<double>(rate.num)));
     return times;
 }
 

@@ -1,9 +1,9 @@
-#include <support/temp_folder.hpp>
-
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <stdexcept>
+
+#include <support/temp_folder.hpp>
 
 namespace sg::test {
 

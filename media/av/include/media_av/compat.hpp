@@ -45,7 +45,8 @@ inline void set_frame_duration(AVFrame* frame, std::int64_t duration) {
 #endif
 }
 
-/// What buffersrc must know of a frame's colour before the first one (from FFmpeg 7 on; before, frames carry it).
+/// What buffersrc must know of a frame's colour before the first one (from FFmpeg 7 on; before,
+/// frames carry it).
 inline void set_source_colour(AVBufferSrcParameters* parameters, const AVFrame* frame) {
 #if LIBAVFILTER_VERSION_MAJOR >= 10
     parameters->color_space = frame->colorspace;
@@ -75,7 +76,9 @@ inline void clear_frame_key(AVFrame* frame) {
 
 inline void set_frame_interlaced(AVFrame* frame, bool interlaced, bool top_field_first) {
 #if LIBAVUTIL_VERSION_MAJOR >= 59
-    const auto set = [frame](int flag, bool on) { frame->flags = on ? frame->flags | flag : frame->flags & ~flag; };
+    const auto set = [frame](int flag, bool on) {
+        frame->flags = on ? frame->flags | flag : frame->flags & ~flag;
+    };
     set(AV_FRAME_FLAG_INTERLACED, interlaced);
     set(AV_FRAME_FLAG_TOP_FIELD_FIRST, top_field_first);
 #else
@@ -89,9 +92,8 @@ inline void set_frame_interlaced(AVFrame* frame, bool interlaced, bool top_field
                                                           AVPacketSideDataType type,
                                                           std::size_t* size) {
 #if LIBAVFORMAT_VERSION_MAJOR >= 61
-    const auto* entry = av_packet_side_data_get(stream->codecpar->coded_side_data,
-                                                stream->codecpar->nb_coded_side_data,
-                                                type);
+    const auto* entry = av_packet_side_data_get(
+        stream->codecpar->coded_side_data, stream->codecpar->nb_coded_side_data, type);
     if (entry == nullptr) return nullptr;
     if (size != nullptr) *size = entry->size;
     return entry->data;
@@ -105,11 +107,8 @@ inline void set_frame_interlaced(AVFrame* frame, bool interlaced, bool top_field
                                                         AVPacketSideDataType type,
                                                         std::size_t size) {
 #if LIBAVFORMAT_VERSION_MAJOR >= 61
-    auto* entry = av_packet_side_data_new(&stream->codecpar->coded_side_data,
-                                          &stream->codecpar->nb_coded_side_data,
-                                          type,
-                                          size,
-                                          0);
+    auto* entry = av_packet_side_data_new(
+        &stream->codecpar->coded_side_data, &stream->codecpar->nb_coded_side_data, type, size, 0);
     return entry != nullptr ? entry->data : nullptr;
 #else
     return av_stream_new_side_data(stream, type, size);

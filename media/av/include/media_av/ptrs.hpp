@@ -1,8 +1,8 @@
 #pragma once
 
-#include <media_av/libav.hpp>
-
 #include <memory>
+
+#include <media_av/libav.hpp>
 
 namespace sg::av {
 

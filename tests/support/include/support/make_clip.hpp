@@ -11,14 +11,17 @@
 
 namespace sg::test {
 
-/// A small moving picture; each frame is brighter than the one before (modulo 256), so frames can be told apart.
+/// A small moving picture; each frame is brighter than the one before (modulo 256), so frames can
+/// be told apart.
 struct ClipVideo {
-    std::string encoder = "libx264";  ///< or "mpeg4", "mpeg2video", "libvpx-vp9", "libx265", "mjpeg", ...
+    std::string encoder =
+        "libx264";  ///< or "mpeg4", "mpeg2video", "libvpx-vp9", "libx265", "mjpeg", ...
     int width = 160;
     int height = 120;
     media::Rational rate{25, 1};
     double seconds = 2;
-    /// Presentation times of the frames in milliseconds, instead of `rate` and `seconds`: variable rate, gaps.
+    /// Presentation times of the frames in milliseconds, instead of `rate` and `seconds`: variable
+    /// rate, gaps.
     std::vector<std::int64_t> times_ms;
     double start_s = 0;  ///< added to all its times
     int gop = 25;
@@ -74,10 +77,13 @@ struct ClipOptions {
 std::filesystem::path make_clip(const std::filesystem::path& path, const ClipOptions& options);
 
 /// Puts files one after the other, as a transport stream with a jumping clock is made.
-std::filesystem::path join_files(const std::vector<std::filesystem::path>& parts, const std::filesystem::path& path);
+std::filesystem::path join_files(const std::vector<std::filesystem::path>& parts,
+                                 const std::filesystem::path& path);
 
 /// The first `bytes` of a file.
-std::filesystem::path cut_file(const std::filesystem::path& from, const std::filesystem::path& path, std::uintmax_t bytes);
+std::filesystem::path cut_file(const std::filesystem::path& from,
+                               const std::filesystem::path& path,
+                               std::uintmax_t bytes);
 
 /// Frame times of a constant rate in milliseconds, for lists to take some out of.
 [[nodiscard]] std::vector<std::int64_t> frame_times_ms(media::Rational rate, int frames);

@@ -5,7 +5,8 @@
 
 namespace sg::test {
 
-/// A folder of its own for one test; removed at the end unless the test failed by exception or assertion.
+/// A folder of its own for one test; removed at the end unless the test failed by exception or
+/// assertion.
 class TempFolder {
   public:
     TempFolder();
@@ -14,7 +15,9 @@ class TempFolder {
     TempFolder& operator=(const TempFolder&) = delete;
 
     [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-    [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+    [[nodiscard]] std::filesystem::path operator/(const std::string& name) const {
+        return path_ / name;
+    }
 
   private:
     std::filesystem::path path_;
