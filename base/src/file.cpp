@@ -106,8 +106,8 @@ Result<std::size_t> read_at(int fd,
 Status write_file_atomic(const std::filesystem::path& path,
                          std::string_view text,
                          Durability durability) {
-    // The process id keeps two writers of one target from sharing a temporary file.
-    const auto temporary = path.string() + ".tmp" + std::to_string(::getpid());
+    // Always the same name: what a killed writer left is replaced by the next, not left beside the target.
+    const auto temporary = path.string() + ".part";
     auto fd = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
     if (!fd) return std::move(fd).error();
     auto written = write_all(fd->get(), std::as_bytes(std::span(text)), path.string());

@@ -188,7 +188,10 @@ TEST_CASE("chunks are runs of whole segments near the wanted length") {
     auto plan = planned(at_rate({25, 1}, 600), preset("web-hd"));
     CHECK(plan.video.chunks.size() == 25);
     CHECK(plan.video.chunks[1].start.position > 0);
+    // A film a little longer than a chunk still gives two processes work.
     plan = planned(at_rate({25, 1}, 30), preset("web-hd"));
+    CHECK(plan.video.chunks.size() == 2);
+    plan = planned(at_rate({25, 1}, 24), preset("web-hd"));
     CHECK(plan.video.chunks.size() == 1);
     // One encoder keeps a fixed rate.
     Source source = at_rate({25, 1}, 600);
