@@ -37,7 +37,8 @@ namespace sg {
 enum class Durability { kNone, kFsync };
 
 /// Writes beside the target under a temporary name, then renames: a reader sees the old file or the
-/// new one, never half. With kFsync the bytes and the folder entry are on disk when it returns.
+/// new one, never half. One writer of a target at a time. With kFsync the bytes and the folder
+/// entry are on disk when it returns.
 [[nodiscard]] Status write_file_atomic(const std::filesystem::path& path,
                                        std::string_view text,
                                        Durability durability);
