@@ -286,6 +286,7 @@ void CmafReader::read(const SegmentRef& ref, std::span<const std::byte> bytes) {
 void CmafReader::count_step(std::int64_t step) {
     auto& s = stream();
     s.longest_sample = std::max(s.longest_sample, step);
+    s.shortest_sample = s.shortest_sample == 0 ? step : std::min(s.shortest_sample, step);
     if (odd_step_) varies_ = true;
     if (s.sample_duration == 0 && !varies_) s.sample_duration = step;
     if (step != s.sample_duration) odd_step_ = true;
@@ -303,17 +304,18 @@ void CmafReader::count_steps(const MeasuredSegment& segment,
     });
     for (std::size_t i = 1; i < shown.size(); ++i) count_step(shown[i] - shown[i - 1]);
     const auto last = segment.first_shown + segment.duration - shown.back();
-    if (last > 0 && segment.perhaps_longer == 0) count_step(last);
+    if (last > 0 && segment.unsure == 0) count_step(last);
 }
 
 /// A first segment whose decode times start with its first picture, but may end before its last one
 /// does, so that later ones keep a lead. The next segment tells by how much.
 void CmafReader::take_open_end(std::span<const std::int64_t> shown, MeasuredSegment& out) const {
     std::int64_t longest = 0;
-    for (std::size_t i = 1; i < shown.size(); ++i)
+    for (std::size_t i = 1; i < shown.size(); ++i) {
         longest = std::max(longest, shown[i] - shown[i - 1]);
-    out.duration = std::max(out.duration, out.last_shown + 1 - out.first_shown);
-    out.perhaps_longer = longest;
+    }
+    out.duration = out.last_shown - out.first_shown + shown.back() - shown[shown.size() - 2];
+    out.unsure = longest;
 }
 
 void CmafReader::measure(const std::string& label,
@@ -412,7 +414,7 @@ void CmafReader::check_follows(const std::string& label,
                                gap_text(now.decode_time - before.decode_end, scale));
         });
     if (!follows || leading_) return;
-    if (before.perhaps_longer > 0) {
+    if (before.unsure > 0) {
         checks_.expect(now.first_shown > before.last_shown, kind::kContinuity, track_.subject, [&] {
             return fmt::format(
                 "{} is shown from tick {}, when the last picture of {} is not yet shown",
@@ -421,7 +423,7 @@ void CmafReader::check_follows(const std::string& label,
                 last_label_);
         });
         before.duration = now.first_shown - before.first_shown;
-        before.perhaps_longer = 0;
+        before.unsure = 0;
         return;
     }
     const auto shown_end = before.first_shown + before.duration;

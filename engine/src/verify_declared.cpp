@@ -171,11 +171,13 @@ void HlsChecker::check_picture(const m3u8::Variant& v, const Track& track, bool 
     // A transport stream's 90 kHz and a varying rate leave only an estimate.
     const double slack =
         stream.sample_duration > 0 && !track.transport_stream ? 0.0011 : 0.01 * exact;
-    // It is the highest rate (RFC 8216 section 4.3.4.2): pictures missing from a copied stream
-    // lower the average only.
-    const bool steady = stream.sample_duration > 0;
-    expect(declared >= exact - slack &&
-               (declared <= exact + slack || (!steady && declared < 2 * exact)),
+    // It is the highest rate (RFC 8216 section 4.3.4.2): between the average and that of the two
+    // pictures closest to each other.
+    const double highest =
+        stream.sample_duration == 0 && stream.shortest_sample > 0
+            ? 1.01 * stream.timescale / static_cast<double>(stream.shortest_sample)
+            : exact;
+    expect(declared >= exact - slack && declared <= highest + slack,
            v,
            fmt::format("FRAME-RATE={:.3f}, the pictures come {:.3f} a second", declared, exact));
 }

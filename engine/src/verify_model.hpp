@@ -71,9 +71,9 @@ struct MeasuredSegment {
     std::int64_t decode_time = 0;
     std::int64_t decode_end = 0;
     std::int64_t duration = 0;  ///< of what is shown
-    /// It may be shown this much longer: decode times that gain on the pictures do not tell how
-    /// long the last one stays.
-    std::int64_t perhaps_longer = 0;
+    /// Its duration may be off by this: decode times that gain on the pictures do not tell how long
+    /// the last one stays.
+    std::int64_t unsure = 0;
     std::int64_t first_shown = 0;
     std::int64_t last_shown = 0;  ///< start of the sample that is shown last
     std::int64_t samples = 0;
@@ -88,7 +88,7 @@ struct MeasuredSegment {
     std::vector<Fragment> fragments;
 
     [[nodiscard]] bool lasts(std::int64_t ticks) const {
-        return ticks >= duration && ticks <= duration + perhaps_longer;
+        return ticks >= duration - unsure && ticks <= duration + unsure;
     }
 };
 
@@ -103,6 +103,7 @@ struct MeasuredStream {
     std::int64_t sample_duration =
         0;  ///< when all samples but perhaps the last are shown as long, else 0
     std::int64_t longest_sample = 0;
+    std::int64_t shortest_sample = 0;
     std::vector<MeasuredSegment> segments;  ///< one for each of the track's
 
     [[nodiscard]] bool complete() const;  ///< every segment is known

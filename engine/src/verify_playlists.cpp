@@ -135,12 +135,10 @@ void IframeChecker::check() {
         const auto lasts = micros(*times[i + 1] - *times[i], stream->timescale);
         const auto declared = list_.segments[i].duration_us;
         const auto slack = kRoundingUs + micros(1, stream->timescale);
-        const auto longer = i + 2 == times.size() ? micros(stream->segments.back().perhaps_longer, stream->timescale) : 0;
+        const auto unsure =
+            i + 2 == times.size() ? micros(stream->segments.back().unsure, stream->timescale) : 0;
         run_.checks.expect(
-            declared >= lasts - slack && declared <= lasts + longer + slack,
-            kind::kHlsIframes,
-            subject_,
-            [&] {
+            std::abs(declared - lasts) <= slack + unsure, kind::kHlsIframes, subject_, [&] {
                 return fmt::format(
                     "{}: EXTINF says {:.6f} s, the next key frame comes after {:.6f} s",
                     segment_label(list_.segments[i]),
@@ -169,17 +167,16 @@ void check_track_durations(VerifyRun& run, const Track& track) {
             continue;
         }
         const auto lasts = micros(segment.duration, stream->timescale);
-        const auto longer = micros(segment.perhaps_longer, stream->timescale);
-        const bool same =
-            ref.duration_us >= lasts - slack && ref.duration_us <= lasts + longer + slack;
+        const auto unsure = micros(segment.unsure, stream->timescale);
+        const bool same = std::abs(ref.duration_us - lasts) <= slack + unsure;
         declared_sum += ref.duration_us;
-        measured_sum += longer > 0 && same ? ref.duration_us : lasts;
+        measured_sum += unsure > 0 && same ? ref.duration_us : lasts;
         book.expect(same, kind::kHlsDurations, track.subject, [&] {
-                return fmt::format("{}: EXTINF says {:.6f} s, its samples last {:.6f} s",
-                                   segment_label(ref),
-                                   seconds(ref.duration_us),
-                                   seconds(lasts));
-            });
+            return fmt::format("{}: EXTINF says {:.6f} s, its samples last {:.6f} s",
+                               segment_label(ref),
+                               seconds(ref.duration_us),
+                               seconds(lasts));
+        });
     }
     if (!complete || count == 0) return;
     const auto drift = std::min(kRoundingUs * static_cast<std::int64_t>(count),
