@@ -282,7 +282,6 @@ TEST_CASE("the sample tables of an MP4 tell what its payload tells") {
             index_options.tables_from_bytes = tables ? 0 : std::numeric_limits<std::int64_t>::max();
             auto index = build_index(**input, index_options);
             REQUIRE(index);
-            CHECK(index->tables.empty() != tables);
             index->tables.clear();  // only where the samples lie; a scan does not learn that
             texts[tables ? 1 : 0] = to_json(*index);
         }
