@@ -46,7 +46,9 @@ std::string stream_obstacle(const Planning& p, const ingest::StreamFacts& s) {
 std::vector<std::int64_t> clean_starts(const Planning& p, const VideoIndex& index) {
     std::vector<std::int64_t> times;
     for (const auto& k : index.key_frames) {
-        if (k.idr && k.closed) times.push_back(k.presentation_ns - p.origin_ns);
+        // Those before the first picture shown were cut off by an edit list.
+        const auto at = k.presentation_ns - p.origin_ns;
+        if (k.idr && k.closed && at >= -kSameMoment) times.push_back(at);
     }
     std::sort(times.begin(), times.end());
     return times;

@@ -75,6 +75,12 @@ TEST_CASE("key frames too far apart, or none that is clean, mean encoding") {
     late.video_index().key_frames.erase(late.video_index().key_frames.begin());
     CHECK(reasons(planned(late, preset("passthrough")), "copy_refused").find("does not start") !=
           std::string::npos);
+
+    // An edit list that begins inside a GOP: its key frame is decoded, never shown.
+    auto cut = with_gop(2);
+    cut.video_index().key_frames.front().presentation_ns -= 500'000'000;
+    CHECK(reasons(planned(cut, preset("passthrough")), "copy_refused").find("does not start") !=
+          std::string::npos);
 }
 
 TEST_CASE("a short film with one key frame is one copied segment") {
