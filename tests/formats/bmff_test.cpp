@@ -53,7 +53,7 @@ TEST_CASE("an init segment reads back as it was written") {
     CHECK(movie->fragmented);
     CHECK(movie->brands ==
           std::vector<FourCc>{
-              fourcc("iso6"), fourcc("iso6"), fourcc("cmfc"), fourcc("cmf2"), fourcc("dash")});
+              fourcc("iso6"), fourcc("iso6"), fourcc("cmfc"), fourcc("dash")});
     REQUIRE(movie->tracks.size() == 1);
     const TrackInfo& read = movie->tracks[0];
     CHECK(read.id == 7);
@@ -101,6 +101,19 @@ TEST_CASE(
     REQUIRE(movie->tracks[0].edits.size() == 1);
     CHECK(movie->tracks[0].edits[0].media_time == 1001);
     CHECK(std::count(movie->brands.begin(), movie->brands.end(), fourcc("cmf2")) == 0);
+}
+
+TEST_CASE("the brand that ties pictures to decode times is for tracks that do not reorder") {
+    const auto claims = [](const InitTrack& track) {
+        const auto movie = parse_init(init_of(track));
+        REQUIRE(movie);
+        return std::count(movie->brands.begin(), movie->brands.end(), fourcc("cmf2")) == 1;
+    };
+    InitTrack track = video_track();
+    track.config.video.reorder_depth = 2;
+    CHECK_FALSE(claims(track));
+    track.config.video.reorder_depth = 0;
+    CHECK(claims(track));
 }
 
 TEST_CASE("tracks that cannot be described are refused") {
