@@ -58,7 +58,7 @@ def video_bytes(folder):
 
 
 def psnr(playlist, source, width, height, rate):
-    graph = f"[0:v]setpts=N/({rate})/TB[d];[1:v]scale={width}:{height}:flags=bicubic,setsar=1,setpts=N/({rate})/TB[r];[d][r]psnr"
+    graph = f"[0:v]settb=1/1000,setpts=N[d];[1:v]scale={width}:{height}:flags=bicubic,setsar=1,settb=1/1000,setpts=N[r];[d][r]psnr"
     report = subprocess.run(["ffmpeg", "-hide_banner", "-nostdin", "-i", playlist, "-i", source, "-filter_complex", graph, "-f", "null", "-"],
                             capture_output=True, text=True, check=True).stderr
     line = [text for text in report.splitlines() if "PSNR y:" in text][-1]
