@@ -228,4 +228,12 @@ Result<CodecConfig> make_codec_config(Codec codec, std::span<const std::byte> ex
     return config;
 }
 
+void keep_priming(CodecConfig& config) {
+    // Encapsulation of Opus in ISO-BMFF section 4.3.2: PreSkip follows version and channel count.
+    constexpr std::size_t kPreSkip = 2;
+    if (config.codec != Codec::kOpus || config.payload.size() < kPreSkip + 2) return;
+    config.payload[kPreSkip] = config.payload[kPreSkip + 1] = std::byte{0};
+    config.audio.priming = 0;
+}
+
 }  // namespace sg::formats

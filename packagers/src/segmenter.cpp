@@ -148,6 +148,7 @@ Result<TrackStart> start_track(const SegmenterConfig& config,
                                std::span<const std::byte> first_sample) {
     auto codec = codec_config(info, first_sample);
     if (!codec) return codec.error().within("rendition " + config.track.rendition);
+    formats::keep_priming(*codec);
     TrackStart start;
     start.writer.annex_b = codec->from_annex_b;
     start.writer.layout.offset = config.offset;

@@ -217,6 +217,14 @@ TEST_CASE("Opus headers turn into big-endian dOps") {
     CHECK(failure(Codec::kOpus, "4f70757348656165 01 01 3801 80bb0000 0000 00") == Errc::kBadData);
 }
 
+TEST_CASE("Opus whose times place its priming tells decoders to trim nothing") {
+    CodecConfig config =
+        make(Codec::kOpus, "4f70757348656164 01 02 3801 80bb0000 0000 00");
+    keep_priming(config);
+    CHECK(to_hex(config.payload) == "000200000000bb80000000");
+    CHECK(config.audio.priming == 0);
+}
+
 TEST_CASE("FLAC takes STREAMINFO bare or behind its marker") {
     const std::string info =
         "12001200000160 0004ff0bb800f000005dc01964e7953bdf1b99cddc8a6487e0a0d0";

@@ -51,4 +51,8 @@ struct CodecConfig {
 /// frame rate).
 [[nodiscard]] CodecConfig make_vp9_config(const VideoFacts& facts);
 
+/// Lets decoders trim nothing from the start of Opus: for tracks whose times place the priming
+/// before the beginning, where browsers would take away as much again of the sound itself.
+void keep_priming(CodecConfig& config);
+
 }  // namespace sg::formats
