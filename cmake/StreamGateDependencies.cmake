@@ -7,7 +7,13 @@ find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
-find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto SSL)
+find_package(Boost 1.81 REQUIRED)
 pkg_check_modules(pugixml REQUIRED IMPORTED_TARGET pugixml)
 pkg_check_modules(libav REQUIRED IMPORTED_TARGET
     libavformat libavcodec libavfilter libavutil libswresample libswscale)
+
+# Asio, header only, with what its coroutines need.
+add_library(sg_asio INTERFACE)
+target_link_libraries(sg_asio INTERFACE Boost::headers OpenSSL::SSL Threads::Threads)
+target_compile_definitions(sg_asio INTERFACE BOOST_ASIO_NO_DEPRECATED)
