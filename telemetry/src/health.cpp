@@ -1,0 +1,21 @@
+#include <telemetry/health.hpp>
+
+namespace sg::telemetry {
+
+void Health::add(std::string name, std::function<std::string()> check) {
+    const std::lock_guard lock(mutex_);
+    checks_.emplace_back(std::move(name), std::move(check));
+}
+
+Health::Report Health::report() const {
+    const std::lock_guard lock(mutex_);
+    Report report;
+    for (const auto& [name, check] : checks_) {
+        const std::string wrong = check();
+        report.text += name + (wrong.empty() ? " ok" : " failed: " + wrong) + '\n';
+        report.ready = report.ready && wrong.empty();
+    }
+    return report;
+}
+
+}  // namespace sg::telemetry
