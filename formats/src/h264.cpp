@@ -132,11 +132,10 @@ Result<H264Sps> parse_h264_sps(std::span<const std::byte> nal) {
     facts.profile = sps.profile_idc;
     facts.level = sps.level_idc;
     bits.ue();
-    bool separate_planes = false;
     if (h264_is_high_profile(sps.profile_idc)) {
         facts.chroma_format = bits.ue();
         if (facts.chroma_format > 3) return bad_sps("chroma_format_idc is above 3");
-        if (facts.chroma_format == 3) separate_planes = bits.flag();
+        if (facts.chroma_format == 3) sps.separate_planes = bits.flag();
         facts.bit_depth = bits.ue() + 8;
         sps.bit_depth_chroma = bits.ue() + 8;
         if (facts.bit_depth > 14 || sps.bit_depth_chroma > 14) return bad_sps("bit depth above 14");
@@ -148,7 +147,9 @@ Result<H264Sps> parse_h264_sps(std::span<const std::byte> nal) {
             }
         }
     }
-    bits.ue();
+    const std::uint32_t frame_num_bits = bits.ue() + 4;
+    if (frame_num_bits > 16) return bad_sps("frame_num is longer than 16 bits");
+    sps.frame_num_bits = frame_num_bits;
     const std::uint32_t poc_type = bits.ue();
     if (poc_type == 0) {
         bits.ue();
@@ -180,7 +181,7 @@ Result<H264Sps> parse_h264_sps(std::span<const std::byte> nal) {
     std::uint64_t crop_x = 0;
     std::uint64_t crop_y = 0;
     if (bits.flag()) {
-        const bool chroma = facts.chroma_format != 0 && !separate_planes;
+        const bool chroma = facts.chroma_format != 0 && !sps.separate_planes;
         const std::uint64_t unit_x = chroma && facts.chroma_format != 3 ? 2 : 1;
         const std::uint64_t unit_y = (chroma && facts.chroma_format == 1 ? 2 : 1) * field_factor;
         const std::uint64_t left = bits.ue();

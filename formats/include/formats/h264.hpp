@@ -14,6 +14,8 @@ struct H264Sps {
     std::uint8_t constraint_flags = 0;  ///< the byte between profile_idc and level_idc
     std::uint8_t level_idc = 0;
     std::uint32_t bit_depth_chroma = 8;
+    bool separate_planes = false;
+    std::uint32_t frame_num_bits = 4;
     VideoFacts facts;
 };
 

@@ -1,0 +1,174 @@
+#include <algorithm>
+#include <vector>
+
+#include "ts_audio_frames.hpp"
+#include "ts_unit_splitter.hpp"
+
+namespace sg::formats::ts {
+namespace {
+
+using Bytes = std::span<const std::byte>;
+
+/// Above the longest frame of any of the formats.
+constexpr std::size_t kMaxBuffer = 256U << 10;
+constexpr std::size_t kMaxAnchors = 64;
+
+class AudioSplitter final : public UnitSplitter {
+  public:
+    AudioSplitter(TrackFormat format, DemuxCounters& counters, Out out)
+        : UnitSplitter(counters, std::move(out)), format_(format) {}
+
+    void begin_pes(const PesTimes& times) override;
+    void data(Bytes bytes) override;
+    void end_pes() override { take_frames(true); }
+    void lost() override;
+    void flush() override;
+    [[nodiscard]] std::size_t buffered() const override { return buffer_.size(); }
+    void drop() override;
+
+  private:
+    struct Anchor {
+        std::size_t at = 0;
+        std::int64_t pts = 0;
+    };
+
+    void take_frames(bool last);
+    /// False when more bytes are needed to say.
+    bool take_frame(std::size_t& at, bool last);
+    void emit(const AudioFrame& frame, std::size_t at, bool damaged);
+    void skip_byte(std::size_t& at);
+
+    TrackFormat format_;
+    std::vector<std::byte> buffer_;
+    std::vector<Anchor> anchors_;  ///< PES packets with a time that begin in it
+    bool started_ = false;         ///< since a PES packet's start
+    bool synced_ = false;
+
+    std::optional<std::int64_t> base_;  ///< time of the first of samples_
+    std::uint64_t samples_ = 0;         ///< since base_
+    std::uint32_t rate_ = 0;
+};
+
+void AudioSplitter::begin_pes(const PesTimes& times) {
+    if (!started_) buffer_.clear();
+    started_ = true;
+    if (!times.pts) return;
+    if (anchors_.size() == kMaxAnchors) anchors_.erase(anchors_.begin());
+    anchors_.push_back({buffer_.size(), *times.pts});
+}
+
+void AudioSplitter::data(Bytes bytes) {
+    if (!started_) return;
+    if (buffer_.size() + bytes.size() > kMaxBuffer) {
+        ++counters().dropped_units;
+        drop();
+        return;
+    }
+    buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+    take_frames(false);
+}
+
+void AudioSplitter::lost() {
+    if (!buffer_.empty()) ++counters().damaged_units;
+    drop();
+}
+
+void AudioSplitter::flush() {
+    take_frames(true);
+    drop();
+}
+
+void AudioSplitter::drop() {
+    buffer_.clear();
+    anchors_.clear();
+    started_ = false;
+    synced_ = false;
+    base_.reset();
+    mark_discontinuity();
+}
+
+void AudioSplitter::take_frames(bool last) {
+    std::size_t at = 0;
+    while (at < buffer_.size() && take_frame(at, last)) {
+    }
+    buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(at));
+    for (Anchor& anchor : anchors_) anchor.at -= std::min(anchor.at, at);
+}
+
+void AudioSplitter::skip_byte(std::size_t& at) {
+    if (synced_) {
+        ++counters().audio_resyncs;
+        base_.reset();
+        mark_discontinuity();
+    }
+    synced_ = false;
+    ++at;
+}
+
+bool AudioSplitter::take_frame(std::size_t& at, bool last) {
+    const Bytes bytes = Bytes(buffer_).subspan(at);
+    AudioFrame frame;
+    const FrameLook look = look_at_frame(format_, bytes, last, frame);
+    if (look == FrameLook::kMore) return false;
+    if (look == FrameLook::kNone) {
+        skip_byte(at);
+        return true;
+    }
+    if (frame.bytes > bytes.size()) return false;
+    // What follows must be a frame too, else this one's length is not to be trusted.
+    const Bytes behind = bytes.subspan(frame.bytes);
+    AudioFrame next;
+    const FrameLook then =
+        behind.empty() ? FrameLook::kMore : look_at_frame(format_, behind, last, next);
+    if (!synced_) {
+        if (then == FrameLook::kMore && !(last && behind.empty())) return false;
+        if (then == FrameLook::kNone) {
+            skip_byte(at);
+            return true;
+        }
+    }
+    emit(frame, at, then == FrameLook::kNone);
+    at += frame.bytes;
+    return true;
+}
+
+void AudioSplitter::emit(const AudioFrame& frame, std::size_t at, bool damaged) {
+    synced_ = true;
+    const auto after =
+        std::find_if(anchors_.begin(), anchors_.end(), [at](const Anchor& a) { return a.at > at; });
+    const bool timed = after != anchors_.begin();
+    if (timed) {
+        base_ = std::prev(after)->pts;
+        samples_ = 0;
+        anchors_.erase(anchors_.begin(), after);
+    } else if (base_ && rate_ != frame.sample_rate) {
+        base_ = (*base_ + static_cast<std::int64_t>(samples_ * 90'000 / rate_)) & kTimeMask;
+        samples_ = 0;
+    }
+    rate_ = frame.sample_rate;
+    // Frames before the first time stamp cannot be placed.
+    if (!base_) return;
+    AccessUnit unit;
+    unit.bytes = Bytes(buffer_).subspan(at, frame.bytes).subspan(frame.header_bytes);
+    unit.pts = (*base_ + static_cast<std::int64_t>(samples_ * 90'000 / rate_)) & kTimeMask;
+    unit.dts = unit.pts;
+    unit.estimated = !timed;
+    unit.damaged = damaged;
+    unit.random_access = RandomAccess::kClosed;
+    unit.samples = frame.samples;
+    unit.sample_rate = frame.sample_rate;
+    unit.trim_start = frame.trim_start;
+    unit.trim_end = frame.trim_end;
+    samples_ += frame.samples;
+    deliver(unit);
+}
+
+}  // namespace
+
+std::unique_ptr<UnitSplitter> make_audio_splitter(TrackFormat format,
+                                                  DemuxCounters& counters,
+                                                  UnitSplitter::Out out) {
+    return std::make_unique<AudioSplitter>(format, counters, std::move(out));
+}
+
+}  // namespace sg::formats::ts
