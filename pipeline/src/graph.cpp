@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -132,7 +133,7 @@ GraphBuilder& GraphBuilder::operator=(GraphBuilder&&) noexcept = default;
 GraphBuilder::Node GraphBuilder::add_source(std::string name,
                                             std::unique_ptr<Source> source,
                                             int outputs) {
-    state_->nodes.push_back({std::move(name), std::move(source), nullptr, 0, outputs});
+    state_->nodes.push_back({std::move(name), std::move(source), nullptr, 0, outputs, 0});
     return {static_cast<int>(state_->nodes.size()) - 1};
 }
 
@@ -140,8 +141,12 @@ GraphBuilder::Node GraphBuilder::add_stage(std::string name,
                                            std::unique_ptr<Stage> stage,
                                            int inputs,
                                            int outputs) {
-    state_->nodes.push_back({std::move(name), nullptr, std::move(stage), inputs, outputs});
+    state_->nodes.push_back({std::move(name), nullptr, std::move(stage), inputs, outputs, 0});
     return {static_cast<int>(state_->nodes.size()) - 1};
+}
+
+void GraphBuilder::give_way(Node node, int niceness) {
+    state_->nodes[at(node.id)].niceness = niceness;
 }
 
 void GraphBuilder::connect(Node from, int out_port, Node to, int in_port) {
@@ -169,11 +174,12 @@ Result<Graph> GraphBuilder::build() && {
         auto& lane = lane_of_root[at(joined[at(node)])];
         if (lane < 0) {
             lane = static_cast<int>(lanes.size());
-            lanes.push_back({nodes[at(node)].name, {}, -1});
+            lanes.push_back({nodes[at(node)].name, {}, -1, 0});
         }
         state_->lane_of[at(node)] = lane;
         auto& chosen = lanes[at(lane)];
         chosen.nodes.push_back(node);
+        chosen.niceness = std::max(chosen.niceness, nodes[at(node)].niceness);
         if (!nodes[at(node)].source) continue;
         if (chosen.source >= 0) {
             return refuse(fmt::format("sources '{}' and '{}' call one stage directly",

@@ -15,6 +15,7 @@ struct GraphNode {
     std::unique_ptr<Stage> stage;
     int inputs = 0;
     int outputs = 0;
+    int niceness = 0;
 };
 
 struct GraphConnection {
@@ -31,6 +32,7 @@ struct GraphLane {
     std::string name;
     std::vector<int> nodes;
     int source = -1;  ///< the node that is read; -1: the lane reads its inbox
+    int niceness = 0;
 };
 
 struct GraphBuilder::State {

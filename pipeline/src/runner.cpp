@@ -9,8 +9,10 @@
 #include <utility>
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <pipeline/runner.hpp>
 
@@ -28,6 +30,13 @@ std::chrono::nanoseconds thread_cpu() {
     timespec spent{};
     ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
     return std::chrono::seconds(spent.tv_sec) + std::chrono::nanoseconds(spent.tv_nsec);
+}
+
+/// Linux keeps a nice value for each thread, which setpriority(2) calls a process.
+void give_way(int niceness) {
+    if (niceness <= 0) return;
+    const auto self = static_cast<id_t>(::gettid());
+    ::setpriority(PRIO_PROCESS, self, ::getpriority(PRIO_PROCESS, self) + niceness);
 }
 
 /// The first thing that ends a run before its time: an error, or the caller's stop.
@@ -96,15 +105,17 @@ Status Runner::run(Graph graph, std::stop_token stop, RunReport* report) {
     threads.reserve(lanes.size());
     try {
         for (std::size_t i = 0; i < lanes.size(); ++i) {
-            threads.emplace_back([&outcome, &lane = *lanes[i], &spent = cpu[i]] {
-                ::pthread_setname_np(::pthread_self(), lane.name().substr(0, 15).c_str());
-                auto status = lane.run(outcome.token());
-                // Before the inbox closes, so that senders see the stop and not a reader that is
-                // content.
-                if (!status) outcome.fail(std::move(status).error());
-                lane.inbox().close();
-                spent = thread_cpu();
-            });
+            threads.emplace_back(
+                [&outcome, &lane = *lanes[i], &spent = cpu[i], niceness = state.lanes[i].niceness] {
+                    ::pthread_setname_np(::pthread_self(), lane.name().substr(0, 15).c_str());
+                    give_way(niceness);
+                    auto status = lane.run(outcome.token());
+                    // Before the inbox closes, so that senders see the stop and not a reader that
+                    // is content.
+                    if (!status) outcome.fail(std::move(status).error());
+                    lane.inbox().close();
+                    spent = thread_cpu();
+                });
         }
     } catch (const std::system_error& e) {
         outcome.fail(Error{Errc::kLimit,

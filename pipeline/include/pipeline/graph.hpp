@@ -37,6 +37,11 @@ class GraphBuilder {
     /// Into another lane, through a bounded edge.
     void connect(Node from, int out_port, Node to, int in_port, EdgeOptions edge);
 
+    /// The thread of this node's lane runs at a lower priority than the process by so much
+    /// (nice(2)), so that lanes which take longest are never kept waiting for a processor by those
+    /// that have time.
+    void give_way(Node node, int niceness);
+
     /// kInvalidArgument with the node's name: a port left open or joined twice, a cycle, an edge
     /// inside one lane, a stage called directly from two lanes, no source.
     [[nodiscard]] Result<Graph> build() &&;
