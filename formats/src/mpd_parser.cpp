@@ -7,6 +7,7 @@
 
 #include <formats/mpd.hpp>
 
+#include "m3u8_attributes.hpp"
 #include "utf8.hpp"
 #include <pugixml.hpp>
 
@@ -54,6 +55,13 @@ class Parser {
     Status read_descriptors(const pugi::xml_node& node,
                             const char* name,
                             std::vector<Descriptor>& into) const;
+    Status read_date(const pugi::xml_node& node,
+                     const char* name,
+                     std::optional<std::int64_t>& into) const;
+    Status availability(const pugi::xml_node& node, SegmentTemplate& into) const;
+    Status producer_reference(const pugi::xml_node& node, AdaptationSet& into) const;
+    Status service(const pugi::xml_node& node, Mpd& into) const;
+    Status dynamic(const pugi::xml_node& node, Mpd& into) const;
     Status segments(const pugi::xml_node& node, Inherited& into) const;
     Status timeline(const pugi::xml_node& node, SegmentTemplate& into) const;
     Status period(const pugi::xml_node& node, Period& into) const;
@@ -197,6 +205,7 @@ Status Parser::segments(const pugi::xml_node& node, Inherited& into) const {
             SG_TRY(read(child, "presentationTimeOffset", t.presentation_time_offset));
             SG_TRY(read(child, "startNumber", t.start_number));
             SG_TRY(read(child, "duration", t.duration));
+            SG_TRY(availability(child, t));
             if (t.timescale == 0) return at(child, "@timescale is 0");
             if (t.duration < 0) return at(child, "@duration is negative");
             if (const auto a = child.attribute("initialization")) t.initialization = a.value();
@@ -276,6 +285,7 @@ Status Parser::adaptation_set(const pugi::xml_node& node,
     SG_TRY(read_descriptors(node, "Role", into.roles));
     into.label = text_of(node, "Label");
     into.base_url = text_of(node, "BaseURL");
+    SG_TRY(producer_reference(node, into));
     SG_TRY(segments(node, from));
     for (const pugi::xml_node& child : node.children()) {
         if (!is(child, "Representation")) continue;
@@ -300,6 +310,84 @@ Status Parser::period(const pugi::xml_node& node, Period& into) const {
         into.adaptation_sets.push_back(std::move(set));
     }
     return {};
+}
+
+Status Parser::read_date(const pugi::xml_node& node,
+                         const char* name,
+                         std::optional<std::int64_t>& into) const {
+    const pugi::xml_attribute attribute = node.attribute(name);
+    if (!attribute) return {};
+    into = m3u8::parse_date_time(attribute.value());
+    if (!into)
+        return at(node,
+                  fmt::format("@{}=\"{:.40}\" is not a date and time with a zone",
+                              name,
+                              std::string_view(attribute.value())));
+    return {};
+}
+
+Status Parser::availability(const pugi::xml_node& node, SegmentTemplate& into) const {
+    if (const auto a = node.attribute("availabilityTimeOffset")) {
+        const double seconds = a.as_double(-1);
+        if (!(seconds >= 0 && seconds < 1e9))
+            return at(node, "@availabilityTimeOffset is not a number of seconds");
+        into.availability_time_offset_us = static_cast<std::int64_t>(seconds * 1e6 + 0.5);
+    }
+    if (const auto a = node.attribute("availabilityTimeComplete"))
+        into.availability_time_complete = a.as_bool(true);
+    return {};
+}
+
+Status Parser::producer_reference(const pugi::xml_node& node, AdaptationSet& into) const {
+    for (const pugi::xml_node& child : node.children()) {
+        if (!is(child, "ProducerReferenceTime") || into.producer_reference) continue;
+        ProducerReferenceTime p;
+        SG_TRY(read(child, "id", p.id));
+        SG_TRY(read(child, "presentationTime", p.presentation_time));
+        std::optional<std::int64_t> wall;
+        SG_TRY(read_date(child, "wallClockTime", wall));
+        if (!wall) return at(child, "no @wallClockTime");
+        p.wall_clock_ms = *wall;
+        std::vector<Descriptor> timings;
+        SG_TRY(read_descriptors(child, "UTCTiming", timings));
+        if (!timings.empty()) p.utc_timing = std::move(timings.front());
+        into.producer_reference = std::move(p);
+    }
+    return {};
+}
+
+Status Parser::service(const pugi::xml_node& node, Mpd& into) const {
+    const auto percent = [](const pugi::xml_node& of, const char* name) {
+        const double rate = of.attribute(name).as_double(0);
+        return rate > 0 && rate < 1000 ? static_cast<std::uint32_t>(rate * 100 + 0.5) : 0;
+    };
+    for (const pugi::xml_node& child : node.children()) {
+        if (!is(child, "ServiceDescription") || into.service) continue;
+        ServiceDescription s;
+        for (const pugi::xml_node& inner : child.children()) {
+            if (is(inner, "Latency")) {
+                SG_TRY(read(inner, "target", s.target_latency_ms));
+                SG_TRY(read(inner, "min", s.min_latency_ms));
+                SG_TRY(read(inner, "max", s.max_latency_ms));
+                SG_TRY(read(inner, "referenceId", s.reference_id));
+            } else if (is(inner, "PlaybackRate")) {
+                s.min_rate_percent = percent(inner, "min");
+                s.max_rate_percent = percent(inner, "max");
+            }
+        }
+        into.service = s;
+    }
+    return {};
+}
+
+Status Parser::dynamic(const pugi::xml_node& node, Mpd& into) const {
+    SG_TRY(read_date(node, "availabilityStartTime", into.availability_start_ms));
+    SG_TRY(read_date(node, "publishTime", into.publish_time_ms));
+    SG_TRY(read_duration(node, "minimumUpdatePeriod", into.minimum_update_us));
+    SG_TRY(read_duration(node, "timeShiftBufferDepth", into.time_shift_buffer_us));
+    SG_TRY(read_duration(node, "suggestedPresentationDelay", into.suggested_delay_us));
+    SG_TRY(read_descriptors(node, "UTCTiming", into.utc_timings));
+    return service(node, into);
 }
 
 Result<Mpd> Parser::run() {
@@ -327,6 +415,7 @@ Result<Mpd> Parser::run() {
         mpd.periods.push_back(std::move(p));
     }
     if (mpd.periods.empty()) return at(root, "no Period");
+    SG_TRY(dynamic(root, mpd));
     const bool lengths = std::all_of(mpd.periods.begin(), mpd.periods.end(), [](const Period& p) {
         return p.duration_us.has_value();
     });

@@ -1,3 +1,4 @@
+#include <chrono>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -101,12 +102,34 @@ std::string range_text(const ByteRange& range) {
     return fmt::format("{}-{}", range.first, range.last);
 }
 
+std::string date_time(std::int64_t ms) {
+    using namespace std::chrono;
+    const sys_time<milliseconds> time{milliseconds{ms}};
+    const auto day = floor<days>(time);
+    const year_month_day date{day};
+    const hh_mm_ss clock{time - day};
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+                       static_cast<int>(date.year()),
+                       static_cast<unsigned>(date.month()),
+                       static_cast<unsigned>(date.day()),
+                       clock.hours().count(),
+                       clock.minutes().count(),
+                       clock.seconds().count(),
+                       clock.subseconds().count());
+}
+
 void segment_template(XmlWriter& xml, const SegmentTemplate& t) {
     xml.open("SegmentTemplate");
     xml.attribute("timescale", std::int64_t{t.timescale});
     if (t.presentation_time_offset != 0)
         xml.attribute("presentationTimeOffset", t.presentation_time_offset);
     if (t.duration != 0) xml.attribute("duration", t.duration);
+    if (t.availability_time_offset_us != 0)
+        xml.attribute("availabilityTimeOffset",
+                      fmt::format("{}.{:06}",
+                                  t.availability_time_offset_us / 1'000'000,
+                                  t.availability_time_offset_us % 1'000'000));
+    if (!t.availability_time_complete) xml.attribute("availabilityTimeComplete", "false");
     xml.attribute("startNumber", t.start_number);
     xml.optional("initialization", t.initialization);
     xml.optional("media", t.media);
@@ -133,6 +156,39 @@ void segment_base(XmlWriter& xml, const SegmentBase& b) {
     if (b.initialization_range) {
         xml.open("Initialization");
         xml.attribute("range", range_text(*b.initialization_range));
+        xml.close();
+    }
+    xml.close();
+}
+
+void producer_reference(XmlWriter& xml, const ProducerReferenceTime& p) {
+    xml.open("ProducerReferenceTime");
+    xml.attribute("id", std::int64_t{p.id});
+    xml.attribute("type", "encoder");
+    xml.attribute("wallClockTime", date_time(p.wall_clock_ms));
+    xml.attribute("presentationTime", p.presentation_time);
+    if (p.utc_timing) descriptors(xml, "UTCTiming", {*p.utc_timing});
+    xml.close();
+}
+
+void service_description(XmlWriter& xml, const ServiceDescription& s) {
+    xml.open("ServiceDescription");
+    xml.attribute("id", std::int64_t{0});
+    if (s.target_latency_ms != 0) {
+        xml.open("Latency");
+        xml.attribute("target", s.target_latency_ms);
+        if (s.min_latency_ms != 0) xml.attribute("min", s.min_latency_ms);
+        if (s.max_latency_ms != 0) xml.attribute("max", s.max_latency_ms);
+        xml.attribute("referenceId", std::int64_t{s.reference_id});
+        xml.close();
+    }
+    if (s.max_rate_percent != 0) {
+        xml.open("PlaybackRate");
+        const auto rate = [](std::uint32_t percent) {
+            return fmt::format("{}.{:02}", percent / 100, percent % 100);
+        };
+        xml.attribute("min", rate(s.min_rate_percent));
+        xml.attribute("max", rate(s.max_rate_percent));
         xml.close();
     }
     xml.close();
@@ -173,6 +229,7 @@ void adaptation_set(XmlWriter& xml, const AdaptationSet& set) {
     descriptors(xml, "EssentialProperty", set.essential);
     descriptors(xml, "SupplementalProperty", set.supplemental);
     xml.text_element("Label", set.label);
+    if (set.producer_reference) producer_reference(xml, *set.producer_reference);
     descriptors(xml, "Accessibility", set.accessibility);
     descriptors(xml, "Role", set.roles);
     xml.text_element("BaseURL", set.base_url);
@@ -197,10 +254,20 @@ std::string write(const Mpd& mpd) {
     xml.attribute("type", mpd.dynamic ? "dynamic" : "static");
     if (mpd.presentation_duration_us)
         xml.attribute("mediaPresentationDuration", format_duration(*mpd.presentation_duration_us));
+    if (mpd.availability_start_ms)
+        xml.attribute("availabilityStartTime", date_time(*mpd.availability_start_ms));
+    if (mpd.publish_time_ms) xml.attribute("publishTime", date_time(*mpd.publish_time_ms));
+    const auto duration = [&](const char* name, const std::optional<std::int64_t>& us) {
+        if (us) xml.attribute(name, format_duration(*us));
+    };
+    duration("minimumUpdatePeriod", mpd.minimum_update_us);
+    duration("timeShiftBufferDepth", mpd.time_shift_buffer_us);
+    duration("suggestedPresentationDelay", mpd.suggested_delay_us);
     if (mpd.max_segment_duration_us)
         xml.attribute("maxSegmentDuration", format_duration(*mpd.max_segment_duration_us));
     xml.attribute("minBufferTime", format_duration(mpd.min_buffer_us));
     xml.text_element("BaseURL", mpd.base_url);
+    if (mpd.service) service_description(xml, *mpd.service);
     for (const Period& p : mpd.periods) {
         xml.open("Period");
         xml.optional("id", p.id);
@@ -210,6 +277,7 @@ std::string write(const Mpd& mpd) {
         for (const AdaptationSet& set : p.adaptation_sets) adaptation_set(xml, set);
         xml.close();
     }
+    descriptors(xml, "UTCTiming", mpd.utc_timings);
     xml.close();
     return xml.take();
 }

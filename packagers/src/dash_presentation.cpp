@@ -10,6 +10,7 @@
 #include <packagers/dash_presentation.hpp>
 
 #include "audio_groups.hpp"
+#include "dash_period.hpp"
 #include "uri_path.hpp"
 #include "video_groups.hpp"
 
@@ -164,6 +165,7 @@ class Manifest {
   public:
     explicit Manifest(std::span<const TrackIndex> tracks) : tracks_(tracks) {}
     mpd::Mpd build();
+    mpd::Period build_period();
 
   private:
     void add_video(const VideoGroup& group, bool has_sdr);
@@ -222,17 +224,22 @@ void Manifest::add_audio() {
     }
 }
 
-mpd::Mpd Manifest::build() {
-    const std::int64_t longest_us = longest_segment_us(tracks_);
-    min_buffer_ms_ = std::max(kMinBufferFloorMs, (longest_us + 999) / 1000);
+mpd::Period Manifest::build_period() {
     const std::vector<VideoGroup> groups = video_groups(tracks_);
     const bool has_sdr = std::any_of(groups.begin(), groups.end(), [](const VideoGroup& g) {
         return g.tracks.front()->description.range == VideoRange::kSdr;
     });
     for (const VideoGroup& group : groups) add_video(group, has_sdr);
     add_audio();
-    period_.id = "0";
-    period_.start_us = 0;
+    return std::move(period_);
+}
+
+mpd::Mpd Manifest::build() {
+    const std::int64_t longest_us = longest_segment_us(tracks_);
+    min_buffer_ms_ = std::max(kMinBufferFloorMs, (longest_us + 999) / 1000);
+    mpd::Period period = build_period();
+    period.id = "0";
+    period.start_us = 0;
     const bool single = std::any_of(tracks_.begin(), tracks_.end(), [](const TrackIndex& t) {
         return t.single_file.has_value();
     });
@@ -241,11 +248,15 @@ mpd::Mpd Manifest::build() {
     out.presentation_duration_us = end_us(tracks_);
     out.max_segment_duration_us = longest_us;
     out.min_buffer_us = min_buffer_ms_ * 1000;
-    out.periods.push_back(std::move(period_));
+    out.periods.push_back(std::move(period));
     return out;
 }
 
 }  // namespace
+
+formats::mpd::Period dash_period(std::span<const TrackIndex> tracks) {
+    return Manifest(tracks).build_period();
+}
 
 std::string dash_manifest(std::span<const TrackIndex> tracks) {
     return mpd::write(Manifest(tracks).build());

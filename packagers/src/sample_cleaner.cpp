@@ -63,9 +63,10 @@ bool append_with_length(Bytes nal, unsigned length_size, std::vector<std::byte>&
     return true;
 }
 
-template <class Nals>
-Status append_nals(const CodecConfig& codec, Nals& nals, std::vector<std::byte>& out) {
-    const std::size_t start = out.size();
+/// Calls `keep(nal)` for each unit that stays.
+template <class Nals, class Keep>
+Status each_kept_nal(const CodecConfig& codec, Nals& nals, Keep keep) {
+    bool any = false;
     Bytes nal;
     while (nals.next(nal)) {
         const NalFate fate = codec.codec == Codec::kH264 ? h264_fate(nal) : hevc_fate(nal);
@@ -74,11 +75,12 @@ Status append_nals(const CodecConfig& codec, Nals& nals, std::vector<std::byte>&
             if (!is_known_set(codec, nal)) return differing_parameters(codec.codec);
             continue;
         }
-        if (!append_with_length(nal, codec.nal_length_size, out)) {
+        if (!keep(nal)) {
             return Error{Errc::kLimit, "write sample: a NAL unit is too long for its length field"};
         }
+        any = true;
     }
-    if (out.size() == start) {
+    if (!any) {
         return Error{Errc::kBadData,
                      std::string("write ") + formats::codec_name(codec.codec) +
                          " sample: it holds no picture"};
@@ -86,7 +88,24 @@ Status append_nals(const CodecConfig& codec, Nals& nals, std::vector<std::byte>&
     return {};
 }
 
-Status append_obus(const CodecConfig& codec, Bytes data, std::vector<std::byte>& out) {
+template <class Keep>
+Status each_kept_nal(const CodecConfig& codec, bool annex_b, Bytes data, Keep keep) {
+    if (annex_b) {
+        formats::AnnexBNals nals(data);
+        return each_kept_nal(codec, nals, keep);
+    }
+    formats::LengthPrefixedNals nals(data, codec.nal_length_size);
+    SG_TRY(each_kept_nal(codec, nals, keep));
+    if (nals.damaged()) {
+        return Error{Errc::kBadData,
+                     std::string("write ") + formats::codec_name(codec.codec) +
+                         " sample: a NAL unit runs past the end of the sample"};
+    }
+    return {};
+}
+
+template <class Keep>
+Status each_kept_obu(const CodecConfig& codec, Bytes data, Keep keep) {
     formats::Obus obus(data);
     formats::Obu obu;
     while (obus.next(obu)) {
@@ -100,7 +119,7 @@ Status append_obus(const CodecConfig& codec, Bytes data, std::vector<std::byte>&
                 return differing_parameters(codec.codec);
             }
         }
-        out.insert(out.end(), obu.whole.begin(), obu.whole.end());
+        keep(obu.whole);
     }
     if (obus.damaged()) {
         return Error{Errc::kBadData, "write AV1 sample: an OBU runs past the end of the sample"};
@@ -116,25 +135,34 @@ Status append_clean_sample(const CodecConfig& codec,
                            std::vector<std::byte>& out) {
     switch (codec.codec) {
         case Codec::kH264:
-        case Codec::kHevc: {
-            if (annex_b) {
-                formats::AnnexBNals nals(data);
-                return append_nals(codec, nals, out);
-            }
-            formats::LengthPrefixedNals nals(data, codec.nal_length_size);
-            SG_TRY(append_nals(codec, nals, out));
-            if (nals.damaged()) {
-                return Error{Errc::kBadData,
-                             std::string("write ") + formats::codec_name(codec.codec) +
-                                 " sample: a NAL unit runs past the end of the sample"};
-            }
-            return {};
-        }
+        case Codec::kHevc:
+            return each_kept_nal(codec, annex_b, data, [&](Bytes nal) {
+                return append_with_length(nal, codec.nal_length_size, out);
+            });
         case Codec::kAv1:
-            return append_obus(codec, data, out);
+            return each_kept_obu(
+                codec, data, [&](Bytes obu) { out.insert(out.end(), obu.begin(), obu.end()); });
         default:
             out.insert(out.end(), data.begin(), data.end());
             return {};
+    }
+}
+
+Result<std::size_t> clean_sample_size(const CodecConfig& codec, bool annex_b, Bytes data) {
+    std::size_t size = 0;
+    switch (codec.codec) {
+        case Codec::kH264:
+        case Codec::kHevc:
+            SG_TRY(each_kept_nal(codec, annex_b, data, [&](Bytes nal) {
+                size += codec.nal_length_size + nal.size();
+                return codec.nal_length_size >= 4 || nal.size() >> (8 * codec.nal_length_size) == 0;
+            }));
+            return size;
+        case Codec::kAv1:
+            SG_TRY(each_kept_obu(codec, data, [&](Bytes obu) { size += obu.size(); }));
+            return size;
+        default:
+            return data.size();
     }
 }
 

@@ -17,4 +17,9 @@ namespace sg::packagers {
                                          std::span<const std::byte> data,
                                          std::vector<std::byte>& out);
 
+/// How many bytes append_clean_sample() will append.
+[[nodiscard]] Result<std::size_t> clean_sample_size(const formats::CodecConfig& codec,
+                                                    bool annex_b,
+                                                    std::span<const std::byte> data);
+
 }  // namespace sg::packagers

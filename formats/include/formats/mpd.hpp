@@ -9,8 +9,8 @@
 
 #include <base/result.hpp>
 
-/// MPEG-DASH manifests as values: ISO/IEC 23009-1, static presentations of the isoff-live and
-/// isoff-on-demand profiles.
+/// MPEG-DASH manifests as values: ISO/IEC 23009-1, presentations of the isoff-live profile, static
+/// and dynamic, and of the isoff-on-demand profile.
 namespace sg::formats::mpd {
 
 inline constexpr const char* kLiveProfile = "urn:mpeg:dash:profile:isoff-live:2011";
@@ -49,6 +49,9 @@ struct SegmentTemplate {
     std::string initialization;
     std::string media;
     std::vector<TimelineEntry> timeline;
+    /// @availabilityTimeOffset: a segment may be asked for this much before it is complete.
+    std::int64_t availability_time_offset_us = 0;
+    bool availability_time_complete = true;
     bool operator==(const SegmentTemplate&) const = default;
 };
 
@@ -59,6 +62,26 @@ struct SegmentBase {
     std::optional<ByteRange> index_range;
     std::optional<ByteRange> initialization_range;
     bool operator==(const SegmentBase&) const = default;
+};
+
+/// ProducerReferenceTime (§5.12): what the encoder's clock showed at a media time.
+struct ProducerReferenceTime {
+    std::uint32_t id = 0;
+    std::int64_t wall_clock_ms = 0;      ///< since 1970-01-01T00:00:00Z
+    std::int64_t presentation_time = 0;  ///< media timeline, in the template's timescale
+    std::optional<Descriptor> utc_timing;
+    bool operator==(const ProducerReferenceTime&) const = default;
+};
+
+/// ServiceDescription (§K.4) with a Latency and a PlaybackRate; 0 is absent.
+struct ServiceDescription {
+    std::int64_t target_latency_ms = 0;
+    std::int64_t min_latency_ms = 0;
+    std::int64_t max_latency_ms = 0;
+    std::uint32_t reference_id = 0;  ///< of the ProducerReferenceTime that latency is measured by
+    std::uint32_t min_rate_percent = 0;
+    std::uint32_t max_rate_percent = 0;
+    bool operator==(const ServiceDescription&) const = default;
 };
 
 /// §5.3.5. Empty strings and 0 are absent. After parse(), attributes common with the set (§5.3.7)
@@ -97,6 +120,7 @@ struct AdaptationSet {
     std::vector<Descriptor> essential;
     std::vector<Descriptor> supplemental;
     std::string label;
+    std::optional<ProducerReferenceTime> producer_reference;
     std::vector<Descriptor> accessibility;
     std::vector<Descriptor> roles;
     std::string base_url;
@@ -119,6 +143,15 @@ struct Mpd {
     std::int64_t min_buffer_us = 0;
     std::string base_url;
     std::vector<Period> periods;
+
+    // Of dynamic presentations.
+    std::optional<std::int64_t> availability_start_ms;  ///< since 1970-01-01T00:00:00Z
+    std::optional<std::int64_t> publish_time_ms;
+    std::optional<std::int64_t> minimum_update_us;
+    std::optional<std::int64_t> time_shift_buffer_us;
+    std::optional<std::int64_t> suggested_delay_us;
+    std::optional<ServiceDescription> service;
+    std::vector<Descriptor> utc_timings;
 };
 
 [[nodiscard]] std::string write(const Mpd& mpd);
