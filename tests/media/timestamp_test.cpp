@@ -79,3 +79,31 @@ TEST_CASE("rescale: there and back through nanoseconds is the identity for media
         }
     }
 }
+
+TEST_CASE("rescale: times at the edge of 64 bits are as exact as those within", "[media]") {
+    // 15 times so much does not fit, the quotient does.
+    const std::int64_t tick = std::int64_t{1} << 60;
+    for (const std::int64_t nudge : {-2, -1, 0, 1, 2}) {
+        const std::int64_t n = tick + nudge;
+        const Int128 wide = static_cast<Int128>(n) * 15;
+        CHECK(rescale(n, {15, 1}, {16, 1}, Rounding::kDown) ==
+              static_cast<std::int64_t>(wide / 16));
+        CHECK(rescale(-n, {15, 1}, {16, 1}, Rounding::kUp) ==
+              -static_cast<std::int64_t>(wide / 16));
+        CHECK(rescale(n, {15, 1}, {16, 1}, Rounding::kNearest) ==
+              static_cast<std::int64_t>((wide + 8) / 16));
+        CHECK(rescale(-n, {15, 1}, {16, 1}, Rounding::kNearest) ==
+              -static_cast<std::int64_t>((wide + 8) / 16));
+    }
+    std::mt19937_64 random(2);
+    for (int i = 0; i < 2000; ++i) {
+        const auto value = static_cast<std::int64_t>(random()) >> (random() % 60);
+        if (value == kNoTime) continue;
+        const Timebase from{1, 1 + static_cast<std::int64_t>(random() % 100'000)};
+        const auto down = rescale(value, from, kNanoseconds, Rounding::kDown);
+        if (down == kMost || down == -kMost) continue;
+        const Int128 product = static_cast<Int128>(value) * 1'000'000'000;
+        REQUIRE(static_cast<Int128>(down) * from.den <= product);
+        REQUIRE(static_cast<Int128>(down + 1) * from.den > product);
+    }
+}
