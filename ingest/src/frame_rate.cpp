@@ -23,6 +23,8 @@ constexpr std::array kStandardRates{
 
 /// A tick longer than this share of a frame proves nothing about a rate.
 constexpr double kCoarsest = 0.3;
+/// Times this share of a frame apart from a rate's grid refute the rate for good.
+constexpr double kWidest = 0.5;
 constexpr std::size_t kMaxBuckets = 64;
 
 /// std::llround() inline: called for each picture and candidate.
@@ -125,6 +127,7 @@ void FrameRateMeter::add(std::int64_t pts) {
         buckets_.back() = {delta, 1};
     }
 
+    bool hopeless = false;
     for (auto& c : candidates_) {
         const double at = static_cast<double>(pts - anchor_) * c.frames_per_tick + c.phase;
         // Round around the middle of the errors so far, so that the first picture's own rounding
@@ -141,7 +144,9 @@ void FrameRateMeter::add(std::int64_t pts) {
             c.empty_slots += step - 1;
         }
         c.slot = slot;
+        hopeless = hopeless || c.spread() >= kWidest;
     }
+    if (hopeless) std::erase_if(candidates_, [](const auto& c) { return c.spread() >= kWidest; });
 }
 
 void FrameRateMeter::skip() {
@@ -172,16 +177,15 @@ FrameRateMeter::Verdict FrameRateMeter::verdict() const {
 
     const Candidate* best = nullptr;
     const Candidate* grid = nullptr;
-    const auto spread = [](const Candidate& c) { return c.highest - c.lowest; };
     for (const auto& c : candidates_) {
         // A claimed rate may be no more than the average of what varies: it must fit closely.
-        const double allowed = c.standard ? 0.5 : std::max(0.05, 2.5 * c.frames_per_tick);
-        if (spread(c) >= std::min(allowed, 0.5) || c.collisions > intervals_ / 500) continue;
-        if (spread(c) < 0.35 && (grid == nullptr || media::compare(c.rate, grid->rate) < 0))
+        const double allowed = c.standard ? kWidest : std::max(0.05, 2.5 * c.frames_per_tick);
+        if (c.spread() >= std::min(allowed, kWidest) || c.collisions > intervals_ / 500) continue;
+        if (c.spread() < 0.35 && (grid == nullptr || media::compare(c.rate, grid->rate) < 0))
             grid = &c;
         if (c.holes > std::max<std::int64_t>(intervals_ / 50, intervals_ > 8 ? 2 : 0)) continue;
         const auto rank = [&](const Candidate& x) {
-            return std::tuple(x.holes, !x.standard, spread(x));
+            return std::tuple(x.holes, !x.standard, x.spread());
         };
         if (best == nullptr || rank(c) < rank(*best)) best = &c;
     }

@@ -55,10 +55,11 @@ class FrameRateMeter {
         std::int64_t collisions = 0;
         std::int64_t holes = 0;
         std::int64_t empty_slots = 0;
+        [[nodiscard]] double spread() const { return highest - lowest; }
     };
 
     media::Timebase timebase_;
-    std::vector<Candidate> candidates_;
+    std::vector<Candidate> candidates_;  ///< that no time has refuted yet
     struct Bucket {
         std::int64_t delta = 0;
         std::int64_t count = 0;
