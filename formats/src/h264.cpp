@@ -50,6 +50,7 @@ void parse_vui(BitReader& bits, VideoFacts& facts) {
     if (bits.flag()) {
         bits.skip(3);
         facts.full_range = bits.flag();
+        facts.range_known = bits.ok();
         if (bits.flag()) {
             facts.colour_primaries = bits.u(8);
             facts.transfer = bits.u(8);

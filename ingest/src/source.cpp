@@ -17,6 +17,7 @@
 #include "diagnose.hpp"
 #include "edit_facts.hpp"
 #include "file_io.hpp"
+#include "known_streams.hpp"
 #include "look.hpp"
 #include "read_facts.hpp"
 
@@ -157,6 +158,7 @@ Status MediaInput::State::open_demuxer() {
     if (rc < 0) return open_error(rc);  // libav has freed the context
     context.reset(raw);
 
+    describe_known_streams(context.get());
     std::vector<AVDictionary*> options(context->nb_streams, nullptr);
     for (auto& one : options) av_dict_set_int(&one, "max_pixels", limits.max_pixels, 0);
     // Streams that turn up later, as in transport streams, get none: their sizes are checked
