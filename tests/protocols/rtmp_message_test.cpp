@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include <protocols/rtmp_message.hpp>
-
 #include <support/catch.hpp>
 
 using namespace sg::protocols;

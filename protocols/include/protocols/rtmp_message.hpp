@@ -41,6 +41,8 @@ class RtmpPayload {
     [[nodiscard]] std::span<const std::byte> bytes() const { return {data_.get(), size_}; }
     [[nodiscard]] std::size_t size() const { return size_; }
     [[nodiscard]] bool empty() const { return size_ == 0; }
+    /// The bytes from `offset` on, sharing the same memory.
+    [[nodiscard]] RtmpPayload tail(std::size_t offset) const;
     /// For the one who made it, before anybody else has a handle.
     [[nodiscard]] std::byte* writable() { return data_.get(); }
     /// Keeps the bytes alive for someone who holds a bare pointer (a libav buffer).

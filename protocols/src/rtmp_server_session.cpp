@@ -1,0 +1,308 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <formats/amf0.hpp>
+#include <formats/byte_reader.hpp>
+#include <protocols/rtmp_server_session.hpp>
+
+#include "rtmp_command.hpp"
+
+namespace sg::protocols {
+namespace {
+
+using formats::Amf0Value;
+
+/// What our answers promise; encoders neither need nor heed more.
+constexpr std::uint32_t kWindow = 2'500'000;
+constexpr std::uint32_t kOurChunkSize = 4096;
+constexpr std::size_t kMaxCommandBytes = 256 << 10;
+constexpr std::uint32_t kMaxStreams = 64;
+
+/// "rtmp://host:1935/live" -> "host"; "rtmp://[::1]/live" -> "::1".
+std::string host_of(std::string_view url) {
+    const std::size_t scheme = url.find("://");
+    if (scheme == std::string_view::npos) return {};
+    url.remove_prefix(scheme + 3);
+    url = url.substr(0, url.find_first_of("/?"));
+    url.remove_prefix(url.find('@') == std::string_view::npos ? 0 : url.find('@') + 1);
+    if (url.starts_with('[')) return std::string(url.substr(1, url.find(']') - 1));
+    return std::string(url.substr(0, url.rfind(':')));
+}
+
+int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+std::string percent_decoded(std::string_view text) {
+    std::string decoded;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 &&
+            hex_digit(text[i + 2]) >= 0) {
+            decoded += static_cast<char>(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2]));
+            i += 2;
+        } else {
+            decoded += text[i];
+        }
+    }
+    return decoded;
+}
+
+/// The fields of Enhanced RTMP v2 "Enhancing NetConnection connect Command": what we take in.
+void add_capabilities(Amf0Value::Object& answer) {
+    constexpr double kCanForward = 4;
+    constexpr double kMultitrackModExNano = 2 + 4 + 8;
+    Amf0Value::Object video;
+    for (const char* codec : {"avc1", "hvc1", "av01", "vp09"}) {
+        video.properties.emplace_back(codec, kCanForward);
+    }
+    Amf0Value::Object audio;
+    for (const char* codec : {"mp4a", "Opus", "ac-3", "ec-3", "fLaC", ".mp3"}) {
+        audio.properties.emplace_back(codec, kCanForward);
+    }
+    answer.properties.emplace_back("capsEx", kMultitrackModExNano);
+    answer.properties.emplace_back("videoFourCcInfoMap", std::move(video));
+    answer.properties.emplace_back("audioFourCcInfoMap", std::move(audio));
+}
+
+}  // namespace
+
+std::string RtmpPublishRequest::argument(std::string_view name) const {
+    std::string_view rest = query;
+    while (!rest.empty()) {
+        const std::string_view pair = rest.substr(0, rest.find('&'));
+        rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
+        const std::size_t equals = pair.find('=');
+        if (pair.substr(0, equals) != name) continue;
+        return equals == std::string_view::npos ? std::string()
+                                                : percent_decoded(pair.substr(equals + 1));
+    }
+    return {};
+}
+
+RtmpServerSession::RtmpServerSession(const RtmpChunkLimits& limits, std::uint64_t seed)
+    : handshake_(RtmpHandshake::Role::kServer, seed), reader_(limits), ack_window_(kWindow) {}
+
+Result<RtmpServerSession::Event> RtmpServerSession::advance(std::span<const std::byte>& input) {
+    const std::size_t before = input.size();
+    if (!handshake_.done()) {
+        SG_TRY(handshake_.receive(input));
+        std::vector<std::byte>& answer = handshake_.output();
+        output_.insert(output_.end(), answer.begin(), answer.end());
+        answer.clear();
+        if (!handshake_.done()) return Event::kNeedInput;
+    }
+    RtmpMessage message;
+    Event event = Event::kNeedInput;
+    while (event == Event::kNeedInput) {
+        SG_TRY_ASSIGN(const bool whole, reader_.next(input, message));
+        if (!whole) break;
+        SG_TRY_ASSIGN(event, handle(std::move(message)));
+    }
+    received_ += before - input.size();
+    acknowledge();
+    return event;
+}
+
+void RtmpServerSession::acknowledge() {
+    // Section 5.4.3. The sequence number wraps at 32 bits.
+    if (received_ - acknowledged_ < ack_window_) return;
+    acknowledged_ = received_;
+    send_number(RtmpType::kAcknowledgement, static_cast<std::uint32_t>(received_));
+}
+
+Result<RtmpServerSession::Event> RtmpServerSession::handle(RtmpMessage message) {
+    switch (message.type) {
+        case RtmpType::kCommandAmf0:
+        case RtmpType::kCommandAmf3:
+            return command(message);
+        case RtmpType::kUserControl:
+            SG_TRY(rtmp::answer_ping(writer_, message, output_));
+            break;
+        case RtmpType::kWindowAckSize: {
+            formats::ByteReader reader(message.payload.bytes());
+            // A window of a few bytes would make us answer each of its packets.
+            const std::uint32_t window = reader.u32();
+            if (reader.ok()) ack_window_ = std::max<std::uint32_t>(window, 64 << 10);
+            break;
+        }
+        case RtmpType::kDataAmf3:
+            // What encoders send is AMF0 behind one zero byte.
+            if (message.payload.empty() || message.payload.bytes().front() != std::byte{0}) break;
+            message.type = RtmpType::kDataAmf0;
+            message.payload = message.payload.tail(1);
+            [[fallthrough]];
+        case RtmpType::kAudio:
+        case RtmpType::kVideo:
+        case RtmpType::kDataAmf0:
+            if (publishing_) messages_.push_back(std::move(message));
+            break;
+        case RtmpType::kAggregate:
+            if (publishing_) SG_TRY(rtmp::split_aggregate(message, messages_));
+            break;
+        default:
+            break;
+    }
+    return Event::kNeedInput;
+}
+
+Result<RtmpServerSession::Event> RtmpServerSession::command(const RtmpMessage& message) {
+    if (message.payload.size() > kMaxCommandBytes) {
+        return Error{Errc::kLimit,
+                     fmt::format("the client sends a command of {} bytes; the limit is {}",
+                                 message.payload.size(),
+                                 kMaxCommandBytes)};
+    }
+    SG_TRY_ASSIGN(const Values values, rtmp::read_command(message));
+    const std::string name = rtmp::text_at(values, 0);
+    const double transaction = rtmp::number_at(values, 1);
+    if (name == "connect") {
+        on_connect(values);
+        return Event::kNeedInput;
+    }
+    if (!connected_) {
+        return Error{Errc::kBadData, "the client sends a command before it has connected"};
+    }
+    if (name == "createStream") {
+        if (++streams_ > kMaxStreams) {
+            return Error{Errc::kLimit,
+                         fmt::format("the client makes over {} streams", kMaxStreams)};
+        }
+        send_command(0, {"_result", transaction, Amf0Value::Null{}, double(streams_)});
+    } else if (name == "releaseStream" || name == "FCPublish") {
+        send_command(0, {"_result", transaction, Amf0Value::Null{}, Amf0Value()});
+        if (name == "FCPublish") {
+            send_command(0,
+                         {"onFCPublish",
+                          0.0,
+                          Amf0Value::Null{},
+                          rtmp::status_info("status", "NetStream.Publish.Start", "ready")});
+        }
+    } else if (name == "publish") {
+        return on_publish(values, message.stream_id);
+    } else if (name == "play" || name == "play2") {
+        on_play(message.stream_id);
+    } else if (name == "FCUnpublish") {
+        send_command(0, {"_result", transaction, Amf0Value::Null{}, Amf0Value()});
+        send_command(0,
+                     {"onFCUnpublish",
+                      0.0,
+                      Amf0Value::Null{},
+                      rtmp::status_info("status", "NetStream.Unpublish.Success", "stopped")});
+        return end_stream();
+    } else if (name == "deleteStream" || name == "closeStream") {
+        return end_stream();
+    }
+    return Event::kNeedInput;
+}
+
+void RtmpServerSession::on_connect(const Values& values) {
+    bool enhanced = false;
+    if (values.size() > 2) {
+        const Amf0Value& object = values[2];
+        auto [name, query] = rtmp::split_query(rtmp::text_of(object, "app"));
+        app_ = std::move(name);
+        app_query_ = std::move(query);
+        request_.host = host_of(rtmp::text_of(object, "tcUrl"));
+        request_.client = rtmp::text_of(object, "flashVer");
+        enhanced =
+            object.find("capsEx") || object.find("videoFourCcInfoMap") || object.find("fourCcList");
+    }
+    connected_ = true;
+    send_number(RtmpType::kWindowAckSize, kWindow);
+    send_number(RtmpType::kSetPeerBandwidth, kWindow);
+    writer_.set_chunk_size(kOurChunkSize, output_);
+
+    Amf0Value::Object server;
+    server.properties = {{"fmsVer", "FMS/3,5,7,7009"}, {"capabilities", 31.0}, {"mode", 1.0}};
+    Amf0Value::Object info;
+    info.properties = {{"level", "status"},
+                       {"code", "NetConnection.Connect.Success"},
+                       {"description", "Connection succeeded."},
+                       {"objectEncoding", 0.0}};
+    if (enhanced) add_capabilities(info);
+    send_command(0, {"_result", rtmp::number_at(values, 1), std::move(server), std::move(info)});
+}
+
+RtmpServerSession::Event RtmpServerSession::on_publish(const Values& values,
+                                                       std::uint32_t stream_id) {
+    if (publishing_) {
+        send_status(stream_id,
+                    "error",
+                    "NetStream.Publish.BadConnection",
+                    "This connection publishes already; open another one.");
+        return Event::kNeedInput;
+    }
+    auto [name, query] = rtmp::split_query(rtmp::text_at(values, 3));
+    request_.app = app_;
+    request_.stream = std::move(name);
+    request_.query = query + (query.empty() || app_query_.empty() ? "" : "&") + app_query_;
+    if (request_.stream.empty()) {
+        // Encoders with one field for everything put the name at the end of the app.
+        const std::size_t slash = request_.app.rfind('/');
+        if (slash != std::string::npos) {
+            request_.stream = request_.app.substr(slash + 1);
+            request_.app.resize(slash);
+        }
+    }
+    publish_stream_ = stream_id;
+    asked_ = true;
+    return Event::kPublish;
+}
+
+void RtmpServerSession::accept_publish() {
+    if (!asked_) return;
+    asked_ = false;
+    publishing_ = true;
+    rtmp::write_user_event(writer_, rtmp::UserEvent::kStreamBegin, publish_stream_, output_);
+    send_status(publish_stream_, "status", "NetStream.Publish.Start", "Publishing has begun.");
+}
+
+void RtmpServerSession::refuse_publish(std::string_view code, std::string_view description) {
+    if (!asked_) return;
+    asked_ = false;
+    send_status(publish_stream_, "error", code, description);
+}
+
+void RtmpServerSession::say_goodbye(std::string_view description) {
+    if (!connected_) return;
+    if (publishing_) {
+        send_status(publish_stream_, "error", "NetStream.Publish.Failed", description);
+    }
+    send_status(0, "status", "NetConnection.Connect.Closed", description);
+}
+
+void RtmpServerSession::on_play(std::uint32_t stream_id) {
+    send_status(stream_id,
+                "error",
+                "NetStream.Play.Failed",
+                "This server takes streams in by RTMP; play them by HLS or DASH.");
+}
+
+RtmpServerSession::Event RtmpServerSession::end_stream() {
+    if (!publishing_) return Event::kNeedInput;
+    publishing_ = false;
+    send_status(publish_stream_, "status", "NetStream.Unpublish.Success", "Publishing has ended.");
+    return Event::kUnpublish;
+}
+
+void RtmpServerSession::send_command(std::uint32_t stream_id, const Values& values) {
+    rtmp::write_command(writer_, stream_id, values, output_);
+}
+
+void RtmpServerSession::send_status(std::uint32_t stream_id,
+                                    std::string_view level,
+                                    std::string_view code,
+                                    std::string_view description) {
+    send_command(stream_id,
+                 {"onStatus", 0.0, Amf0Value::Null{}, rtmp::status_info(level, code, description)});
+}
+
+void RtmpServerSession::send_number(RtmpType type, std::uint32_t value) {
+    rtmp::write_number(writer_, type, value, output_);
+}
+
+}  // namespace sg::protocols
