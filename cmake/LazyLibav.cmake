@@ -3,9 +3,9 @@ set(lazy_default OFF)
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64" AND NOT SG_SANITIZE)
     set(lazy_default ON)
 endif()
-option(SG_LAZY_LIBAV "Load libav when it is first called, so that the program starts quickly" ${lazy_default})
+option(SG_LAZY_LIBAV "Load libav and libcurl when one is first called, so that the program starts quickly" ${lazy_default})
 
-# sg_lazy_libav(TARGET streamgate ARCHIVES sg_ingest ...): the executable is linked with trampolines instead of libav.
+# sg_lazy_libav(TARGET streamgate ARCHIVES sg_ingest ...): the executable is linked with trampolines instead of libav and libcurl.
 function(sg_lazy_libav)
     cmake_parse_arguments(ARG "" "TARGET" "ARCHIVES" ${ARGN})
     if(NOT SG_LAZY_LIBAV)
@@ -20,6 +20,8 @@ function(sg_lazy_libav)
         find_library(SG_LAZY_${name} ${name} HINTS ${libav_LIBRARY_DIRS} REQUIRED)
         list(APPEND libraries ${SG_LAZY_${name}})
     endforeach()
+    find_library(SG_LAZY_curl curl HINTS ${libcurl_LIBRARY_DIRS} REQUIRED)
+    list(APPEND libraries ${SG_LAZY_curl})
     set(out ${CMAKE_CURRENT_BINARY_DIR}/lazy_libav.S)
     add_custom_command(
         OUTPUT ${out}

@@ -6,7 +6,7 @@
 
 #include <dlfcn.h>
 
-// libav drags in more than a hundred libraries. A binary that has this linked in loads them when
+// libav drags in more than a hundred libraries, libcurl thirty. A binary that has this linked in loads them when
 // the first of their functions is called, so that --help does not pay for them and probing does not
 // pay for filters. The tables come from cmake/lazy_libav.cmake.
 extern "C" {
@@ -29,7 +29,7 @@ std::array<std::once_flag, kMostLibraries> loaded;
     const char* reason = ::dlerror();
     std::fprintf(
         stderr,
-        "streamgate: load %s: %s; install FFmpeg's libraries of the version this was built with\n",
+        "streamgate: load %s: %s; install the version of it that this was built with\n",
         library,
         reason == nullptr ? "unknown reason" : reason);
     std::_Exit(1);
