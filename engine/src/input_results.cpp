@@ -78,6 +78,12 @@ std::string repair_text(const std::string& counter) {
 
 }  // namespace
 
+void InputRun::on_spooling(std::int64_t bytes) {
+    if (bytes <= spooled_) return;
+    spooled_ = bytes;
+    reporter_.emit("progress", setup_.name, {{"stage", "spool"}, {"percent", 0}, {"bytes", bytes}});
+}
+
 Status InputRun::on_plan(const std::string& text) {
     SG_TRY_ASSIGN(const auto result, parsed(text));
     summary_.read = true;
@@ -422,6 +428,7 @@ Status InputRun::finish_publishing() {
 
 void InputRun::finish() {
     phase_ = Phase::kDone;
+    let_go();
     summary_.wall_s =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at_).count();
     summary_.speed = summary_.wall_s > 0 ? summary_.duration_s / summary_.wall_s : 0;

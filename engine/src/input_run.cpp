@@ -46,8 +46,8 @@ bool writes_attempt(TaskKind kind) {
 
 }  // namespace
 
-InputRun::InputRun(Setup setup, Reporter& reporter, std::stop_token stop)
-    : setup_(std::move(setup)), reporter_(reporter), stop_(std::move(stop)) {
+InputRun::InputRun(Setup setup, Reporter& reporter)
+    : setup_(std::move(setup)), reporter_(reporter) {
     summary_.uri = setup_.input.uri;
     summary_.name = setup_.name;
     summary_.folder = setup_.folder;
@@ -73,11 +73,29 @@ void InputRun::start() {
         return;
     }
     if (phase_ == Phase::kDone) return;
+    if (!source_.spooled) {
+        start_planning();
+        return;
+    }
+    phase_ = Phase::kSpooling;
+    Work work;
+    work.name = "spool";
+    work.kind = TaskKind::kSpool;
+    waiting_.push_back(work);
+}
+
+void InputRun::start_planning() {
+    watch_ = SourceWatch(source_.fd.get(), source_.name);
     enter(Phase::kPlanning, "index");
     progress_.start_stage("index", 0);
     Work work;
     work.name = "plan";
     waiting_.push_back(work);
+}
+
+bool InputRun::needs_spooling() const {
+    std::error_code ec;
+    return !fs::is_regular_file(setup_.input.uri, ec);
 }
 
 Status InputRun::take_output_folder() {
@@ -116,29 +134,19 @@ Status InputRun::take_output_folder() {
 }
 
 Status InputRun::open_source() {
-    ingest::SpoolOptions spool;
-    spool.max_bytes = setup_.preset.limits.spool_bytes;
-    spool.first_byte_timeout = std::chrono::seconds(setup_.options.open_seconds);
-    spool.stop = stop_;
     // Looked at before the output folder is made, so that a wrong name leaves nothing behind.
-    std::error_code ec;
-    const bool plain = fs::is_regular_file(setup_.input.uri, ec);
-    if (plain) {
-        SG_TRY_ASSIGN(source_, ingest::open_local(setup_.input.uri, spool));
-    }
+    SG_TRY_ASSIGN(input_, ingest::open_input(setup_.input.uri));
+    source_.name = input_.name;
+    source_.spooled = input_.kind != ingest::InputKind::kFile;
     auto work = WorkFolder::open(setup_.folder);
     summary_.output_refused = !work;
     if (!work) return std::move(work).error();
     work_ = std::move(*work);
-    if (!plain) {
-        spool.folder = work_->path();
-        spool.progress = [this](std::int64_t bytes) {
-            reporter_.emit(
-                "progress", setup_.name, {{"stage", "spool"}, {"percent", 0}, {"bytes", bytes}});
-        };
-        SG_TRY_ASSIGN(source_, ingest::open_local(setup_.input.uri, spool));
+    if (source_.spooled) {
+        SG_TRY_ASSIGN(source_.fd, ingest::temporary_file(work_->path()));
+    } else {
+        source_.fd = std::move(input_.fd);
     }
-    watch_ = SourceWatch(source_.fd.get(), source_.name);
     return setup_.options.resume ? work_->clear_attempts() : work_->reset();
 }
 
@@ -182,6 +190,11 @@ process::Task InputRun::make_task(Work work) {
         request.tracks = tracks.dump();
         request.stage = work_->stage();
     }
+    if (work.kind == TaskKind::kSpool) {
+        if (input_.kind == ingest::InputKind::kImages) request.images = setup_.input.uri;
+        request.spool_bytes = setup_.preset.limits.spool_bytes;
+        request.open_seconds = setup_.options.open_seconds;
+    }
     process::Task task;
     task.id = fmt::format("{}/{}#{}", setup_.name, work.name, work.attempt);
     task.request = request.to_json();
@@ -189,6 +202,12 @@ process::Task InputRun::make_task(Work work) {
         // A descriptor of its own: children must not share the file offset of ours, nor close it.
         task.request_fds.emplace_back(::fcntl(source_.fd.get(), F_DUPFD_CLOEXEC, 0));
     }
+    if (work.kind == TaskKind::kSpool) {
+        // Ours goes, so that the writer notices when the task does.
+        if (input_.fd.valid()) task.request_fds.push_back(std::move(input_.fd));
+        task.takes_slot = false;
+    }
+    task.spawn.environment = task_environment();
     task.progress_timeout = std::chrono::seconds(setup_.options.stall_seconds);
     task.memory_limit_bytes = static_cast<std::uint64_t>(setup_.options.memory_limit_bytes);
     log::debug("task_start id={}", task.id);
@@ -211,6 +230,12 @@ bool InputRun::measures_progress(TaskKind kind) const {
 void InputRun::on_progress(std::string_view task, std::string_view payload) {
     const auto message = json::parse(payload, nullptr, false);
     if (message.is_discarded()) return;
+    if (phase_ == Phase::kSpooling) {
+        const auto bytes = message.is_object() ? message.find("spooled") : message.end();
+        if (bytes != message.end() && bytes->is_number_integer())
+            on_spooling(bytes->get<std::int64_t>());
+        return;
+    }
     if (message.is_object() && message.contains("segment")) {
         if (auto status = journal_segment(std::string(payload)); !status) fail(status.error());
         return;
@@ -224,7 +249,8 @@ void InputRun::on_progress(std::string_view task, std::string_view payload) {
 
 bool InputRun::retry(const Work& work, const Error& error) {
     const bool worth = error.code == Errc::kCrashed || error.code == Errc::kTimeout;
-    const bool again = worth && work.attempt < kAttempts;
+    // What came out of a pipe does not come again.
+    const bool again = worth && work.attempt < kAttempts && work.kind != TaskKind::kSpool;
     reporter_.emit("task.failed",
                    setup_.name,
                    {{"task", work.name},
@@ -250,8 +276,8 @@ void InputRun::on_finished(process::Outcome outcome) {
     }
     // Before its result counts, and before a changed source is blamed on the task.
     Status status;
-    if (work.kind != TaskKind::kPlan && work.kind != TaskKind::kPackage &&
-        work.kind != TaskKind::kVerify)
+    if (work.kind != TaskKind::kSpool && work.kind != TaskKind::kPlan &&
+        work.kind != TaskKind::kPackage && work.kind != TaskKind::kVerify)
         status = watch_.check(plan_.source.identity);
     if (!status) {
         progress_.task_failed(outcome.id);
@@ -264,6 +290,9 @@ void InputRun::on_finished(process::Outcome outcome) {
         status = std::move(outcome.result).error();
     } else {
         switch (work.kind) {
+            case TaskKind::kSpool:
+                start_planning();
+                break;
             case TaskKind::kPlan:
                 status = on_plan(*outcome.result);
                 break;
@@ -357,6 +386,7 @@ fs::path InputRun::presentation_folder() const {
 void InputRun::fail(const Error& error) {
     if (phase_ == Phase::kDone) return;
     phase_ = Phase::kDone;
+    let_go();
     waiting_.clear();
     summary_.ok = false;
     summary_.error = error;
@@ -378,6 +408,13 @@ void InputRun::fail(const Error& error) {
                     {"stage", stage_},
                     {"message", error.message},
                     {"resumable", summary_.resumable}});
+}
+
+/// A batch must not hold the descriptors and copies of all its inputs until its end.
+void InputRun::let_go() {
+    watch_ = {};
+    input_.fd.reset();
+    source_.fd.reset();
 }
 
 void InputRun::cancel() {

@@ -36,10 +36,13 @@ class InputRun {
         RunOptions options;
     };
 
-    InputRun(Setup setup, Reporter& reporter, std::stop_token stop);
+    InputRun(Setup setup, Reporter& reporter);
 
-    /// Opens the source (a pipe is spooled here) and takes the work folder.
+    /// Opens the source and takes the work folder. Does not wait for a pipe: a task copies it.
     void start();
+    /// Not a plain file. Asked before start().
+    [[nodiscard]] bool needs_spooling() const;
+    [[nodiscard]] bool spooling() const { return phase_ == Phase::kSpooling; }
     [[nodiscard]] bool started() const { return phase_ != Phase::kNew; }
     [[nodiscard]] bool finished() const { return phase_ == Phase::kDone; }
 
@@ -54,7 +57,16 @@ class InputRun {
     [[nodiscard]] const InputSummary& summary() const { return summary_; }
 
   private:
-    enum class Phase { kNew, kPlanning, kEncoding, kPackaging, kVerifying, kMeasuring, kDone };
+    enum class Phase {
+        kNew,
+        kSpooling,
+        kPlanning,
+        kEncoding,
+        kPackaging,
+        kVerifying,
+        kMeasuring,
+        kDone
+    };
 
     struct Work {
         std::string name;  ///< "chunk-00003", "audio", "copy", "plan", ...
@@ -67,6 +79,8 @@ class InputRun {
 
     [[nodiscard]] Status open_source();
     [[nodiscard]] Status take_output_folder();
+    void start_planning();
+    void on_spooling(std::int64_t bytes);
     [[nodiscard]] Status on_plan(const std::string& result);
     [[nodiscard]] Status load_finished_work();
     [[nodiscard]] Status on_encoded(const Work& work, const std::string& result);
@@ -85,16 +99,18 @@ class InputRun {
     void enter(Phase phase, const char* stage);
     void fail(const Error& error);
     void finish();
+    void let_go();
     [[nodiscard]] process::Task make_task(Work work);
     [[nodiscard]] std::vector<packagers::TrackIndex> final_tracks() const;
     [[nodiscard]] std::filesystem::path presentation_folder() const;
 
     Setup setup_;
     Reporter& reporter_;
-    std::stop_token stop_;
     Phase phase_ = Phase::kNew;
     const char* stage_ = "open";
+    ingest::LocalInput input_;  ///< until it is the source, or was copied into it
     ingest::LocalSource source_;
+    std::int64_t spooled_ = 0;  ///< bytes, as last told
     SourceWatch watch_;
     std::optional<WorkFolder> work_;
     pipeline::Plan plan_;

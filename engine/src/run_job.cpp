@@ -23,6 +23,9 @@ int default_jobs() {
     return cores <= 1 ? 1 : cores / 2 + 1;
 }
 
+/// Pipes that are waited for and copied at once, each by a child that takes no slot.
+constexpr std::ptrdiff_t kMaxSpooling = 16;
+
 /// All inputs' tasks in one queue: an input starts when those before it leave a slot free.
 class Batch final : public process::TaskSource, public process::TaskObserver {
   public:
@@ -30,7 +33,10 @@ class Batch final : public process::TaskSource, public process::TaskObserver {
 
     std::optional<process::Task> next() override {
         for (auto& run : runs_) {
-            if (!run->started()) run->start();
+            if (!run->started()) {
+                if (run->needs_spooling() && spooling() >= kMaxSpooling) continue;
+                run->start();
+            }
             if (run->finished()) continue;
             if (auto task = run->next_task()) {
                 owners_[task->id] = run.get();
@@ -56,6 +62,11 @@ class Batch final : public process::TaskSource, public process::TaskObserver {
     }
 
   private:
+    [[nodiscard]] std::ptrdiff_t spooling() const {
+        return std::count_if(
+            runs_.begin(), runs_.end(), [](const auto& run) { return run->spooling(); });
+    }
+
     Runs& runs_;
     std::map<std::string, InputRun*> owners_;
 };
@@ -89,10 +100,7 @@ VerifyMode verify_mode(const JobDocument& job, const presets::Preset& preset) {
     return VerifyMode::kQuick;
 }
 
-Result<Runs> make_runs(const JobDocument& job,
-                       const RunOptions& options,
-                       Reporter& reporter,
-                       std::stop_token stop) {
+Result<Runs> make_runs(const JobDocument& job, const RunOptions& options, Reporter& reporter) {
     const auto names = output_names(job);
     Runs runs;
     for (std::size_t i = 0; i < job.inputs.size(); ++i) {
@@ -110,7 +118,7 @@ Result<Runs> make_runs(const JobDocument& job,
         setup.publish = job.publish;
         setup.quality = job.quality;
         setup.options = options;
-        runs.push_back(std::make_unique<InputRun>(std::move(setup), reporter, stop));
+        runs.push_back(std::make_unique<InputRun>(std::move(setup), reporter));
     }
     return runs;
 }
@@ -125,7 +133,7 @@ Result<RunSummary> run_job(const JobDocument& job,
     if (job.inputs.empty()) return Error{Errc::kInvalidArgument, "the job names no input"};
     const auto begun = clock.now();
     Reporter reporter(events, clock);
-    SG_TRY_ASSIGN(auto runs, make_runs(job, options, reporter, stop));
+    SG_TRY_ASSIGN(auto runs, make_runs(job, options, reporter));
     Batch batch(runs);
     if (options.in_process) {
         run_in_process(batch, stop);

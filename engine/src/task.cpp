@@ -12,7 +12,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::pair<TaskKind, const char*>, 7> kKinds{{{TaskKind::kPlan, "plan"},
+constexpr std::array<std::pair<TaskKind, const char*>, 8> kKinds{{{TaskKind::kSpool, "spool"},
+                                                                  {TaskKind::kPlan, "plan"},
                                                                   {TaskKind::kVideo, "video"},
                                                                   {TaskKind::kAudio, "audio"},
                                                                   {TaskKind::kCopy, "copy"},
@@ -29,6 +30,11 @@ const char* task_kind_name(TaskKind kind) {
     return "task";
 }
 
+std::vector<std::pair<std::string, std::string>> task_environment() {
+    // SVT-AV1 tells its settings on standard error, past libav's log: errors only.
+    return {{"SVT_LOG", "1"}};
+}
+
 std::string TaskRequest::to_json() const {
     return json{{"kind", task_kind_name(kind)},
                 {"source_name", source_name},
@@ -40,7 +46,11 @@ std::string TaskRequest::to_json() const {
                 {"stage", stage.string()},
                 {"verify", static_cast<int>(verify)},
                 {"copy", copy},
-                {"tracks", tracks}}
+                {"location", location},
+                {"tracks", tracks},
+                {"images", images},
+                {"spool_bytes", spool_bytes},
+                {"open_seconds", open_seconds}}
         .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -66,7 +76,11 @@ Result<TaskRequest> TaskRequest::from_json(std::string_view text) {
         r.stage = j.at("stage").get<std::string>();
         r.verify = static_cast<VerifyMode>(j.at("verify").get<int>());
         j.at("copy").get_to(r.copy);
+        j.at("location").get_to(r.location);
         j.at("tracks").get_to(r.tracks);
+        j.at("images").get_to(r.images);
+        j.at("spool_bytes").get_to(r.spool_bytes);
+        j.at("open_seconds").get_to(r.open_seconds);
         return r;
     } catch (const json::exception& e) {
         return Error{Errc::kBadData, std::string("read a task request: ") + e.what()};
@@ -76,6 +90,8 @@ Result<TaskRequest> TaskRequest::from_json(std::string_view text) {
 Result<std::string> run_task(std::string_view text, TaskContext& context) {
     SG_TRY_ASSIGN(const auto request, TaskRequest::from_json(text));
     switch (request.kind) {
+        case TaskKind::kSpool:
+            return run_spool_task(request, context);
         case TaskKind::kPlan:
             return run_plan_task(request, context);
         case TaskKind::kVideo:

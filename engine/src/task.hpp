@@ -5,6 +5,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <base/result.hpp>
@@ -15,6 +16,7 @@
 namespace sg::engine {
 
 enum class TaskKind {
+    kSpool,    ///< copy an input that can be read once only, or pack pictures, into a file
     kPlan,     ///< probe, index and plan a source
     kVideo,    ///< one chunk, all encoded video renditions
     kAudio,    ///< all encoded audio renditions, from start to end
@@ -26,8 +28,11 @@ enum class TaskKind {
 
 [[nodiscard]] const char* task_kind_name(TaskKind kind);
 
+/// What a child's environment says beyond ours.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> task_environment();
+
 /// What a child is asked to do. The source comes as the request's first descriptor where a task
-/// reads it.
+/// reads it; for kSpool that is the file to write, and a second one the pipe.
 struct TaskRequest {
     TaskKind kind = TaskKind::kPlan;
     std::string source_name;  ///< for messages
@@ -39,8 +44,12 @@ struct TaskRequest {
     std::filesystem::path cache;  ///< kPlan: where the index is kept
     std::filesystem::path stage;  ///< kPackage: the CMAF segments
     VerifyMode verify = VerifyMode::kQuick;
-    std::string copy;    ///< kCopy: a CopyRecipe (JSON), empty when there is none
-    std::string tracks;  ///< kPackage: the finished tracks (JSON)
+    std::string copy;      ///< kCopy: a CopyRecipe (JSON), empty when there is none
+    std::string location;  ///< kVerify without a plan; the descriptors are for make_asking_getter()
+    std::string tracks;    ///< kPackage: the finished tracks (JSON)
+    std::string images;    ///< kSpool: a pattern of pictures instead of a pipe
+    std::int64_t spool_bytes = 0;   ///< kSpool: the most that is copied
+    std::int64_t open_seconds = 0;  ///< kSpool: how long a pipe may stay silent at first
 
     [[nodiscard]] std::string to_json() const;
     [[nodiscard]] static Result<TaskRequest> from_json(std::string_view text);
@@ -55,6 +64,7 @@ struct TaskContext {
 
 // One function a kind; each gives its result as JSON. A failed write of progress means the parent
 // is gone.
+[[nodiscard]] Result<std::string> run_spool_task(const TaskRequest& request, TaskContext& context);
 [[nodiscard]] Result<std::string> run_plan_task(const TaskRequest& request, TaskContext& context);
 [[nodiscard]] Result<std::string> run_video_task(const TaskRequest& request, TaskContext& context);
 [[nodiscard]] Result<std::string> run_audio_task(const TaskRequest& request, TaskContext& context);

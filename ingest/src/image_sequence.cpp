@@ -17,8 +17,6 @@
 #include <media_av/libav.hpp>
 #include <media_av/ptrs.hpp>
 
-#include "temporary_file.hpp"
-
 namespace sg::ingest {
 namespace {
 
@@ -192,7 +190,7 @@ AVCodecID codec_of(const std::string& bytes, const std::string& path) {
 /// Writes Matroska into the temporary file.
 class Packer {
   public:
-    Packer(UniqueFd fd, std::string name) : fd_(std::move(fd)), name_(std::move(name)) {}
+    Packer(int fd, std::string name) : fd_(fd), name_(std::move(name)) {}
     ~Packer() {
         context_.reset();
         io_.reset();
@@ -242,12 +240,12 @@ class Packer {
         return finish_write(av_write_frame(context_.get(), packet.get()));
     }
 
-    Result<UniqueFd> finish() {
+    Status finish() {
         SG_TRY(finish_write(av_write_trailer(context_.get())));
         avio_flush(io_.get());
         if (write_error_ != 0)
             return errno_error(write_error_, "write the temporary copy of " + name_);
-        return std::move(fd_);
+        return {};
     }
 
   private:
@@ -269,8 +267,8 @@ class Packer {
         auto& me = *static_cast<Packer*>(self);
         int done = 0;
         while (done < size) {
-            const auto n = ::pwrite(
-                me.fd_.get(), bytes + done, static_cast<std::size_t>(size - done), me.offset_);
+            const auto n =
+                ::pwrite(me.fd_, bytes + done, static_cast<std::size_t>(size - done), me.offset_);
             if (n < 0 && errno == EINTR) continue;
             if (n < 0) {
                 me.write_error_ = errno;
@@ -292,7 +290,7 @@ class Packer {
         return offset;
     }
 
-    UniqueFd fd_;
+    int fd_;
     std::string name_;
     std::int64_t offset_ = 0;
     int write_error_ = 0;
@@ -338,15 +336,13 @@ bool is_image_pattern(const std::string& uri) {
     return std::find(kEndings.begin(), kEndings.end(), end) != kEndings.end();
 }
 
-Result<LocalSource> spool_images(const std::string& pattern, const SpoolOptions& options) {
+Status pack_images(const std::string& pattern, int to, const SpoolOptions& options) {
     if (!options.image_rate.positive() || options.image_rate.num > 1'000'000 ||
         options.image_rate.den > 1'000'000)
         return Error{Errc::kInvalidArgument,
                      "open " + pattern + ": the frame rate of the pictures must be positive"};
     SG_TRY_ASSIGN(auto paths, ImagePaths::find(pattern));
-    SG_TRY_ASSIGN(UniqueFd fd, temporary_file(options.folder));
-    const std::string name = std::filesystem::path(pattern).filename().string();
-    Packer packer(std::move(fd), name);
+    Packer packer(to, std::filesystem::path(pattern).filename().string());
     AVCodecID codec = AV_CODEC_ID_NONE;
     std::int64_t total = 0;
     std::int64_t count = 0;
@@ -384,8 +380,7 @@ Result<LocalSource> spool_images(const std::string& pattern, const SpoolOptions&
         }
     }
     if (count == 0) return Error{Errc::kNotFound, "open " + pattern + ": no picture matches it"};
-    SG_TRY_ASSIGN(UniqueFd done, packer.finish());
-    return LocalSource{std::move(done), name, true};
+    return packer.finish();
 }
 
 }  // namespace sg::ingest

@@ -13,8 +13,6 @@
 #include <base/file.hpp>
 #include <ingest/spool.hpp>
 
-#include "temporary_file.hpp"
-
 namespace sg::ingest {
 namespace {
 
@@ -60,10 +58,7 @@ Result<UniqueFd> temporary_file(const std::filesystem::path& folder) {
     return fd;
 }
 
-Result<LocalSource> spool_pipe(UniqueFd pipe,
-                               const std::string& name,
-                               const SpoolOptions& options) {
-    SG_TRY_ASSIGN(UniqueFd copy, temporary_file(options.folder));
+Status copy_pipe(int pipe, int to, const std::string& name, const SpoolOptions& options) {
     std::vector<std::byte> block(kBlock);
     std::int64_t total = 0;
     auto last_data = SteadyClock::now();
@@ -82,11 +77,15 @@ Result<LocalSource> spool_pipe(UniqueFd pipe,
                              seconds +
                              " s; start the program that writes to it, or allow more time"};
         }
-        pollfd wait{pipe.get(), POLLIN, 0};
+        if (options.progress && now - last_report > std::chrono::milliseconds(100)) {
+            last_report = now;
+            options.progress(total);
+        }
+        pollfd wait{pipe, POLLIN, 0};
         const int ready = ::poll(&wait, 1, kPollMs);
         if (ready < 0 && errno != EINTR) return errno_error(errno, "wait for " + name);
         if (ready <= 0) continue;
-        const auto got = ::read(pipe.get(), block.data(), block.size());
+        const auto got = ::read(pipe, block.data(), block.size());
         if (got < 0) {
             if (errno == EINTR || errno == EAGAIN) continue;
             return errno_error(errno, "read " + name);
@@ -100,26 +99,22 @@ Result<LocalSource> spool_pipe(UniqueFd pipe,
                          "read " + name + ": more than the allowed " +
                              std::to_string(options.max_bytes) +
                              " bytes came; raise the limit or give a file"};
-        SG_TRY(write_all(copy.get(),
+        SG_TRY(write_all(to,
                          std::span(block).first(static_cast<std::size_t>(got)),
                          "the temporary copy of " + name));
-        if (options.progress && last_data - last_report > std::chrono::milliseconds(100)) {
-            last_report = last_data;
-            options.progress(total);
-        }
     }
     if (total == 0)
         return Error{Errc::kBadData, "read " + name + ": it ended without a byte of data"};
-    return LocalSource{std::move(copy), name, true};
+    return {};
 }
 
-Result<LocalSource> open_local(const std::string& uri, const SpoolOptions& options) {
+Result<LocalInput> open_input(const std::string& uri) {
     if (uri == "-") {
         UniqueFd fd(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
         if (!fd.valid()) return errno_error(errno, "open standard input");
         SG_TRY_ASSIGN(const bool regular, is_regular(fd.get(), "standard input"));
-        if (regular) return LocalSource{std::move(fd), "standard input", false};
-        return spool_pipe(std::move(fd), "standard input", options);
+        return LocalInput{
+            regular ? InputKind::kFile : InputKind::kPipe, std::move(fd), "standard input"};
     }
     if (has_scheme(uri))
         return Error{
@@ -131,13 +126,24 @@ Result<LocalSource> open_local(const std::string& uri, const SpoolOptions& optio
     if (name.empty()) name = uri;
     std::error_code ignored;
     if (is_image_pattern(uri) && !std::filesystem::exists(path, ignored))
-        return spool_images(uri, options);
+        return LocalInput{InputKind::kImages, UniqueFd(), name};
     // O_NONBLOCK: opening a named pipe must not wait for its writer.
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!fd.valid()) return errno_error(errno, "open " + uri);
     SG_TRY_ASSIGN(const bool regular, is_regular(fd.get(), uri));
-    if (regular) return LocalSource{std::move(fd), name, false};
-    return spool_pipe(std::move(fd), name, options);
+    return LocalInput{regular ? InputKind::kFile : InputKind::kPipe, std::move(fd), name};
+}
+
+Result<LocalSource> open_local(const std::string& uri, const SpoolOptions& options) {
+    SG_TRY_ASSIGN(auto input, open_input(uri));
+    if (input.kind == InputKind::kFile)
+        return LocalSource{std::move(input.fd), std::move(input.name), false};
+    SG_TRY_ASSIGN(UniqueFd copy, temporary_file(options.folder));
+    if (input.kind == InputKind::kPipe)
+        SG_TRY(copy_pipe(input.fd.get(), copy.get(), input.name, options));
+    else
+        SG_TRY(pack_images(uri, copy.get(), options));
+    return LocalSource{std::move(copy), std::move(input.name), true};
 }
 
 }  // namespace sg::ingest

@@ -42,6 +42,7 @@ Result<RunningTask> RunningTask::start(Task task, Time now) {
 RunningTask::RunningTask(Task& task, Child child, Channel channel, Time now)
     : id_(std::move(task.id)),
       progress_timeout_(task.progress_timeout),
+      takes_slot_(task.takes_slot),
       memory_limit_(task.memory_limit_bytes),
       child_(std::move(child)),
       channel_(std::move(channel)),

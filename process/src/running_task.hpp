@@ -21,6 +21,7 @@ class RunningTask {
 
     [[nodiscard]] const std::string& id() const noexcept { return id_; }
     [[nodiscard]] Child& child() noexcept { return child_; }
+    [[nodiscard]] bool takes_slot() const noexcept { return takes_slot_; }
     [[nodiscard]] std::uint64_t memory_limit() const noexcept { return memory_limit_; }
 
     /// -1 when it is closed.
@@ -53,6 +54,7 @@ class RunningTask {
 
     std::string id_;
     std::chrono::milliseconds progress_timeout_;
+    bool takes_slot_;
     std::uint64_t memory_limit_;
     Child child_;
     Channel channel_;

@@ -59,7 +59,7 @@ class Loop {
     }
 
     void fill() {
-        while (running_.size() < options_.max_running && !stop_.stop_requested()) {
+        while (slots_taken() < options_.max_running && !stop_.stop_requested()) {
             auto task = source_.next();
             if (!task) return;
             const std::string id = task->id;
@@ -72,6 +72,13 @@ class Loop {
             log::debug("task_started task={} pid={}", id, running_.back().child().pid());
             observer_.on_started(id, running_.back().child().pid());
         }
+    }
+
+    [[nodiscard]] std::size_t slots_taken() const {
+        return static_cast<std::size_t>(
+            std::count_if(running_.begin(), running_.end(), [](const RunningTask& task) {
+                return task.takes_slot();
+            }));
     }
 
     Status wait() {

@@ -28,6 +28,12 @@ std::string content(int fd) {
     return text;
 }
 
+Result<UniqueFd> spooled(UniqueFd pipe, const SpoolOptions& options) {
+    SG_TRY_ASSIGN(UniqueFd copy, temporary_file(options.folder));
+    SG_TRY(copy_pipe(pipe.get(), copy.get(), "pipe", options));
+    return copy;
+}
+
 struct Pipe {
     UniqueFd read;
     UniqueFd write;
@@ -57,10 +63,9 @@ TEST_CASE("a pipe is copied until its end") {
     std::jthread writer([fd = std::move(pipe.write)] {
         for (int i = 0; i < 3; ++i) (void)!::write(fd.get(), "0123456789", 10);
     });
-    const auto local = spool_pipe(std::move(pipe.read), "pipe", in(folder));
+    const auto local = spooled(std::move(pipe.read), in(folder));
     REQUIRE(local);
-    CHECK(local->spooled);
-    CHECK(content(local->fd.get()) == "012345678901234567890123456789");
+    CHECK(content(local->get()) == "012345678901234567890123456789");
     CHECK(std::filesystem::is_empty(folder.path()));
 }
 
@@ -82,7 +87,7 @@ TEST_CASE("a pipe that falls silent fails after the time allowed") {
     REQUIRE(::write(pipe.write.get(), "abc", 3) == 3);
     auto options = in(folder);
     options.idle_timeout = std::chrono::milliseconds(50);
-    const auto local = spool_pipe(std::move(pipe.read), "pipe", options);
+    const auto local = spooled(std::move(pipe.read), options);
     REQUIRE_FALSE(local);
     CHECK(local.error().code == Errc::kTimeout);
 }
@@ -94,7 +99,7 @@ TEST_CASE("a stop request ends the wait for a pipe") {
     source.request_stop();
     auto options = in(folder);
     options.stop = source.get_token();
-    const auto local = spool_pipe(std::move(pipe.read), "pipe", options);
+    const auto local = spooled(std::move(pipe.read), options);
     REQUIRE_FALSE(local);
     CHECK(local.error().code == Errc::kCancelled);
 }
@@ -106,7 +111,7 @@ TEST_CASE("more bytes than allowed are refused") {
     pipe.write.reset();
     auto options = in(folder);
     options.max_bytes = 5;
-    const auto local = spool_pipe(std::move(pipe.read), "pipe", options);
+    const auto local = spooled(std::move(pipe.read), options);
     REQUIRE_FALSE(local);
     CHECK(local.error().code == Errc::kLimit);
 }
@@ -115,7 +120,7 @@ TEST_CASE("a pipe without data, a folder, a device, an address and nothing at al
     test::TempFolder folder;
     Pipe pipe;
     pipe.write.reset();
-    CHECK(spool_pipe(std::move(pipe.read), "pipe", in(folder)).error().code == Errc::kBadData);
+    CHECK(spooled(std::move(pipe.read), in(folder)).error().code == Errc::kBadData);
     CHECK(open_local(folder.path().string(), in(folder)).error().code == Errc::kInvalidArgument);
     CHECK(open_local("http://example.com/film.mp4", in(folder)).error().code ==
           Errc::kInvalidArgument);

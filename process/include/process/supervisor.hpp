@@ -25,6 +25,8 @@ struct Task {
     std::string request;
     std::vector<UniqueFd> request_fds;  ///< sent with the request, at most kMaxMessageFds
     SpawnOptions spawn;                 ///< targets of its descriptors from kTaskChannelFd + 1
+    /// False for one that mostly waits: it runs beside max_running others.
+    bool takes_slot = true;
     /// Killed when no message came for so long; 0: never.
     std::chrono::milliseconds progress_timeout{0};
     /// Killed when its proportional set size is larger; 0: no limit.
@@ -78,8 +80,9 @@ struct SupervisorReport {
     std::uint64_t peak_pss_bytes = 0;
 };
 
-/// Runs tasks in children, up to max_running at once, in one poll(2) loop on the caller's thread.
-/// Retries are the caller's: a source may give a task again.
+/// Runs tasks in children, up to max_running at once (not counting those that take no slot: how
+/// many of them is the source's concern), in one poll(2) loop on the caller's thread. Retries are
+/// the caller's: a source may give a task again.
 class Supervisor {
   public:
     [[nodiscard]] static Result<Supervisor> create(SupervisorOptions options);
