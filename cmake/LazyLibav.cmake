@@ -3,9 +3,9 @@ set(lazy_default OFF)
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64" AND NOT SG_SANITIZE)
     set(lazy_default ON)
 endif()
-option(SG_LAZY_LIBAV "Load libav and libcurl when one is first called, so that the program starts quickly" ${lazy_default})
+option(SG_LAZY_LIBAV "Load libav, libcurl and libsrt when one is first called, so that the program starts quickly" ${lazy_default})
 
-# sg_lazy_libav(TARGET streamgate ARCHIVES sg_ingest ...): the executable is linked with trampolines instead of libav and libcurl.
+# sg_lazy_libav(TARGET streamgate ARCHIVES sg_ingest ...): the executable is linked with trampolines instead of libav, libcurl and libsrt.
 function(sg_lazy_libav)
     cmake_parse_arguments(ARG "" "TARGET" "ARCHIVES" ${ARGN})
     if(NOT SG_LAZY_LIBAV)
@@ -22,6 +22,8 @@ function(sg_lazy_libav)
     endforeach()
     find_library(SG_LAZY_curl curl HINTS ${libcurl_LIBRARY_DIRS} REQUIRED)
     list(APPEND libraries ${SG_LAZY_curl})
+    find_library(SG_LAZY_srt srt-gnutls HINTS ${srt_LIBRARY_DIRS} REQUIRED)
+    list(APPEND libraries ${SG_LAZY_srt})
     set(out ${CMAKE_CURRENT_BINARY_DIR}/lazy_libav.S)
     add_custom_command(
         OUTPUT ${out}

@@ -11,6 +11,10 @@ find_package(OpenSSL REQUIRED COMPONENTS Crypto SSL)
 find_package(Boost 1.81 REQUIRED)
 pkg_check_modules(pugixml REQUIRED IMPORTED_TARGET pugixml)
 pkg_check_modules(libcurl REQUIRED IMPORTED_TARGET libcurl>=7.85)
+pkg_check_modules(srt REQUIRED IMPORTED_TARGET srt>=1.5)
+if(NOT "srt-gnutls" IN_LIST srt_LIBRARIES)
+    message(FATAL_ERROR "libsrt is not the GnuTLS flavour, which libavformat uses too; two flavours in one process crash. Install libsrt-gnutls-dev.")
+endif()
 pkg_check_modules(libav REQUIRED IMPORTED_TARGET
     libavformat libavcodec libavfilter libavutil libswresample libswscale)
 
