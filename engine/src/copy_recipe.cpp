@@ -123,6 +123,7 @@ packagers::SegmenterConfig copy_config(const Plan& plan, const pipeline::VideoRe
     config.offset = plan.packaging.offset_seconds * r.timescale;
     config.borders = r.borders;
     config.sample_duration = r.frame_duration;
+    config.decode_lead = r.decode_lead;
     config.frame_rate = r.frame_rate;
     config.digests = false;
     return config;

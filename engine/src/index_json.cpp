@@ -51,6 +51,7 @@ json video_json(const VideoIndex& v) {
             {"last_ns", time_or_null(v.last_ns)},
             {"end_ns", time_or_null(v.end_ns)},
             {"reorder_ns", v.reorder_ns},
+            {"reorders", v.reorders},
             {"leading_pictures", v.has_leading_pictures},
             {"field_pairs", v.field_pairs},
             {"lost_before_key_frame", v.lost_before_key_frame},
@@ -209,6 +210,7 @@ VideoIndex read_video(const json& object, bool& ok) {
     r.get_time("last_ns", v.last_ns);
     r.get_time("end_ns", v.end_ns);
     r.get("reorder_ns", v.reorder_ns);
+    r.get("reorders", v.reorders);
     r.get("leading_pictures", v.has_leading_pictures);
     r.get("field_pairs", v.field_pairs);
     r.get("lost_before_key_frame", v.lost_before_key_frame);

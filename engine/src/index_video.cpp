@@ -100,6 +100,8 @@ void VideoTracker::add(const IndexRecord& record) {
         ++index_.discarded;
         return;
     }
+    index_.reorders |= ns < newest_ns_;
+    newest_ns_ = std::max(newest_ns_, ns);
     waiting_.push({ns, record.pts, record.shift_ns, record.duration_ns});
     if (waiting_.size() > kReorderWindow) {
         show(waiting_.top());

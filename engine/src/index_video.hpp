@@ -40,6 +40,7 @@ class VideoTracker {
     bool started_ = false;
     std::int64_t start_ns_ =
         media::kNoTime;  ///< of the first key frame: what is shown before it cannot be decoded
+    std::int64_t newest_ns_ = media::kNoTime;  ///< of the pictures to be shown
     std::int64_t keys_in_a_row_ = 0;
     std::int64_t last_key_ns_ = media::kNoTime;
     Shown last_;

@@ -60,6 +60,18 @@ Status plan_packaging(Planning& p) {
     return {};
 }
 
+/// One picture, where every picture takes as long. The first segment starts with its picture, so it
+/// must be longer than the lead; half of one that is no longer still lets players join it to the
+/// next.
+std::int64_t decode_lead(const Planning& p, const pipeline::VideoRendition& r) {
+    if (r.borders.size() <= 2) return 0;
+    const auto* copied = r.mode == pipeline::RenditionMode::kCopy
+                             ? p.index.video_stream(static_cast<int>(r.source_stream))
+                             : nullptr;
+    if (copied != nullptr && !copied->reorders) return 0;
+    return std::min(r.frame_duration, (r.borders[1] - r.borders[0]) / 2);
+}
+
 void note_repairs(Planning& p) {
     for (const auto& repair : p.index.repairs) p.note("source_repair", kSource, repair.text);
     if (p.index.truncated)
@@ -125,6 +137,7 @@ Result<pipeline::Plan> make_plan(const ingest::SourceFacts& facts,
     } else {
         SG_TRY(plan_audio_only_borders(p));
     }
+    for (auto& r : p.plan.video.renditions) r.decode_lead = decode_lead(p, r);
     SG_TRY(plan_audio(p));
     if (p.plan.video.renditions.empty() && p.plan.audio.empty()) {
         return Error{

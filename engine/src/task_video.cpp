@@ -110,6 +110,7 @@ packagers::SegmenterConfig segmenter_config(const Plan& plan,
     config.frame_rate = r.frame_rate;
     return config;
 }
+    config.decode_lead = r.decode_lead;
 
 Status add_branch(ChunkRun& run,
                   GraphBuilder& graph,

@@ -71,6 +71,11 @@ class CmafReader final : public SegmentReader {
         checks_.fail(check, track_.subject, std::move(detail));
     }
     void choose_track(const InitRef& ref, const formats::MovieInfo& movie);
+    [[nodiscard]] bool may_reorder() {
+        const auto& codec = stream().codec;
+        return codec && (codec->codec == Codec::kH264 || codec->codec == Codec::kHevc) &&
+               codec->video.reorder_depth != 0;
+    }
     [[nodiscard]] bool sound(const std::string& label,
                              const formats::ParsedSegment& parsed,
                              std::span<const std::byte> bytes);
@@ -329,6 +334,10 @@ void CmafReader::measure(const std::string& label,
     std::int64_t time = out.decode_time;
     for (const auto* f : fragments) {
         const auto begins = static_cast<std::int64_t>(f->decode_time);
+    if (shown.size() == 1) {
+        out.unsure = out.duration;
+        return;
+    }
         checks_.expect(begins == time, kind::kContinuity, track_.subject, [&] {
             return fmt::format(
                 "{}: the fragment at byte {} starts at tick {}, the one before ends at {}: {}",
@@ -361,7 +370,8 @@ void CmafReader::measure(const std::string& label,
     out.first_shown = *std::min_element(shown.begin(), shown.end());
     std::sort(shown.begin(), shown.end());
     out.last_shown = shown.back();
-    if (reorders && out.first_shown == out.decode_time) take_open_end(shown, out);
+    const bool alone = shown.size() == 1 && stream().segments.empty() && may_reorder();
+    if ((reorders || alone) && out.first_shown == out.decode_time) take_open_end(shown, out);
     count_steps(out, shown, label);
     leading_ = out.first_shown < out.decode_time + first.composition_offset;
     check_start(label, first, leading_, bytes, out);

@@ -65,6 +65,10 @@ Result<Times> times_of(std::int64_t lead,
             fmt::format(
                 "it ends at {}, before its last sample at {}", times.end, times.shown.back()));
     }
+    if (times.shown.front() == 0 && times.end <= lead) {
+        return Error{Errc::kInternal,
+                     fmt::format("write segment {}: its decode lead {} outlasts it", number, lead)};
+    }
     times.decode = decode_times(samples, times.shown, times.end, lead);
     return times;
 }

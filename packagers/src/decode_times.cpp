@@ -47,8 +47,11 @@ DecodeTimes decode_times(std::span<const LayoutSample> samples,
     order.depth = std::max<std::size_t>(order.depth, 1);
     const bool origin = shown[0] == 0;
     if (count <= order.depth || (shown[1] - shown[0]) <= static_cast<std::int64_t>(order.depth)) {
-        if (origin) return {std::move(times.starts), end};
-        for (auto& start : times.starts) start -= lead;
+        if (origin && lead > 0) {
+            spread(0, times.end, times.starts);
+        } else {
+            for (auto& start : times.starts) start -= lead;
+        }
         return times;
     }
 

@@ -152,7 +152,7 @@ Result<TrackStart> start_track(const SegmenterConfig& config,
     TrackStart start;
     start.writer.annex_b = codec->from_annex_b;
     start.writer.layout.offset = config.offset;
-    if (reorders(*codec)) start.writer.layout.decode_lead = config.sample_duration;
+    if (reorders(*codec)) start.writer.layout.decode_lead = config.decode_lead;
     auto track = init_track(config, info, *codec);
     start.writer.codec = track.config;
     SG_TRY_ASSIGN(start.init, make_cmaf_init(track, config.offset));

@@ -150,6 +150,7 @@ static void describe(A& a, typename A::template Ref<VideoRendition> v) {
     a.rational("sar", v.sar);
     a.integer("timescale", v.timescale, kTimescale);
     a.integers("borders", v.borders);
+    a.integer("decode_lead", v.decode_lead, kCount);
     a.integer("frame_divisor", v.frame_divisor, kOneOrMore);
     a.rational("frame_rate", v.frame_rate);
     a.integer("frame_duration", v.frame_duration, kCount);

@@ -90,6 +90,7 @@ void add_video(MadePresentation& made, const std::string& name, int width, int h
     r.height = height;
     r.timescale = clock.timescale;
     r.frame_duration = clock.frame_duration;
+    r.decode_lead = clock.frame_duration;
     r.frame_rate = {25, 1};
     r.pixel_format = "yuv420p";
     r.encoder = options.settings;
@@ -102,6 +103,7 @@ void add_video(MadePresentation& made, const std::string& name, int width, int h
     config.offset = kOffsetSeconds * r.timescale;
     config.borders = r.borders;
     config.sample_duration = r.frame_duration;
+    config.decode_lead = r.decode_lead;
     config.every_sample_planned = true;
     config.frame_rate = r.frame_rate;
     made.tracks.push_back(segment(made.folder, std::move(config), encoded.info, encoded.packets));

@@ -98,6 +98,32 @@ TEST_CASE("a varying rate is copied on a 90 kHz clock") {
     CHECK(plan.video.renditions[0].frame_duration == 0);
 }
 
+TEST_CASE("a copy is decoded one picture ahead where its pictures are reordered") {
+    auto source = with_gop(2);
+    CHECK(planned(source, preset("passthrough")).video.renditions[0].decode_lead == 0);
+    source.video_index().reorders = true;
+    const auto copy = planned(source, preset("passthrough")).video.renditions[0];
+    CHECK(copy.decode_lead == copy.frame_duration);
+    source.video_index().constant_rate = false;
+    CHECK(planned(source, preset("passthrough")).video.renditions[0].decode_lead == 0);
+
+    auto one_segment = with_gop(60, 12);
+    one_segment.video_index().reorders = true;
+    CHECK(planned(one_segment, preset("passthrough")).video.renditions[0].decode_lead == 0);
+}
+
+TEST_CASE("a copy is decoded half a picture ahead when its first segment is a single one") {
+    VideoTrait video;
+    video.rate = {1, 5};
+    video.gop_seconds = 5;
+    AudioTrait audio;
+    auto source = film(video, audio);
+    source.video_index().reorders = true;
+    const auto copy = planned(source, preset("passthrough")).video.renditions[0];
+    REQUIRE(copy.borders[1] == copy.frame_duration);
+    CHECK(copy.decode_lead == copy.frame_duration / 2);
+}
+
 TEST_CASE("several video streams are copied where they can be cut at the same moments") {
     Source source;
     VideoTrait big;

@@ -127,6 +127,47 @@ TEST_CASE("copies from other containers hold every frame and stay in time") {
     }
 }
 
+TEST_CASE("copies whose segments are single pictures play without gaps or overlaps") {
+    const TempFolder folder;
+    for (const char* name : {"stills.mp4", "stills.mkv"}) {
+        CAPTURE(name);
+        ClipOptions clip;
+        clip.audio.clear();
+        clip.video[0].rate = {1, 2};
+        clip.video[0].seconds = 12;
+        clip.video[0].gop = 1;
+        const auto source = make_clip(folder / name, clip).string();
+        const auto out = folder / (std::string("out-") + name);
+        const auto video = read_rendition(out, rendition_named(pass_through(source, out), true));
+        REQUIRE(video.segments.size() == 6);
+        for (const auto& s : video.segments) CHECK(s.playlist_us == 2'000'000);
+    }
+}
+
+TEST_CASE("a copy whose first segment is a single picture may reorder later") {
+    const TempFolder folder;
+    ClipOptions clip;
+    clip.audio.clear();
+    clip.video[0].rate = {1, 2};
+    clip.video[0].seconds = 24;
+    clip.video[0].gop = 100;
+    clip.video[0].b_frames = 2;
+    // All but the first are white: the second is a new scene and a key frame.
+    for (double at = 2; at < 24; at += 2) clip.video[0].flash_s.push_back(at);
+    clip.video[0].options = {
+        {"x264-params", "scenecut=100:min-keyint=1:rc-lookahead=10:bframes=2:b-adapt=0"}};
+    const auto source = make_clip(folder / "film.mp4", clip).string();
+    const auto out = folder / "out";
+    const auto video = read_rendition(out, rendition_named(pass_through(source, out), true));
+    REQUIRE(video.segments.size() == 2);
+    CHECK(video.segments[0].samples.size() == 1);
+    const auto& later = video.segments[1].samples;
+    const auto backwards = [](const MadeSample& a, const MadeSample& b) { return b.pts < a.pts; };
+    CHECK(std::adjacent_find(later.begin(), later.end(), backwards) != later.end());
+    CHECK(later.front().dts ==
+          video.segments[0].samples[0].dts + video.segments[0].samples[0].duration);
+}
+
 TEST_CASE("a copy in single files and as transport streams is the same film") {
     const TempFolder folder;
     const auto source = make_clip(folder / "film.mp4", flash_and_beep(5)).string();

@@ -167,20 +167,51 @@ TEST_CASE("no sample of deeply reordered pictures is decoded late or lasts beyon
     CHECK(decode == start + 15000 - lead);
 }
 
-TEST_CASE("a segment of one picture keeps its duration") {
-    for (const std::int64_t start : {0, 9000}) {
-        CmafTrackConfig config;
-        config.codec = h264();
-        config.layout.offset = kOffset;
-        config.layout.decode_lead = 1000;
-        auto writer = *CmafTrackWriter::create(std::move(config));
+TEST_CASE("segments of one picture are decoded without a gap between them") {
+    CmafTrackConfig config;
+    config.codec = h264();
+    config.layout.offset = kOffset;
+    config.layout.decode_lead = 500;
+    auto writer = *CmafTrackWriter::create(std::move(config));
+    std::int64_t decoded = 0;
+    for (const std::int64_t number : {1, 2, 3}) {
+        const auto start = (number - 1) * 1000;
         REQUIRE(writer.add_sample({kIdr, start, 1000, true}));
-        const auto segment = writer.end_segment(1);
+        const auto segment = writer.end_segment(number);
         REQUIRE(segment);
-        const auto parsed = parse(*segment);
-        CHECK(parsed.fragments[0].duration() == 1000);
-        CHECK(parsed.fragments[0].samples[0].composition_offset == (start == 0 ? 0 : 1000));
+        CHECK(segment->index.start == start);
+        CHECK(segment->index.duration == 1000);
+        const auto fragment = parse(*segment).fragments[0];
+        CHECK(fragment.decode_time == static_cast<std::uint64_t>(kOffset + decoded));
+        CHECK(fragment.samples[0].composition_offset == start - decoded);
+        decoded += static_cast<std::int64_t>(fragment.duration());
+        CHECK(decoded == start + 500);
     }
+}
+
+TEST_CASE("a picture that stays long in front of others gives the lead from its time") {
+    CmafTrackConfig config;
+    config.codec = h264();
+    config.layout.offset = kOffset;
+    config.layout.decode_lead = 1000;
+    auto writer = *CmafTrackWriter::create(std::move(config));
+    REQUIRE(writer.add_sample({kIdr, 0, 1000, true}));
+    const auto first = writer.end_segment(1, 3000);
+    REQUIRE(first);
+    CHECK(first->index.duration == 3000);
+    CHECK(parse(*first).fragments[0].duration() == 2000);
+    REQUIRE(writer.add_sample({kIdr, 3000, 1000, true}));
+    CHECK(parse(*writer.end_segment(2)).fragments[0].decode_time == kOffset + 2000);
+}
+
+TEST_CASE("a first segment no longer than the lead is refused") {
+    CmafTrackConfig config;
+    config.codec = h264();
+    config.layout.offset = kOffset;
+    config.layout.decode_lead = 1000;
+    auto writer = *CmafTrackWriter::create(std::move(config));
+    REQUIRE(writer.add_sample({kIdr, 0, 1000, true}));
+    CHECK(writer.end_segment(1).error().code == Errc::kInternal);
 }
 
 TEST_CASE("pictures shown before their key frame are decoded in time too") {

@@ -16,6 +16,7 @@ pipeline::VideoRendition rendition(const char* name, std::int64_t height, std::i
     made.frame_divisor = 2;
     made.frame_rate = {30000, 1001};
     made.frame_duration = 1001;
+    made.decode_lead = 1001;
     made.branch = 1;
     made.scale_from = scale_from;
     made.pixel_format = "yuv420p10le";

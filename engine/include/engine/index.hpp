@@ -71,6 +71,7 @@ struct VideoIndex {
     std::int64_t end_ns = media::kNoTime;   ///< when the last picture stops being shown
     std::int64_t reorder_ns =
         0;  ///< the largest pts - dts: how much later than its dts a picture may be shown
+    bool reorders = false;      ///< some picture is shown before one that is decoded earlier
     bool has_leading_pictures = false;  ///< open GOPs
     bool field_pairs = false;           ///< the packets carried single fields
     std::int64_t lost_before_key_frame = 0;

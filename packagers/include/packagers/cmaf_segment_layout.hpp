@@ -23,7 +23,8 @@ struct LayoutSample {
 struct LayoutConfig {
     std::int64_t offset = 0;  ///< K, in the track's timescale
     /// How far the decode time of each segment but the one at the origin stands before its first
-    /// picture: one picture's time in tracks of constant rate that reorder, else 0 (ADR 0001).
+    /// picture; the same for all segments of a track, and less than the first one's length (ADR
+    /// 0001).
     std::int64_t decode_lead = 0;
     std::uint32_t track_id = 1;
     bool segment_type_box = true;  ///< styp in front

@@ -37,6 +37,7 @@ struct SegmenterConfig {
     std::int64_t first_number = 1;
     /// Ticks of every sample; 0: as the packets say.
     std::int64_t sample_duration = 0;
+    std::int64_t decode_lead = 0;          ///< LayoutConfig::decode_lead, should the codec reorder
     media::Rational frame_rate{0, 1};  ///< video at a constant rate
     /// Encoded video: a segment must hold exactly the pictures that its borders span. A copy holds
     /// what the source has.

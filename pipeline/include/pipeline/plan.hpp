@@ -107,6 +107,9 @@ struct VideoRendition {
     std::int64_t timescale = 0;
     /// Presentation ticks (without K) of segment starts, then the end.
     std::vector<std::int64_t> borders;
+    /// Ticks from when a segment is decoded to when it is shown, in all but the first; streams that
+    /// do not reorder go without (ADR 0001).
+    std::int64_t decode_lead = 0;
 
     // Encoded only.
     std::int64_t frame_divisor = 1;  ///< shows every n-th frame of the base grid
