@@ -1,0 +1,66 @@
+#include <algorithm>
+
+#include <ingest/arrival_clock.hpp>
+
+namespace sg::ingest {
+
+namespace {
+
+constexpr std::int64_t kBucket = 5'000'000'000;
+constexpr std::int64_t kMediaPerSlew = 200;
+constexpr std::int64_t kSteadyPerSlew = 2000;
+
+}  // namespace
+
+ArrivalClock::ArrivalClock(Clock::Wall wall, Clock::Monotonic steady)
+    : wall_(wall), steady_(steady) {}
+
+void ArrivalClock::restart() {
+    fresh_ = true;
+}
+
+void ArrivalClock::observe(std::int64_t media_ns, Clock::Monotonic arrival) {
+    const std::int64_t at = (arrival - steady_).count();
+    const std::int64_t lag_now = at - media_ns;
+    if (fresh_ || !running_) {
+        running_ = true;
+        fresh_ = false;
+        began_ = at;
+        current_ = previous_ = estimate_ = lag_now;
+        media_ = media_ns;
+        return;
+    }
+    if (at - began_ >= kBucket) {
+        previous_ = current_;
+        current_ = lag_now;
+        began_ = at;
+    }
+    current_ = std::min(current_, lag_now);
+    const std::int64_t most = std::max<std::int64_t>(media_ns - media_, 0) / kMediaPerSlew;
+    media_ = std::max(media_, media_ns);
+    estimate_ += std::clamp(lag() - estimate_, -most, most);
+}
+
+void ArrivalClock::observe_wall(Clock::Wall wall, Clock::Monotonic steady) {
+    const std::int64_t at = (steady - steady_).count();
+    const std::int64_t most = std::max<std::int64_t>(at - wall_seen_, 0) / kSteadyPerSlew;
+    wall_seen_ = std::max(wall_seen_, at);
+    const std::int64_t error =
+        std::chrono::duration_cast<Nanos>(wall - wall_).count() - at - wall_offset_;
+    wall_offset_ += std::clamp(error, -most, most);
+}
+
+std::optional<Clock::Wall> ArrivalClock::date_of(std::int64_t media_ns) {
+    if (!running_) return std::nullopt;
+    Clock::Wall date = wall_ + std::chrono::duration_cast<Clock::Wall::duration>(
+                                   Nanos(media_ns + estimate_ + wall_offset_));
+    if (floor_ && date < *floor_) date = *floor_;
+    if (asked_ && media_ns >= *asked_ && date < told_) date = told_;
+    if (!asked_ || media_ns >= *asked_) {
+        asked_ = media_ns;
+        told_ = date;
+    }
+    return date;
+}
+
+}  // namespace sg::ingest
