@@ -1,0 +1,130 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <base/clock.hpp>
+#include <base/metric.hpp>
+#include <base/result.hpp>
+#include <ingest/live_unit.hpp>
+#include <ingest/timeline_repair.hpp>
+#include <live/channel_observer.hpp>
+#include <live/channel_settings.hpp>
+#include <live/live_encoder.hpp>
+#include <live/playback.hpp>
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace sg::live {
+
+class Channel;
+
+/// What a channel needs from around it.
+struct ChannelContext {
+    boost::asio::io_context& home;  ///< one thread runs it
+    const Clock& clock;
+    Metrics& metrics;
+    std::string epoch;  ///< in the URLs of its segments; another one for each channel object
+    std::int64_t first_number = 0;
+    /// Null: passthrough. Called once, on the channel's thread.
+    std::function<std::unique_ptr<LiveEncoder>(EncoderOutput&)> make_encoder;
+};
+
+/// A publisher or pull that feeds a channel. On the channel's thread. Ends with its last reference.
+class ChannelFeed final : public ingest::LiveSink {
+  public:
+    ~ChannelFeed() override;
+    ChannelFeed(const ChannelFeed&) = delete;
+    ChannelFeed& operator=(const ChannelFeed&) = delete;
+
+    /// When what is delivered next arrived.
+    void arrived(Clock::Monotonic when) { arrival_ = when; }
+    /// A batch of units is over: what it made is published.
+    void batch_done();
+    /// The publisher left. Nothing may follow.
+    void close();
+    /// Another publisher took its place, or the channel is gone: disconnect.
+    [[nodiscard]] bool replaced() const { return channel_ == nullptr; }
+
+    void on_track(const ingest::LiveTrack& track) override;
+    void on_unit(ingest::LiveUnit unit) override;
+    void on_marker(ingest::LiveMarker marker) override;
+    void on_track_end(int track) override;
+
+  private:
+    friend class Channel;
+    ChannelFeed() = default;
+
+    std::shared_ptr<Channel> channel_;
+    int input_ = -1;
+    std::size_t slot_ = 0;
+    Clock::Monotonic arrival_{};
+    std::function<void(std::string_view)> on_replaced_;
+};
+
+struct ChannelStatus {
+    std::string name;
+    bool live = false;  ///< something is on air
+    bool ended = false;
+    std::uint64_t bytes_in = 0;
+    std::uint64_t bytes_out = 0;
+    std::uint64_t segments = 0;
+    std::uint64_t viewers = 0;  ///< of the last half minute
+    ingest::RepairCounters repairs;
+    std::string on_air;  ///< name of the input
+};
+
+/// One live channel: its inputs, their repaired timeline, packaging, and the window that viewers
+/// see. Everything happens on its home thread, but what PlaybackChannel says.
+class Channel final : public PlaybackChannel, public std::enable_shared_from_this<Channel> {
+  public:
+    [[nodiscard]] static std::shared_ptr<Channel> create(ChannelSettings settings,
+                                                         ChannelContext context);
+    ~Channel() override;
+
+    [[nodiscard]] const ChannelSettings& settings() const;
+    [[nodiscard]] boost::asio::io_context& home() const;
+
+    /// Home thread. `slot` counts in ChannelSettings::inputs. kPermission while another publisher
+    /// delivers and may not be replaced. `on_replaced` is called, with the reason, when this feed
+    /// loses its place.
+    [[nodiscard]] Result<std::shared_ptr<ChannelFeed>> open_feed(
+        std::size_t slot,
+        const ingest::LiveClock& clock,
+        std::function<void(std::string_view reason)> on_replaced);
+
+    /// Home thread, before the first feed.
+    void add_observer(std::unique_ptr<ChannelObserver> observer);
+    /// Called once on the home thread, when nothing will come any more.
+    void when_ended(std::function<void()> then);
+    /// Home thread: ENDLIST now.
+    void end(std::string_view reason);
+    [[nodiscard]] ChannelStatus status() const;  ///< home thread
+
+    // PlaybackChannel, any thread.
+    [[nodiscard]] std::string_view name() const override;
+    [[nodiscard]] std::shared_ptr<const ChannelView> view() const override;
+    [[nodiscard]] bool notify_once(const ChannelView* seen, std::function<void()> wake) override;
+    void count_sent(std::uint64_t bytes) override;
+    void count_viewer(std::uint64_t client_hash) override;
+
+  private:
+    friend class ChannelFeed;
+    struct Impl;
+    explicit Channel(std::unique_ptr<Impl> impl);
+
+    void publish();
+    void closed(ChannelFeed& feed);
+    void arm_timer();
+    void on_timer();
+
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sg::live

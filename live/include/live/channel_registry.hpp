@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <base/clock.hpp>
+#include <base/metric.hpp>
+#include <base/result.hpp>
+#include <live/channel.hpp>
+#include <live/channel_settings.hpp>
+#include <live/playback.hpp>
+
+namespace sg::live {
+
+/// Channels that come into being when somebody publishes to a name that matches.
+struct ChannelTemplate {
+    std::string pattern = "live/*";  ///< "*" stands for any run of characters but "/"
+    ChannelSettings settings;        ///< but for its name
+};
+
+struct RegistryOptions {
+    std::vector<ChannelSettings> channels;
+    std::vector<ChannelTemplate> templates;  ///< the first that matches counts
+    std::size_t max_channels = 2000;
+};
+
+/// Makes the encoder of a channel whose preset is not passthrough.
+using EncoderFactory = std::function<std::unique_ptr<LiveEncoder>(
+    const ChannelSettings&, boost::asio::io_context& home, EncoderOutput&)>;
+/// Recording, DVR and restreaming of a new channel. On its home thread, before its first feed.
+using ObserverFactory = std::function<void(Channel&)>;
+
+/// All live channels of a process. Any thread.
+class ChannelRegistry final : public PlaybackDirectory {
+  public:
+    ChannelRegistry(RegistryOptions options,
+                    std::vector<boost::asio::io_context*> homes,
+                    const Clock& clock,
+                    Metrics& metrics);
+    ~ChannelRegistry() override;
+
+    void set_encoder_factory(EncoderFactory factory) { make_encoder_ = std::move(factory); }
+    void set_observer_factory(ObserverFactory factory) { observe_ = std::move(factory); }
+
+    struct Place {
+        std::shared_ptr<Channel> channel;
+        std::size_t slot = 0;  ///< of ChannelSettings::inputs
+    };
+    /// Where a publisher of this name belongs. "live/NAME+backup" is the input "backup" of
+    /// "live/NAME". A channel is made when there is none, or only one that has ended; `near` is its
+    /// home then. kNotFound when nothing is configured for the name, kInvalidArgument for a name
+    /// that cannot be, kLimit when there are too many channels.
+    [[nodiscard]] Result<Place> place_for(std::string_view name, boost::asio::io_context& near);
+
+    /// New settings for channels to come; those that run keep theirs.
+    void reload(RegistryOptions options);
+    /// Ends all channels, each on its own thread.
+    void end_all(std::string_view reason);
+
+    [[nodiscard]] std::shared_ptr<PlaybackChannel> find(std::string_view name) const override;
+    [[nodiscard]] std::vector<std::shared_ptr<PlaybackChannel>> list() const override;
+    [[nodiscard]] std::vector<std::shared_ptr<Channel>> channels() const;
+
+  private:
+    [[nodiscard]] std::optional<ChannelSettings> settings_for(std::string_view name) const;
+    [[nodiscard]] std::shared_ptr<Channel> make(ChannelSettings settings,
+                                                boost::asio::io_context& home);
+    void forget_later(const std::shared_ptr<Channel>& channel);
+
+    std::vector<boost::asio::io_context*> homes_;
+    const Clock& clock_;
+    Metrics& metrics_;
+    EncoderFactory make_encoder_;
+    ObserverFactory observe_;
+    std::uint64_t epochs_ = 0;
+
+    mutable std::shared_mutex mutex_;
+    RegistryOptions options_;
+    std::map<std::string, std::shared_ptr<Channel>, std::less<>> channels_;
+};
+
+/// Whether `pattern` with "*" matches all of `name`.
+[[nodiscard]] bool matches_pattern(std::string_view pattern, std::string_view name);
+
+/// "application/stream" of letters, digits, ".", "_", "-", at most 64 each; no name begins with a dot.
+[[nodiscard]] bool valid_channel_name(std::string_view name);
+
+}  // namespace sg::live

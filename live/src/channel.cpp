@@ -1,0 +1,326 @@
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <mutex>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
+
+#include <base/log.hpp>
+#include <live/channel.hpp>
+#include <live/input_switch.hpp>
+
+#include "channel_media.hpp"
+#include "viewer_count.hpp"
+
+namespace sg::live {
+namespace {
+
+std::int64_t nanoseconds(Clock::Monotonic time) {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
+
+Clock::Monotonic instant(std::int64_t ns) {
+    return Clock::Monotonic(
+        std::chrono::duration_cast<Clock::Monotonic::duration>(std::chrono::nanoseconds(ns)));
+}
+
+SwitchPolicy switch_policy(const ChannelSettings& settings) {
+    SwitchPolicy policy;
+    policy.silence = settings.silence;
+    policy.stable = settings.stable;
+    return policy;
+}
+
+}  // namespace
+
+struct Channel::Impl {
+    Impl(ChannelSettings channel_settings, ChannelContext channel_context)
+        : settings(std::move(channel_settings)),
+          context(std::move(channel_context)),
+          media(settings,
+                {context.epoch, context.first_number, context.first_number > 0, false},
+                context.clock),
+          repair(media),
+          inputs(switch_policy(settings), repair),
+          timer(context.home),
+          feeds(settings.inputs.size()),
+          current(media.window().view(context.clock.wall())) {
+        const MetricLabels labels{{"channel", settings.name}};
+        auto& metrics = context.metrics;
+        bytes_in = metrics.counter(
+            "streamgate_channel_received_bytes_total", "Media bytes that arrived.", labels);
+        bytes_out = metrics.counter(
+            "streamgate_channel_sent_bytes_total", "Bytes of bodies sent to viewers.", labels);
+        segments = metrics.gauge(
+            "streamgate_channel_segments", "Segments made, of all renditions.", labels);
+        viewers = metrics.gauge(
+            "streamgate_channel_viewers", "Viewers of the last half minute.", labels);
+        on_air = metrics.gauge(
+            "streamgate_channel_on_air", "1 while an input delivers, else 0.", labels);
+    }
+
+    ChannelSettings settings;
+    ChannelContext context;
+    ChannelMedia media;
+    ingest::TimelineRepair repair;
+    InputSwitch inputs;
+    boost::asio::steady_timer timer;
+    std::optional<Clock::Monotonic> timer_due;
+    std::optional<Clock::Monotonic> grace_until;
+    std::vector<ChannelFeed*> feeds;  ///< by slot; null where nobody feeds
+    std::vector<std::function<void()>> ended_callbacks;
+    bool ended = false;
+    std::uint64_t received = 0;
+
+    // What any thread may use.
+    std::atomic<std::shared_ptr<const ChannelView>> current;
+    std::mutex waiting_mutex;
+    std::vector<std::function<void()>> waiting;
+    std::atomic<std::uint64_t> sent{0};
+    ViewerCount viewer_count;
+
+    Counter bytes_in;
+    Counter bytes_out;
+    Gauge segments;
+    Gauge viewers;
+    Gauge on_air;
+};
+
+std::shared_ptr<Channel> Channel::create(ChannelSettings settings, ChannelContext context) {
+    auto make_encoder = std::move(context.make_encoder);
+    auto channel = std::shared_ptr<Channel>(
+        new Channel(std::make_unique<Impl>(std::move(settings), std::move(context))));
+    auto& impl = *channel->impl_;
+    impl.media.on_batch = [raw = channel.get()] { raw->publish(); };
+    if (make_encoder) impl.media.set_encoder(make_encoder(impl.media));
+    return channel;
+}
+
+Channel::Channel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Channel::~Channel() = default;
+
+const ChannelSettings& Channel::settings() const {
+    return impl_->settings;
+}
+
+boost::asio::io_context& Channel::home() const {
+    return impl_->context.home;
+}
+
+Result<std::shared_ptr<ChannelFeed>> Channel::open_feed(
+    std::size_t slot,
+    const ingest::LiveClock& clock,
+    std::function<void(std::string_view reason)> on_replaced) {
+    auto& impl = *impl_;
+    if (impl.ended)
+        return Error{Errc::kNotFound, fmt::format("publish to {}: the stream has ended", name())};
+    const auto now = impl.context.clock.now();
+    if (auto* before = impl.feeds[slot]) {
+        const auto idle = nanoseconds(now) - impl.inputs.last_arrival_ns(before->input_);
+        const bool silent = std::chrono::nanoseconds(idle) >= impl.settings.silence;
+        if (!silent && impl.settings.conflict == Conflict::kRefuse) {
+            return Error{Errc::kPermission,
+                         fmt::format("publish to {}: another publisher is live", name())};
+        }
+        const auto replaced = std::exchange(before->on_replaced_, nullptr);
+        before->close();
+        if (replaced) replaced("another publisher took over this stream");
+    }
+    auto feed = std::shared_ptr<ChannelFeed>(new ChannelFeed());
+    feed->channel_ = shared_from_this();
+    feed->slot_ = slot;
+    feed->arrival_ = now;
+    feed->on_replaced_ = std::move(on_replaced);
+    impl.media.arrived(now);
+    feed->input_ = impl.inputs.open(static_cast<int>(slot), clock, nanoseconds(now));
+    impl.feeds[slot] = feed.get();
+    impl.grace_until.reset();
+    impl.on_air.set(1);
+    log::info("live_input_open channel={} input={}", name(), impl.settings.inputs[slot].name);
+    return feed;
+}
+
+void Channel::add_observer(std::unique_ptr<ChannelObserver> observer) {
+    impl_->media.add_observer(std::move(observer));
+}
+
+void Channel::when_ended(std::function<void()> then) {
+    impl_->ended_callbacks.push_back(std::move(then));
+}
+
+void Channel::end(std::string_view reason) {
+    auto& impl = *impl_;
+    if (std::exchange(impl.ended, true)) return;
+    const auto keep = shared_from_this();
+    log::info("live_channel_end channel={} reason=\"{}\"", name(), reason);
+    impl.timer.cancel();
+    for (auto* feed : impl.feeds) {
+        if (feed == nullptr) continue;
+        const auto replaced = std::exchange(feed->on_replaced_, nullptr);
+        feed->close();
+        if (replaced) replaced(reason);
+    }
+    impl.media.finish();
+    impl.on_air.set(0);
+    publish();
+    for (auto& then : std::exchange(impl.ended_callbacks, {})) then();
+}
+
+ChannelStatus Channel::status() const {
+    const auto& impl = *impl_;
+    ChannelStatus status;
+    status.name = impl.settings.name;
+    status.ended = impl.ended;
+    status.bytes_in = impl.received;
+    status.bytes_out = impl.sent.load(std::memory_order_relaxed);
+    status.segments = impl.media.segments();
+    status.viewers = impl.viewer_count.count(impl.context.clock.now());
+    status.repairs = impl.repair.counters();
+    for (std::size_t slot = 0; slot < impl.feeds.size(); ++slot) {
+        if (impl.feeds[slot] == nullptr || impl.inputs.on_air() != impl.feeds[slot]->input_) continue;
+        status.live = true;
+        status.on_air = impl.settings.inputs[slot].name;
+    }
+    return status;
+}
+
+std::string_view Channel::name() const {
+    return impl_->settings.name;
+}
+
+std::shared_ptr<const ChannelView> Channel::view() const {
+    return impl_->current.load(std::memory_order_acquire);
+}
+
+bool Channel::notify_once(const ChannelView* seen, std::function<void()> wake) {
+    const std::lock_guard lock(impl_->waiting_mutex);
+    if (view().get() != seen) return false;
+    impl_->waiting.push_back(std::move(wake));
+    return true;
+}
+
+void Channel::count_sent(std::uint64_t bytes) {
+    impl_->sent.fetch_add(bytes, std::memory_order_relaxed);
+    impl_->bytes_out.add(bytes);
+}
+
+void Channel::count_viewer(std::uint64_t client_hash) {
+    impl_->viewer_count.seen(client_hash, impl_->context.clock.now());
+}
+
+void Channel::publish() {
+    auto& impl = *impl_;
+    auto view = impl.media.changed_view();
+    if (!view) return;
+    std::vector<std::function<void()>> wake;
+    {
+        const std::lock_guard lock(impl.waiting_mutex);
+        impl.current.store(std::move(view), std::memory_order_release);
+        wake.swap(impl.waiting);
+    }
+    for (auto& each : wake) each();
+    impl.segments.set(static_cast<double>(impl.media.segments()));
+}
+
+void Channel::closed(ChannelFeed& feed) {
+    auto& impl = *impl_;
+    const auto now = impl.context.clock.now();
+    impl.media.arrived(now);
+    impl.feeds[feed.slot_] = nullptr;
+    impl.inputs.close(feed.input_, nanoseconds(now));
+    log::info("live_input_closed channel={} input={}", name(), impl.settings.inputs[feed.slot_].name);
+    if (impl.ended) return;
+    if (impl.inputs.inputs() == 0) {
+        impl.grace_until = now + impl.settings.grace;
+        impl.on_air.set(0);
+    }
+    publish();
+    arm_timer();
+}
+
+/// One timer a channel, and none while everything flows.
+void Channel::arm_timer() {
+    auto& impl = *impl_;
+    std::optional<Clock::Monotonic> due = impl.grace_until;
+    const auto sooner = [&due](std::optional<Clock::Monotonic> other) {
+        if (other && (!due || *other < *due)) due = other;
+    };
+    if (const auto ns = impl.inputs.deadline_ns()) sooner(instant(*ns));
+    sooner(impl.media.deadline());
+    if (impl.ended || !due) {
+        if (impl.timer_due) impl.timer.cancel();
+        impl.timer_due.reset();
+        return;
+    }
+    // A deadline that moves into the future needs no new timer yet: the old one looks again.
+    if (impl.timer_due && *impl.timer_due <= *due) return;
+    impl.timer_due = due;
+    impl.timer.expires_at(*due);
+    impl.timer.async_wait([weak = weak_from_this()](const boost::system::error_code& failed) {
+        if (failed) return;
+        if (const auto self = weak.lock()) self->on_timer();
+    });
+}
+
+void Channel::on_timer() {
+    auto& impl = *impl_;
+    const auto now = impl.context.clock.now();
+    impl.timer_due.reset();
+    if (impl.ended) return;
+    if (impl.grace_until && now >= *impl.grace_until) {
+        end("no publisher came back within the grace time");
+        return;
+    }
+    impl.media.advance(now);
+    impl.inputs.advance(nanoseconds(now));
+    publish();
+    arm_timer();
+}
+
+ChannelFeed::~ChannelFeed() {
+    close();
+}
+
+void ChannelFeed::close() {
+    if (const auto channel = std::exchange(channel_, nullptr)) channel->closed(*this);
+}
+
+void ChannelFeed::batch_done() {
+    if (!channel_) return;
+    channel_->publish();
+    channel_->arm_timer();
+}
+
+void ChannelFeed::on_track(const ingest::LiveTrack& track) {
+    if (!channel_) return;
+    auto& impl = *channel_->impl_;
+    impl.media.arrived(arrival_);
+    impl.inputs.track(input_, track, nanoseconds(arrival_));
+}
+
+void ChannelFeed::on_unit(ingest::LiveUnit unit) {
+    if (!channel_) return;
+    auto& impl = *channel_->impl_;
+    impl.received += unit.data.size();
+    impl.bytes_in.add(unit.data.size());
+    impl.media.arrived(arrival_);
+    impl.inputs.unit(input_, std::move(unit), nanoseconds(arrival_));
+}
+
+void ChannelFeed::on_marker(ingest::LiveMarker marker) {
+    if (!channel_) return;
+    channel_->impl_->inputs.marker(input_, std::move(marker), nanoseconds(arrival_));
+}
+
+void ChannelFeed::on_track_end(int track) {
+    if (!channel_) return;
+    auto& impl = *channel_->impl_;
+    impl.media.arrived(arrival_);
+    impl.inputs.track_end(input_, track, nanoseconds(arrival_));
+}
+
+}  // namespace sg::live

@@ -1,0 +1,266 @@
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <base/log.hpp>
+
+#include "channel_media.hpp"
+
+namespace sg::live {
+namespace {
+
+/// A track that nothing came of for so long is not waited for any more: its rendition ends.
+constexpr auto kTrackGone = std::chrono::seconds(10);
+
+WindowConfig window_config(const ChannelSettings& settings, bool fixed_grid) {
+    const auto& output = settings.output;
+    WindowConfig config;
+    config.target_seconds = output.target.count();
+    config.segment = output.segment;
+    config.part_target = output.part;
+    config.low_latency = output.low_latency;
+    config.hls = output.hls;
+    config.dash = output.dash;
+    config.fixed_grid = fixed_grid;
+    const bool on_disk = output.event || output.dvr.count() > 0;
+    config.length = output.event ? std::chrono::seconds(0) : std::max(output.window, output.dvr);
+    // What a live player asks for comes from memory, the past from disk.
+    if (on_disk) config.memory_segments = 8;
+    return config;
+}
+
+std::string rendition_name(bool video, const std::string& language, std::set<std::string>& taken) {
+    std::string name = video ? "video" : "audio";
+    if (!video && !language.empty() && language != "und") name += "-" + language;
+    const auto base = name;
+    for (int n = 2; !taken.insert(name).second; ++n) name = fmt::format("{}-{}", base, n);
+    return name;
+}
+
+}  // namespace
+
+ChannelMedia::ChannelMedia(const ChannelSettings& settings, Start start, const Clock& clock)
+    : name_(settings.name),
+      output_(settings.output),
+      start_(std::move(start)),
+      clock_(clock),
+      arrival_(clock.now()),
+      dates_(clock.wall(), clock.now()),
+      window_(window_config(settings, start_.fixed_grid)) {}
+
+void ChannelMedia::add_observer(std::unique_ptr<ChannelObserver> observer) {
+    observers_.push_back(std::move(observer));
+}
+
+std::shared_ptr<const ChannelView> ChannelMedia::changed_view() {
+    if (!std::exchange(dirty_, false)) return nullptr;
+    return window_.view(clock_.wall());
+}
+
+void ChannelMedia::advance(Clock::Monotonic now) {
+    arrival_ = now;
+    bool gone = false;
+    for (auto it = tracks_.begin(); it != tracks_.end();) {
+        if (tracks_.size() > 1 && it->second.gone_since && now - *it->second.gone_since >= kTrackGone) {
+            log::info("live_track_gone channel={} track={}", name_, it->first);
+            it = tracks_.erase(it);
+            gone = true;
+        } else {
+            ++it;
+        }
+    }
+    if (gone && encoder_ == nullptr) rebuild_ = true;
+}
+
+std::optional<Clock::Monotonic> ChannelMedia::deadline() const {
+    std::optional<Clock::Monotonic> first;
+    if (tracks_.size() < 2) return first;
+    for (const auto& [id, track] : tracks_) {
+        if (!track.gone_since) continue;
+        const auto due = *track.gone_since + kTrackGone;
+        if (!first || due < *first) first = due;
+    }
+    return first;
+}
+
+void ChannelMedia::finish() {
+    if (std::exchange(finished_, true)) return;
+    if (packager_) report(packager_->finish());
+    window_.end();
+    dirty_ = true;
+    for (auto& observer : observers_) observer->on_end();
+    observers_.clear();
+    encoder_.reset();
+}
+
+void ChannelMedia::on_track(const ingest::LiveTrack& track) {
+    auto& entry = tracks_[track.id];
+    entry.described = track;
+    entry.gone_since.reset();
+    for (auto& observer : observers_) observer->on_track(track);
+    if (encoder_)
+        encoder_->track(track);
+    else
+        rebuild_ = true;
+}
+
+void ChannelMedia::on_unit(ingest::TimedUnit unit) {
+    if (finished_) return;
+    dates_.observe(unit.dts_ns, arrival_);
+    for (auto& observer : observers_) observer->on_unit(unit);
+    if (encoder_) {
+        encoder_->unit(std::move(unit));
+        return;
+    }
+    if (rebuild_ && !rebuild()) return;
+    const auto found = tracks_.find(unit.track);
+    if (found == tracks_.end() || !found->second.packaged) return;
+    report(packager_->add(found->second.rendition,
+                          {unit.pts_ns, unit.dts_ns, unit.key, std::move(unit.data)}));
+}
+
+void ChannelMedia::on_marker(ingest::TimedMarker /*marker*/) {}
+
+void ChannelMedia::on_track_end(int track) {
+    const auto found = tracks_.find(track);
+    if (found == tracks_.end()) return;
+    found->second.gone_since = arrival_;
+    if (encoder_) encoder_->track_end(track);
+}
+
+void ChannelMedia::on_discontinuity(const ingest::TimelineDiscontinuity& discontinuity) {
+    dates_.restart();
+    for (auto& observer : observers_) observer->on_discontinuity(discontinuity.at_ns);
+    if (encoder_)
+        encoder_->discontinuity(discontinuity.at_ns);
+    else if (packager_)
+        rebuild_ = true;
+}
+
+void ChannelMedia::on_rendition(std::size_t rendition,
+                                const std::shared_ptr<const packagers::LiveInit>& init) {
+    const auto& name = init->description.rendition;
+    renditions_[name] = rendition;
+    window_.set_rendition(rendition, init);
+    if (const auto rate = rates_.find(name); rate != rates_.end())
+        window_.declare_rate(rendition, rate->second);
+    for (auto& observer : observers_) observer->on_rendition(rendition, init);
+    dirty_ = true;
+}
+
+void ChannelMedia::on_rendition_end(std::size_t rendition) {
+    window_.end_rendition(rendition);
+    dirty_ = true;
+}
+
+void ChannelMedia::on_segment_start(std::size_t rendition, const packagers::LiveSegment& segment) {
+    window_.start_segment(rendition, segment);
+}
+
+void ChannelMedia::on_part(std::size_t rendition, const packagers::LivePart& part) {
+    window_.add_part(rendition, part);
+    for (auto& observer : observers_) observer->on_part(rendition, part);
+    dirty_ = dirty_ || output_.low_latency;
+}
+
+void ChannelMedia::on_segment_end(std::size_t rendition,
+                                  std::shared_ptr<const packagers::LiveSegment> segment) {
+    ++segments_;
+    for (auto& observer : observers_) observer->on_segment(rendition, segment);
+    window_.end_segment(rendition, std::move(segment));
+    dirty_ = true;
+}
+
+std::optional<packagers::WallTime> ChannelMedia::date_at(std::int64_t ns) {
+    dates_.observe_wall(clock_.wall(), clock_.now());
+    return dates_.date_of(ns);
+}
+
+void ChannelMedia::on_encoded_renditions(std::vector<packagers::LiveRenditionConfig> renditions,
+                                         std::vector<DeclaredRate> rates) {
+    if (finished_) return;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < renditions.size(); ++i) {
+        names.push_back(renditions[i].name);
+        if (i < rates.size()) rates_[names.back()] = rates[i];
+    }
+    if (!renew(std::move(renditions))) return;
+    encoded_.clear();
+    for (const auto& name : names) encoded_.push_back(renditions_[name]);
+}
+
+void ChannelMedia::on_encoded(std::size_t rendition, packagers::LiveSample sample) {
+    if (packager_ && !finished_ && rendition < encoded_.size())
+        report(packager_->add(encoded_[rendition], std::move(sample)));
+}
+
+void ChannelMedia::on_encoded_batch() {
+    if (on_batch) on_batch();
+}
+
+std::vector<packagers::LiveRenditionConfig> ChannelMedia::renditions_of_tracks() {
+    std::vector<packagers::LiveRenditionConfig> configs;
+    std::set<std::string> taken;
+    bool has_audio = false;
+    for (const bool video : {true, false}) {
+        for (auto& [id, track] : tracks_) {
+            if (formats::is_video(track.described.config.codec) != video) continue;
+            packagers::LiveRenditionConfig config;
+            config.name = rendition_name(video, track.described.language, taken);
+            config.codec = track.described.config;
+            config.annex_b = track.described.annex_b;
+            if (!track.described.language.empty()) config.language = track.described.language;
+            config.is_default = !video && !std::exchange(has_audio, true);
+            config.source_track = id;
+            track.packaged = true;
+            configs.push_back(std::move(config));
+        }
+    }
+    return configs;
+}
+
+bool ChannelMedia::rebuild() {
+    rebuild_ = false;
+    auto configs = renditions_of_tracks();
+    if (configs.empty()) return false;
+    std::vector<std::pair<int, std::string>> names;
+    for (const auto& config : configs) names.emplace_back(config.source_track, config.name);
+    if (!renew(std::move(configs))) return false;
+    for (const auto& [track, name] : names) tracks_.at(track).rendition = renditions_[name];
+    return true;
+}
+
+bool ChannelMedia::renew(std::vector<packagers::LiveRenditionConfig> renditions) {
+    if (packager_) {
+        auto status = packager_->discontinuity(std::move(renditions));
+        report(status);
+        return status.has_value();
+    }
+    packagers::LivePackagerConfig config;
+    config.epoch = start_.epoch;
+    config.first_number = start_.first_number;
+    config.continues = start_.continues;
+    config.segment = output_.segment;
+    config.target = output_.target;
+    config.part_target = output_.part;
+    auto packager = packagers::LivePackager::create(config, std::move(renditions), *this);
+    if (!packager) {
+        report(packager.error());
+        return false;
+    }
+    packager_.emplace(std::move(*packager));
+    return true;
+}
+
+void ChannelMedia::report(const Status& status) {
+    if (status) return;
+    // The first of a kind is news; the metric counts the rest.
+    if (refused_++ == 0)
+        log::warn("live_packaging channel={} error=\"{}\"", name_, status.error().message);
+    else
+        log::debug("live_packaging channel={} error=\"{}\"", name_, status.error().message);
+}
+
+}  // namespace sg::live

@@ -1,0 +1,184 @@
+#include <algorithm>
+#include <charconv>
+#include <mutex>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
+
+#include <base/log.hpp>
+#include <live/channel_registry.hpp>
+
+namespace sg::live {
+namespace {
+
+constexpr std::size_t kMaxNameBytes = 64;
+
+bool valid_segment(std::string_view text) {
+    if (text.empty() || text.size() > kMaxNameBytes || text.front() == '.') return false;
+    return std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '.' || c == '_' || c == '-';
+    });
+}
+
+/// Short, ascending over restarts, and not the same for two channels of one millisecond.
+std::string make_epoch(const Clock& clock, std::uint64_t count) {
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                        clock.wall().time_since_epoch())
+                        .count();
+    const auto value = static_cast<std::uint64_t>(ms) * 64 + count % 64;
+    std::string text(16, '\0');
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), value, 36).ptr;
+    text.resize(static_cast<std::size_t>(end - text.data()));
+    return text;
+}
+
+std::size_t slot_of(const ChannelSettings& settings, std::string_view input) {
+    for (std::size_t i = 0; i < settings.inputs.size(); ++i) {
+        if (settings.inputs[i].kind != InputKind::kPublish) continue;
+        if (input.empty() || settings.inputs[i].name == input) return i;
+    }
+    return settings.inputs.size();
+}
+
+}  // namespace
+
+bool matches_pattern(std::string_view pattern, std::string_view name) {
+    const auto star = pattern.find('*');
+    if (star == std::string_view::npos) return pattern == name;
+    if (name.substr(0, star) != pattern.substr(0, star)) return false;
+    const auto rest = pattern.substr(star + 1);
+    for (std::size_t end = star; end <= name.size(); ++end) {
+        if (matches_pattern(rest, name.substr(end))) return true;
+        if (end < name.size() && name[end] == '/') return false;
+    }
+    return false;
+}
+
+bool valid_channel_name(std::string_view name) {
+    const auto slash = name.find('/');
+    return slash != std::string_view::npos && valid_segment(name.substr(0, slash)) &&
+           valid_segment(name.substr(slash + 1));
+}
+
+ChannelRegistry::ChannelRegistry(RegistryOptions options,
+                                 std::vector<boost::asio::io_context*> homes,
+                                 const Clock& clock,
+                                 Metrics& metrics)
+    : homes_(std::move(homes)), clock_(clock), metrics_(metrics), options_(std::move(options)) {}
+
+ChannelRegistry::~ChannelRegistry() = default;
+
+Result<ChannelRegistry::Place> ChannelRegistry::place_for(std::string_view name,
+                                                          boost::asio::io_context& near) {
+    std::string_view input;
+    if (const auto plus = name.find('+'); plus != std::string_view::npos) {
+        input = name.substr(plus + 1);
+        name = name.substr(0, plus);
+    }
+    if (!valid_channel_name(name)) {
+        return Error{Errc::kInvalidArgument,
+                     "publish: a stream's name is APPLICATION/NAME, each of at most 64 letters, "
+                     "digits, '.', '_' and '-'"};
+    }
+    const std::unique_lock lock(mutex_);
+    const auto found = channels_.find(name);
+    if (found != channels_.end() && !found->second->view()->ended()) {
+        const auto slot = slot_of(found->second->settings(), input);
+        if (slot < found->second->settings().inputs.size()) return Place{found->second, slot};
+        return Error{Errc::kNotFound,
+                     fmt::format("publish to {}: it has no such input for publishers", name)};
+    }
+    auto settings = settings_for(name);
+    if (!settings)
+        return Error{Errc::kNotFound, fmt::format("publish to {}: no such channel", name)};
+    const auto slot = slot_of(*settings, input);
+    if (slot >= settings->inputs.size())
+        return Error{Errc::kNotFound,
+                     fmt::format("publish to {}: it has no such input for publishers", name)};
+    if (found == channels_.end() && channels_.size() >= options_.max_channels)
+        return Error{Errc::kLimit,
+                     fmt::format("publish to {}: {} channels exist already, which is the limit",
+                                 name,
+                                 channels_.size())};
+    auto channel = make(std::move(*settings), near);
+    channels_.insert_or_assign(std::string(name), channel);
+    return Place{std::move(channel), slot};
+}
+
+std::shared_ptr<Channel> ChannelRegistry::make(ChannelSettings settings,
+                                               boost::asio::io_context& home) {
+    ChannelContext context{home, clock_, metrics_, make_epoch(clock_, epochs_++), 0, {}};
+    if (settings.preset != "passthrough" && make_encoder_) {
+        context.make_encoder = [this, settings, &home](EncoderOutput& output) {
+            return make_encoder_(settings, home, output);
+        };
+    }
+    auto channel = Channel::create(std::move(settings), std::move(context));
+    channel->when_ended([this, weak = std::weak_ptr(channel)] {
+        if (const auto ended = weak.lock()) forget_later(ended);
+    });
+    if (observe_) observe_(*channel);
+    return channel;
+}
+
+void ChannelRegistry::forget_later(const std::shared_ptr<Channel>& channel) {
+    auto timer = std::make_shared<boost::asio::steady_timer>(channel->home(),
+                                                             channel->settings().keep_ended);
+    timer->async_wait([this, timer, channel](const boost::system::error_code& failed) {
+        if (failed) return;
+        const std::unique_lock lock(mutex_);
+        const auto found = channels_.find(channel->name());
+        if (found != channels_.end() && found->second == channel) channels_.erase(found);
+    });
+}
+
+std::optional<ChannelSettings> ChannelRegistry::settings_for(std::string_view name) const {
+    for (const auto& channel : options_.channels) {
+        if (channel.name == name) return channel;
+    }
+    for (const auto& each : options_.templates) {
+        if (!matches_pattern(each.pattern, name)) continue;
+        auto settings = each.settings;
+        settings.name = name;
+        return settings;
+    }
+    return std::nullopt;
+}
+
+void ChannelRegistry::reload(RegistryOptions options) {
+    const std::unique_lock lock(mutex_);
+    options_ = std::move(options);
+}
+
+void ChannelRegistry::end_all(std::string_view reason) {
+    for (const auto& channel : channels()) {
+        boost::asio::post(channel->home(),
+                          [channel, text = std::string(reason)] { channel->end(text); });
+    }
+}
+
+std::shared_ptr<PlaybackChannel> ChannelRegistry::find(std::string_view name) const {
+    const std::shared_lock lock(mutex_);
+    const auto found = channels_.find(name);
+    return found == channels_.end() ? nullptr : found->second;
+}
+
+std::vector<std::shared_ptr<PlaybackChannel>> ChannelRegistry::list() const {
+    const std::shared_lock lock(mutex_);
+    std::vector<std::shared_ptr<PlaybackChannel>> all;
+    for (const auto& [name, channel] : channels_) all.push_back(channel);
+    return all;
+}
+
+std::vector<std::shared_ptr<Channel>> ChannelRegistry::channels() const {
+    const std::shared_lock lock(mutex_);
+    std::vector<std::shared_ptr<Channel>> all;
+    for (const auto& [name, channel] : channels_) all.push_back(channel);
+    return all;
+}
+
+}  // namespace sg::live
