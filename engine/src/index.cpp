@@ -140,7 +140,9 @@ IndexClock make_clock(const ingest::SourceFacts& facts) {
     const bool fixed = demuxer.starts_with("mov,") || demuxer == "avi" || demuxer == "mxf" ||
                        demuxer == "wav" || demuxer == "flac";
     const bool broadcast = demuxer == "mpegts" || demuxer == "mpeg" || demuxer == "flv";
-    return IndexClock(facts.streams.size(), !fixed, broadcast);
+    std::vector<bool> pictures;
+    for (const auto& s : facts.streams) pictures.push_back(s.is_playable_video());
+    return IndexClock(pictures, !fixed, broadcast);
 }
 
 Status scan(ingest::TimedReader& reader,

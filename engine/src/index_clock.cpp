@@ -17,11 +17,32 @@ constexpr std::int64_t kWrap33 = (std::int64_t{1} << 33) * 100'000 / 9;
 constexpr std::size_t kMaxPending = 2000;
 constexpr std::size_t kEnoughOfOne = 50;
 constexpr std::size_t kMaxJumps = 1000;
+/// Sound may overlap by so little rather than leave a hole of a picture.
+constexpr std::int64_t kTrifle = kSecond / 1000;
 
 }  // namespace
 
-IndexClock::IndexClock(std::size_t streams, bool backward, bool forward)
-    : streams_(streams), backward_(backward), forward_(forward) {}
+IndexClock::IndexClock(const std::vector<bool>& pictures, bool backward, bool forward)
+    : streams_(pictures.size()), backward_(backward), forward_(forward) {
+    for (std::size_t i = 0; i < pictures.size(); ++i) streams_[i].pictures = pictures[i];
+}
+
+std::int64_t IndexClock::Stream::usual_step() const {
+    const auto count = std::min(step_count, steps.size());
+    if (count == 0) return 0;
+    auto sorted = steps;
+    std::sort(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(count));
+    const auto median = sorted[count / 2];
+    // Rounded times take turns: their mean tells more than any of them.
+    std::int64_t sum = 0;
+    std::int64_t of = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        if (std::llabs(sorted[i] - median) > median / 8) continue;
+        sum += sorted[i];
+        ++of;
+    }
+    return sum / of;
+}
 
 bool IndexClock::fits(const IndexRecord& record) const {
     const auto& s = streams_[static_cast<std::size_t>(record.stream)];
@@ -39,7 +60,11 @@ void IndexClock::accept(IndexRecord record, std::vector<IndexRecord>& out) {
     auto& s = streams_[static_cast<std::size_t>(record.stream)];
     record.shift_ns = shift_ns_;
     const std::int64_t time = record.time_ns + shift_ns_;
+    if (s.pictures && s.seen && !record.second_field && time > s.last_ns)
+        s.steps[s.step_count++ % s.steps.size()] = time - s.last_ns;
     s.last_ns = s.seen ? std::max(s.last_ns, time) : time;
+    const std::int64_t shown = record.pts_ns + shift_ns_;
+    if (!record.second_field) s.shown_ns = s.seen ? std::max(s.shown_ns, shown) : shown;
     const std::int64_t end = record.pts_ns + shift_ns_ + record.duration_ns;
     s.end_ns = s.seen ? std::max(s.end_ns, end) : end;
     s.seen = true;
@@ -101,6 +126,21 @@ bool IndexClock::settled() const {
     return true;
 }
 
+/// The least shift from `shift` on that puts the first new picture a whole number of steps after
+/// the last one.
+std::int64_t IndexClock::in_rhythm(std::int64_t shift,
+                                   const std::vector<std::int64_t>& starts) const {
+    for (std::size_t i = 0; i < streams_.size(); ++i) {
+        const auto& s = streams_[i];
+        const auto step = s.usual_step();
+        if (!s.pictures || !s.seen || starts[i] == kNoTime || step == 0) continue;
+        const auto ahead = starts[i] + shift - s.shown_ns - std::min(kTrifle, step / 4);
+        const auto steps = std::max<std::int64_t>(1, (ahead + step - 1) / step);
+        return s.shown_ns + steps * step - starts[i];
+    }
+    return shift;
+}
+
 void IndexClock::settle(std::vector<IndexRecord>& out) {
     auto held = std::move(pending_);
     pending_.clear();
@@ -130,7 +170,9 @@ void IndexClock::settle(std::vector<IndexRecord>& out) {
         if (starts[i] == kNoTime || !streams_[i].seen) continue;
         shift = std::max(shift, streams_[i].end_ns - starts[i]);
     }
-    if (shift == kNoTime)
+    if (shift != kNoTime)
+        shift = in_rhythm(shift, starts);
+    else
         shift = (newest_ns_ == kNoTime ? first.time_ns : newest_ns_) - first.time_ns;
 
     std::string kind = first.time_ns + shift_ns_ < newest_ns_ ? "backward" : "forward";

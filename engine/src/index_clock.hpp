@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -29,13 +31,14 @@ struct IndexRecord {
 };
 
 /// Finds where a source's clock jumps and what to add from there on, so that what follows continues
-/// where the media before it ended. A lone wrong timestamp is told from a jump by the packets after
-/// it.
+/// where the media before it ended: no stream overlaps itself, and pictures go on in the rhythm of
+/// those before, since a frame grid would move them against the sound. A lone wrong timestamp is
+/// told from a jump by the packets after it.
 class IndexClock {
   public:
-    /// `forward`: also a hole in all streams at once counts as a jump, as in formats that carry a
-    /// broadcast clock.
-    IndexClock(std::size_t streams, bool backward, bool forward);
+    /// `pictures`: of each stream, whether it is video. `forward`: also a hole in all streams at
+    /// once counts as a jump, as in formats that carry a broadcast clock.
+    IndexClock(const std::vector<bool>& pictures, bool backward, bool forward);
 
     /// Appends the records that are decided to `out`, in order.
     void add(IndexRecord record, std::vector<IndexRecord>& out);
@@ -49,15 +52,24 @@ class IndexClock {
 
   private:
     struct Stream {
+        bool pictures = false;
         bool seen = false;
-        std::int64_t last_ns = 0;  ///< source ns, start of the last record
-        std::int64_t end_ns = 0;   ///< and the latest end of any
+        std::int64_t last_ns = 0;              ///< source ns, start of the last record
+        std::int64_t shown_ns = 0;             ///< the latest presentation of any
+        std::int64_t end_ns = 0;               ///< and the latest end
+        std::array<std::int64_t, 12> steps{};  ///< the latest times from one picture to the next
+        std::size_t step_count = 0;
+
+        /// From one picture to the next, as a rule; 0 when that is not known.
+        [[nodiscard]] std::int64_t usual_step() const;
     };
 
     [[nodiscard]] bool fits(const IndexRecord& record) const;
     void accept(IndexRecord record, std::vector<IndexRecord>& out);
     [[nodiscard]] bool settled() const;
     void settle(std::vector<IndexRecord>& out);
+    [[nodiscard]] std::int64_t in_rhythm(std::int64_t shift,
+                                         const std::vector<std::int64_t>& starts) const;
 
     std::vector<Stream> streams_;
     bool backward_;

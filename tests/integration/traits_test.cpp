@@ -211,20 +211,16 @@ std::vector<Trait> traits() {
         c.start_s = 95'441.7;  // two seconds before 2^33 / 90000
         c.video[0].b_frames = 2;
     });
-    // What follows the jump joins the sound before it, and pictures go to the next of the grid.
-    const double half_a_frame = 0.021;
     auto& back = add("clock-back.ts", [](ClipOptions& c) { c.start_s = 3000; });
     back.make = joined(1, 160, 120);
     back.codes = {"clock_jumps"};
     back.seconds = 8;
     back.tolerance_s = 0.15;
-    back.in_time_s = half_a_frame;
     auto& ahead = add("clock-ahead.ts");
     ahead.make = joined(1000, 160, 120);
     ahead.codes = {"clock_jumps"};
     ahead.seconds = 8;
     ahead.tolerance_s = 0.15;
-    ahead.in_time_s = half_a_frame;
     auto& resized = add("resized.ts");
     resized.make = joined(4 + 1024.0 / 48'000, 96, 72);
     resized.codes = {};

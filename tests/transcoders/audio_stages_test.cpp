@@ -182,6 +182,24 @@ TEST_CASE("a seam of some milliseconds is followed at once, jitter of as many is
     CHECK(jitter.report.gaps + jitter.report.overlaps == 0);
 }
 
+TEST_CASE("sound after a discontinuity stands where its time says from its first sample on") {
+    for (const std::int64_t off : {4, 8, 30}) {
+        CAPTURE(off);
+        const std::int64_t step = off * kRate / 1000;
+        Conform conform(100 * 1024);
+        for (int i = 0; i < 100; ++i) {
+            if (i == 50) REQUIRE(conform.harness->push(0, pipeline::Discontinuity{}));
+            auto frame = level(1024, ns(i * 1024 + (i >= 50 ? step : 0)), 0.0f);
+            if (i == 50) reinterpret_cast<float*>(frame.native()->extended_data[0])[0] = 1.0f;
+            if (!conform.push(std::move(frame))) break;
+        }
+        const auto left = conform.left();
+        const auto peak = std::max_element(left.begin(), left.end()) - left.begin();
+        CHECK(std::abs(peak - (50 * 1024 + step)) <= 2);
+        CHECK(conform.report.gaps == 1);
+    }
+}
+
 TEST_CASE("a clock that drifts is followed by stretching within five milliseconds") {
     // Times run 0.1 % fast: after 60 s the sound would be 60 ms early.
     const std::int64_t total = 60 * kRate;

@@ -310,6 +310,9 @@ Result<Flow> AudioConformStage::process(int, Item item, Emit& out) {
             s.report->silence_after += std::max<std::int64_t>(0, s.options.samples - s.position);
             flow = silence_until(s.options.samples, out);
         }
+    } else if (std::holds_alternative<pipeline::Discontinuity>(item)) {
+        // What follows stands where its time says at once, however near that is.
+        flow = end_run(out);
     } else {
         return Flow::kContinue;
     }
