@@ -147,7 +147,8 @@ bool LivePackager::key_ends_segment(const Rendition& r, const LiveSample& sample
     if (r.announced && !r.segment.independent && elapsed >= wanted / 4) return true;
     // The GOP that begins here would outlast the target duration.
     const std::int64_t limit = nanoseconds(config_.target).count() + kRoundedUpNs;
-    return elapsed >= wanted / 4 && elapsed + r.gop_ns > limit;
+    const std::int64_t gop = std::max(r.gop_ns, sample.pts_ns - r.last_key_ns);
+    return elapsed >= wanted / 4 && elapsed + gop > limit;
 }
 
 bool LivePackager::must_cut(const Rendition& r, const LiveSample& sample) const {

@@ -1,0 +1,349 @@
+#include <algorithm>
+
+#include <formats/bmff_reader.hpp>
+#include <packagers/live_packager.hpp>
+#include <support/catch.hpp>
+
+#include "live_feed.hpp"
+
+using namespace sg::packagers;
+using sg::test::live_audio;
+using sg::test::live_video;
+using sg::test::LiveFeed;
+using sg::test::LiveRecorder;
+
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+LivePackagerConfig config() {
+    LivePackagerConfig c;
+    c.epoch = "k3x";
+    return c;
+}
+
+/// Samples of a segment, its decode times running over its parts.
+struct Decoded {
+    std::int64_t dts = 0;
+    std::int64_t pts = 0;
+    std::uint32_t duration = 0;
+    std::uint32_t size = 0;
+    bool key = false;
+};
+
+std::vector<Decoded> decode(const LiveSegment& segment) {
+    std::vector<Decoded> out;
+    for (const LivePart& part : segment.parts) {
+        const auto parsed = sg::formats::parse_segment(*part.bytes, {});
+        REQUIRE(parsed);
+        REQUIRE(parsed->fragments.size() == 1);
+        auto dts = static_cast<std::int64_t>(parsed->fragments[0].decode_time) -
+                   segment.init->description.offset;
+        for (const auto& s : parsed->fragments[0].samples) {
+            CHECK(s.composition_offset >= 0);
+            out.push_back({dts, dts + s.composition_offset, s.duration, s.size, s.key});
+            dts += s.duration;
+        }
+    }
+    return out;
+}
+
+std::vector<Decoded> decode(const LiveRecorder::Track& track) {
+    std::vector<Decoded> out;
+    for (const auto& s : track.segments) {
+        const auto more = decode(*s);
+        out.insert(out.end(), more.begin(), more.end());
+    }
+    return out;
+}
+
+void check_contiguous(const LiveRecorder::Track& track) {
+    for (std::size_t i = 1; i < track.segments.size(); ++i) {
+        CHECK(track.segments[i]->number == track.segments[i - 1]->number + 1);
+        if (track.segments[i]->discontinuity) continue;
+        CHECK(track.segments[i]->start ==
+              track.segments[i - 1]->start + track.segments[i - 1]->duration);
+    }
+}
+
+void check_parts(const LiveRecorder::Track& track, std::int64_t target) {
+    for (const auto& s : track.segments) {
+        std::int64_t sum = 0;
+        for (std::size_t i = 0; i < s->parts.size(); ++i) {
+            CHECK(s->parts[i].duration <= target);
+            if (i + 1 < s->parts.size()) CHECK(s->parts[i].duration * 100 >= target * 85);
+            CHECK(s->parts[i].start == s->start + sum);
+            sum += s->parts[i].duration;
+        }
+        if (!s->gap) CHECK(sum == s->duration);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("segments begin at key frames, and audio at the first frame behind them") {
+    LiveRecorder out;
+    auto packager = *LivePackager::create(config(), {live_video("v"), live_audio("a")}, out);
+    LiveFeed feed(packager);
+    feed.videos = {{}};
+    feed.videos[0].reorder = GENERATE(false, true);
+    feed.audios = {{}};
+    feed.run_until(21 * kSecond);
+    REQUIRE(packager.finish());
+    const auto& video = out.track(0);
+    const auto& audio = out.track(1);
+    REQUIRE(video.segments.size() == 6);
+    REQUIRE(audio.segments.size() == 6);
+    CHECK(video.started == 6);
+    check_contiguous(video);
+    check_contiguous(audio);
+    check_parts(video, 45'000);
+    check_parts(audio, 24'000);
+    for (std::size_t i = 0; i < 5; ++i) {
+        CHECK(video.segments[i]->duration == 4 * 90'000);
+        CHECK(video.segments[i]->independent);
+        CHECK(video.segments[i]->parts[0].independent);
+        const auto border = video.segments[i]->start * 48'000 / 90'000;
+        CHECK(audio.segments[i]->start >= border);
+        CHECK(audio.segments[i]->start < border + 1024);
+        CHECK(audio.segments[i]->number == video.segments[i]->number);
+        const auto samples = decode(*video.segments[i]);
+        CHECK(samples.front().key);
+        CHECK(samples.front().pts == video.segments[i]->start);
+        CHECK(decode(*audio.segments[i]).front().pts == audio.segments[i]->start);
+        // One date for both, a moment later where the first frame is.
+        const auto after = *audio.segments[i]->date - *video.segments[i]->date;
+        CHECK(after >= std::chrono::milliseconds(0));
+        CHECK(after < std::chrono::milliseconds(22));
+    }
+    const auto pictures = decode(video);
+    CHECK(pictures.size() == 525);
+    for (std::size_t i = 1; i < pictures.size(); ++i) {
+        CHECK(pictures[i].dts == pictures[i - 1].dts + 3600);
+        CHECK(pictures[i].dts == static_cast<std::int64_t>(i) * 3600);
+    }
+    CHECK(packager.counts().dependent_segments == 0);
+    CHECK(packager.counts().bad_samples == 0);
+    CHECK(packager.next_number() == 6);
+}
+
+TEST_CASE("audio with times in milliseconds counts samples and has no gaps") {
+    LiveRecorder out;
+    auto packager = *LivePackager::create(config(), {live_video("v"), live_audio("a")}, out);
+    LiveFeed feed(packager);
+    feed.videos = {{}};
+    feed.videos[0].frame_ns = 33'333'333;
+    feed.videos[0].gop = 60;
+    feed.audios = {{}};
+    feed.milliseconds = true;
+    feed.run_until(30 * kSecond);
+    REQUIRE(packager.finish());
+    const auto frames = decode(out.track(1));
+    for (std::size_t i = 1; i < frames.size(); ++i)
+        CHECK(frames[i].dts == frames[i - 1].dts + 1024);
+    const auto pictures = decode(out.track(0));
+    for (std::size_t i = 1; i < pictures.size(); ++i)
+        CHECK(pictures[i].dts == pictures[i - 1].dts + pictures[i - 1].duration);
+    // GOPs of 1.999 and 2.000 s: segments of two all the same.
+    for (std::size_t i = 0; i + 1 < out.track(0).segments.size(); ++i)
+        CHECK(std::abs(out.track(0).segments[i]->duration - 360'000) < 200);
+    check_parts(out.track(0), 45'000);
+}
+
+TEST_CASE("start codes, delimiters and known parameter sets do not reach the segments") {
+    LiveRecorder out;
+    auto packager = *LivePackager::create(config(), {live_video("v", true)}, out);
+    LiveFeed feed(packager);
+    feed.videos = {{}};
+    feed.annex_b = true;
+    feed.run_until(5 * kSecond);
+    REQUIRE(packager.finish());
+    for (const Decoded& d : decode(out.track(0))) CHECK(d.size == 404);
+}
+
+TEST_CASE("a GOP that outlasts the target duration is cut before it is exceeded") {
+    LiveRecorder out;
+    auto packager = *LivePackager::create(config(), {live_video("v"), live_audio("a")}, out);
+    LiveFeed feed(packager);
+    feed.videos = {{}};
+    feed.videos[0].gop = 250;  // 10 s
+    feed.audios = {{}};
+    feed.run_until(41 * kSecond);
+    REQUIRE(packager.finish());
+    const auto& video = out.track(0);
+    check_contiguous(video);
+    check_contiguous(out.track(1));
+    std::size_t dependent = 0;
+    for (std::size_t i = 0; i < video.segments.size(); ++i) {
+        const LiveSegment& s = *video.segments[i];
+        CHECK(s.duration < 90'000 * 13 / 2);
+        CHECK(out.track(1).segments[i]->duration < 48'000 * 13 / 2);
+        CHECK(decode(s).front().key == s.independent);
+        if (!s.independent) ++dependent;
+        // Every key frame is at a segment's start all the same.
+        const auto samples = decode(s);
+        CHECK(std::none_of(
+            samples.begin() + 1, samples.end(), [](const Decoded& d) { return d.key; }));
+    }
+    CHECK(dependent == 4);
+    CHECK(packager.counts().forced_cuts == 4);
+    CHECK(packager.counts().dependent_segments == 4);
+}
+
+TEST_CASE("GOPs that do not divide the segment are not cut through") {
+    LiveRecorder out;
+    auto packager = *LivePackager::create(config(), {live_video("v")}, out);
+    LiveFeed feed(packager);
+    feed.videos = {{}};
+    feed.videos[0].gop = 95;  // 3.8 s: two would be 7.6 s
+    feed.run_until(40 * kSecond);
+    REQUIRE(packager.finish());
+    CHECK(packager.counts().forced_cuts == 0);
+    CHECK(out.track(0).segments[2]->duration == 95 * 3600);
+}
+
+TEST_CASE("other video renditions are cut at the same time, with or without a key frame there") {
+    LiveRecorder out;
+    auto packager = *LivePackager::create(config(), {live_video("v"), live_video("w")}, out);
+    LiveFeed feed(packager);
+    feed.videos = {{}, {}};
+    feed.videos[1].rendition = 1;
+    feed.videos[1].gop = GENERATE(50, 60);
+    feed.run_until(21 * kSecond);
+    REQUIRE(packager.finish());
+    const auto& a = out.track(0).segments;
+    const auto& b = out.track(1).segments;
+    REQUIRE(a.size() == b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        CHECK(a[i]->start == b[i]->start);
+        CHECK(decode(*b[i]).front().key == b[i]->independent);
+    }
+    CHECK(packager.counts().dependent_segments == (feed.videos[1].gop == 50 ? 0 : 4));
+}
+
+TEST_CASE("a track that stays away leaves gaps of the right length, and may come late") {
+    LiveRecorder out;
+    auto packager = *LivePackager::create(config(), {live_video("v"), live_audio("a")}, out);
+    LiveFeed feed(packager);
+    feed.videos = {{}};
+    feed.run_until(13 * kSecond);
+    REQUIRE(out.track(0).segments.size() == 3);
+    REQUIRE(out.track(1).segments.size() == 2);
+    CHECK(out.track(1).segments[0]->gap);
+    CHECK(out.track(1).segments[1]->gap);
+    CHECK(out.track(1).segments[1]->duration == 4 * 48'000);
+    feed.audios = {{}};
+    feed.run_until(25 * kSecond);
+    REQUIRE(packager.finish());
+    check_contiguous(out.track(1));
+    REQUIRE(out.track(1).segments.size() == out.track(0).segments.size());
+    CHECK_FALSE(out.track(1).segments[3]->gap);
+    const auto late = out.track(1).segments[4]->start - out.track(0).segments[4]->start * 48 / 90;
+    CHECK(late >= 0);
+    CHECK(late < 1024);
+    CHECK(packager.counts().gap_segments == 3);
+}
+
+TEST_CASE("when the leader stalls the others go on without it") {
+    LiveRecorder out;
+    auto packager = *LivePackager::create(config(), {live_video("v"), live_audio("a")}, out);
+    LiveFeed feed(packager);
+    feed.videos = {{}};
+    feed.audios = {{}};
+    feed.run_until(6 * kSecond);
+    const auto videos = std::exchange(feed.videos, {});
+    feed.run_until(20 * kSecond);
+    // Audio up to 18 s is placed: 2 s are held back.
+    REQUIRE(out.track(1).segments.size() >= 3);
+    REQUIRE(out.track(0).segments.size() >= 3);
+    CHECK(out.track(0).segments[2]->gap);
+    feed.videos = videos;
+    feed.run_until(31 * kSecond);
+    REQUIRE(packager.finish());
+    check_contiguous(out.track(0));
+    check_contiguous(out.track(1));
+    CHECK(out.track(0).segments.size() == out.track(1).segments.size());
+    CHECK(out.track(0).segments.back()->independent);
+    const auto frames = decode(out.track(1));
+    for (std::size_t i = 1; i < frames.size(); ++i)
+        CHECK(frames[i].dts == frames[i - 1].dts + 1024);
+}
+
+TEST_CASE("a hole in a lone track makes gap segments, none longer than the target") {
+    LiveRecorder out;
+    auto packager = *LivePackager::create(config(), {live_video("v")}, out);
+    LiveFeed feed(packager);
+    feed.videos = {{}};
+    feed.run_until(6 * kSecond);
+    feed.skip_until(24 * kSecond);
+    feed.run_until(33 * kSecond);
+    REQUIRE(packager.finish());
+    check_contiguous(out.track(0));
+    for (const auto& s : out.track(0).segments) CHECK(s->duration < 90'000 * 13 / 2);
+    CHECK(packager.counts().gap_segments >= 2);
+}
+
+TEST_CASE("a discontinuity closes all renditions; only changed ones get another init segment") {
+    LiveRecorder out;
+    auto packager = *LivePackager::create(config(), {live_video("v"), live_audio("a")}, out);
+    LiveFeed feed(packager);
+    feed.videos = {{}};
+    feed.audios = {{}};
+    feed.run_until(7 * kSecond);
+    auto changed = live_audio("a");
+    changed.codec.audio.channels = 1;
+    changed.codec.payload.back() ^= std::byte{8};
+    REQUIRE(packager.discontinuity({live_video("v"), changed, live_video("w")}));
+    CHECK(out.track(0).segments.size() == 2);
+    CHECK(out.track(1).segments.size() == 2);
+    CHECK(out.track(0).inits.size() == 1);
+    CHECK(out.track(1).inits.size() == 2);
+    CHECK(out.track(2).inits.size() == 1);
+    feed.videos.push_back({});
+    feed.videos[1].rendition = 2;
+    feed.skip_until(8 * kSecond);
+    feed.run_until(20 * kSecond);
+    REQUIRE(packager.discontinuity({live_video("v")}));
+    CHECK(out.track(1).ended);
+    CHECK(out.track(2).ended);
+    const auto& video = out.track(0).segments;
+    CHECK(video[1]->number == 1);
+    CHECK(video[2]->number == 2);
+    CHECK(video[2]->discontinuity);
+    CHECK(video[2]->start == 8 * 90'000);
+    CHECK_FALSE(video[3]->discontinuity);
+    CHECK(out.track(1).segments[2]->discontinuity);
+    CHECK(out.track(2).segments[0]->number == 2);
+    CHECK(out.track(1).segments[2]->init != out.track(1).segments[1]->init);
+    CHECK(packager.next_number() == 5);
+}
+
+TEST_CASE("a damaged sample is left out with all that needs it") {
+    LiveRecorder out;
+    auto packager = *LivePackager::create(config(), {live_video("v")}, out);
+    LiveFeed feed(packager);
+    feed.videos = {{}};
+    feed.run_until(kSecond);
+    LiveSample bad;
+    bad.pts_ns = bad.dts_ns = feed.now() - 20'000'000;
+    bad.data = std::vector<std::byte>(9, std::byte{0x7f});
+    CHECK_FALSE(packager.add(0, std::move(bad)));
+    feed.run_until(9 * kSecond);
+    REQUIRE(packager.finish());
+    CHECK(packager.counts().bad_samples == 1);
+    CHECK(packager.counts().dropped_samples == 25);
+    CHECK(decode(out.track(0)).size() == 200);
+}
+
+TEST_CASE("an audio channel is led by its audio") {
+    LiveRecorder out;
+    auto packager = *LivePackager::create(config(), {live_audio("a")}, out);
+    LiveFeed feed(packager);
+    feed.audios = {{0, 60}};
+    feed.run_until(21 * kSecond);
+    REQUIRE(packager.finish());
+    check_contiguous(out.track(0));
+    check_parts(out.track(0), 24'000);
+    REQUIRE(out.track(0).segments.size() == 6);
+    CHECK(std::abs(out.track(0).segments[0]->duration - 4 * 48'000) <= 1024);
+}
