@@ -58,6 +58,14 @@ void RepairOutput::release(int track) {
     held_ = std::move(rest);
 }
 
+bool RepairOutput::told(int track) const {
+    return std::any_of(held_.begin(), held_.end(), [&](const Held& held) {
+        const auto* change = std::get_if<LiveTrack>(&held);
+        const auto* end = std::get_if<int>(&held);
+        return (change != nullptr && change->id == track) || (end != nullptr && *end == track);
+    });
+}
+
 void RepairOutput::change_track(const LiveTrack& track, bool at_border) {
     if (open_ && at_border) {
         release(track.id);

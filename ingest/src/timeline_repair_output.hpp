@@ -31,6 +31,9 @@ class RepairOutput {
                      std::int64_t least_hold);
     [[nodiscard]] bool open() const { return open_; }
 
+    /// Something other than units of this track is held: it has its place behind the border.
+    [[nodiscard]] bool told(int track) const;
+
     /// `track` changes its configuration here: what is held of it belongs before the border.
     void change_track(const LiveTrack& track, bool at_border);
     /// True when it lies behind the last border.

@@ -172,6 +172,7 @@ void TimelineRepair::State::announce(RepairTrack& t, const TimedUnit& unit, std:
                            0);
     }
     if (!t.config_pending && t.announced) return;
+    if (output.told(t.track.id)) output.flush();
     const bool border = t.config_changed && (output.open() || t.units_since_border > 0);
     if (border) {
         const std::set<int> others = others_alive(t, arrival);
