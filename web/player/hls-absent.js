@@ -1,0 +1,1 @@
+// This server was built without hls.js: the browser must play HLS itself.

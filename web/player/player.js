@@ -1,0 +1,82 @@
+'use strict';
+
+const video = document.getElementById('video');
+const list = document.getElementById('channels');
+const status = document.getElementById('status');
+const facts = document.getElementById('facts');
+let player = null;
+let playing = null;
+
+function say(text) {
+  status.textContent = text;
+}
+
+function play(channel) {
+  playing = channel.name;
+  if (player) player.destroy();
+  player = null;
+  if (window.Hls && window.Hls.isSupported()) {
+    player = new window.Hls({ lowLatencyMode: true });
+    player.on(window.Hls.Events.ERROR, (event, data) => {
+      if (!data.fatal) return;
+      if (data.type === window.Hls.ErrorTypes.MEDIA_ERROR) {
+        player.recoverMediaError();
+      } else {
+        say(`Cannot play ${channel.name}: ${data.details}`);
+        setTimeout(() => { if (playing === channel.name) play(channel); }, 3000);
+      }
+    });
+    player.loadSource(channel.hls);
+    player.attachMedia(video);
+  } else if (video.canPlayType('application/vnd.apple.mpegurl')) {
+    video.src = channel.hls;
+  } else {
+    say('This server was built without hls.js, and this browser does not play HLS itself. ' +
+        'Open the address below in a player.');
+    facts.textContent = new URL(channel.hls, location.href).href;
+    return;
+  }
+  say(`Playing ${channel.name}`);
+  video.play().catch(() => say(`Press play to watch ${channel.name}`));
+  show();
+}
+
+function show() {
+  for (const button of list.querySelectorAll('button')) {
+    button.setAttribute('aria-current', String(button.dataset.name === playing));
+  }
+}
+
+async function refresh() {
+  try {
+    const answer = await fetch('/live/index.json');
+    const { channels } = await answer.json();
+    list.replaceChildren(...channels.map((channel) => {
+      const button = document.createElement('button');
+      button.textContent = channel.name + (channel.ended ? ' (ended)' : '');
+      button.dataset.name = channel.name;
+      button.addEventListener('click', () => play(channel));
+      const item = document.createElement('li');
+      item.append(button);
+      return item;
+    }));
+    show();
+    if (channels.length === 0) {
+      say('No channel yet: publish a stream, and it appears here.');
+    } else if (playing === null) {
+      const wanted = decodeURIComponent(location.hash.slice(1));
+      const channel = channels.find((c) => c.name === wanted) || (channels.length === 1 && channels[0]);
+      if (channel) play(channel); else say('Choose a channel.');
+    }
+  } catch (error) {
+    say(`The server does not answer: ${error.message}`);
+  }
+}
+
+setInterval(() => {
+  if (player && Number.isFinite(player.latency) && player.latency > 0) {
+    facts.textContent = `${video.videoWidth}×${video.videoHeight}, ${player.latency.toFixed(1)} s behind live`;
+  }
+}, 500);
+setInterval(refresh, 5000);
+refresh();
