@@ -1,0 +1,228 @@
+#include "rtmp_connection.hpp"
+
+#include <algorithm>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+#include <base/log.hpp>
+
+namespace sg::protocols::rtmp {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::steady_clock;
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+
+constexpr std::size_t kSmallBuffer = 4 << 10;  ///< before a publisher is accepted
+constexpr std::size_t kLargeBuffer = 64 << 10;
+constexpr std::chrono::milliseconds kFarewellTime{1000};
+constexpr SteadyTime kNever = SteadyTime::max();
+
+}  // namespace
+
+Connection::Connection(std::shared_ptr<ServerState> server,
+                       Transport::Tcp::socket socket,
+                       RtmpServer::Security security,
+                       RtmpAdmission::Ticket ticket)
+    : server_(std::move(server)),
+      transport_(std::move(socket)),
+      security_(security),
+      ticket_(std::move(ticket)),
+      session_(server_->options.limits, server_->seed += 2),
+      decision_(server_->context) {
+    error_code ignored;
+    peer_ = transport_.socket().remote_endpoint(ignored);
+    transport_.socket().set_option(Transport::Tcp::no_delay(true), ignored);
+}
+
+asio::awaitable<void> Connection::run() {
+    const auto self = shared_from_this();
+    server_->add(*this);
+    const RtmpClosed closed = co_await serve();
+    server_->remove(*this);
+    transport_.close();
+    // An offer or handle may outlive the connection, its place must not.
+    ticket_.reset();
+    log::debug("rtmp_connection_closed peer={} reason=\"{}\"",
+               peer_.address().to_string(),
+               closed.message);
+    end_stream(closed);
+}
+
+asio::awaitable<RtmpClosed> Connection::serve() {
+    allow(server_->options.setup_timeout);
+    if (security_ == RtmpServer::Security::kTls) {
+        const error_code error = co_await transport_.shake_hands_as_server(server_->tls);
+        if (error) co_return co_await lost(error);
+    }
+    std::vector<std::byte> buffer(kSmallBuffer);
+    std::size_t held = 0;
+    while (true) {
+        const auto read = co_await transport_.read_some(std::span(buffer).subspan(held));
+        if (read.error || kicked_) co_return co_await lost(read.error);
+        bytes_.fetch_add(read.count, std::memory_order_relaxed);
+        if (sink_) allow(server_->options.idle_timeout);
+
+        std::span<const std::byte> input(buffer.data(), held + read.count);
+        const bool full = input.size() == buffer.size();
+        if (const Status status = co_await consume(input); !status) {
+            co_return co_await farewell({RtmpClosed::Cause::kProtocol, status.error().message});
+        }
+        if (!session_.output().empty()) {
+            if (const error_code error = co_await flush()) co_return co_await lost(error);
+        }
+        held = input.size();
+        std::copy(input.begin(), input.end(), buffer.begin());
+        if (sink_ && buffer.size() < kLargeBuffer) buffer.resize(kLargeBuffer);
+        if (kicked_) co_return co_await lost({});
+        // A full buffer says that more is waiting already.
+        if (sink_ && !full) co_await server_->next_read();
+        if (kicked_) co_return co_await lost({});
+    }
+}
+
+asio::awaitable<Status> Connection::consume(std::span<const std::byte>& input) {
+    while (true) {
+        auto event = session_.advance(input);
+        // What came whole before the error is still good.
+        deliver();
+        if (!event) co_return std::move(event).error();
+        switch (*event) {
+            case RtmpServerSession::Event::kNeedInput:
+                co_return Status();
+            case RtmpServerSession::Event::kPublish:
+                co_await decide();
+                break;
+            case RtmpServerSession::Event::kUnpublish:
+                end_stream({RtmpClosed::Cause::kEnded, "the publisher ended its stream"});
+                allow(server_->options.setup_timeout);
+                break;
+        }
+        if (kicked_) co_return Status();
+    }
+}
+
+void Connection::deliver() {
+    auto& messages = session_.messages();
+    if (messages.empty()) return;
+    messages_.fetch_add(messages.size(), std::memory_order_relaxed);
+    last_arrival_.store(steady_clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+    if (sink_) sink_->on_messages(messages);
+    messages.clear();
+}
+
+asio::awaitable<void> Connection::decide() {
+    // What the client was told so far (the answer to connect) must not wait for the decision.
+    if (!session_.output().empty() && co_await flush()) co_return;
+    deadline_ = kNever;
+    deciding_ = true;
+    if (server_->handler) {
+        decision_.expires_after(server_->options.decision_timeout);
+        server_->handler->on_publish(RtmpPublishOffer(
+            shared_from_this(), session_.publish_request(), peer_, transport_.secure()));
+        while (!answer_ && !kicked_ && decision_.expiry() > steady_clock::now()) {
+            co_await decision_.async_wait(kAwait);
+        }
+    }
+    deciding_ = false;
+    if (!answer_) answer_ = Refusal{"NetStream.Publish.Failed", "The server did not decide."};
+    if (const auto* refusal = std::get_if<Refusal>(&*answer_)) {
+        session_.refuse_publish(refusal->code, refusal->description);
+        allow(server_->options.setup_timeout);
+    } else {
+        sink_ = std::get<std::shared_ptr<RtmpPublishSink>>(*answer_);
+        session_.accept_publish();
+        allow(server_->options.idle_timeout);
+    }
+    answer_.reset();
+}
+
+asio::awaitable<error_code> Connection::flush() {
+    sending_.swap(session_.output());
+    const error_code error = co_await transport_.write(sending_);
+    sending_.clear();
+    co_return error;
+}
+
+asio::awaitable<RtmpClosed> Connection::lost(error_code error) {
+    if (kicked_) co_return co_await farewell({RtmpClosed::Cause::kOwner, *kicked_});
+    if (expired_) {
+        co_return RtmpClosed{RtmpClosed::Cause::kTimeout,
+                             sink_ ? "the publisher sent nothing for too long"
+                                   : "the client did not publish in time"};
+    }
+    const bool end = error == asio::error::eof || error == asio::error::connection_reset;
+    co_return RtmpClosed{RtmpClosed::Cause::kLost,
+                         end ? "the publisher's connection went away without a word"
+                             : "reading from the publisher: " + error.message()};
+}
+
+asio::awaitable<RtmpClosed> Connection::farewell(RtmpClosed closed) {
+    session_.say_goodbye(closed.message);
+    if (!session_.output().empty()) {
+        allow(kFarewellTime);
+        co_await flush();
+    }
+    co_return closed;
+}
+
+void Connection::end_stream(const RtmpClosed& closed) {
+    if (const auto sink = std::exchange(sink_, nullptr)) sink->on_closed(closed);
+}
+
+void Connection::take(Answer answer) {
+    if (deciding_ && !answer_) {
+        answer_ = std::move(answer);
+        decision_.cancel();
+        return;
+    }
+    // Too late: whoever accepted must hear that nothing comes of it.
+    if (const auto* sink = std::get_if<std::shared_ptr<RtmpPublishSink>>(&answer)) {
+        (*sink)->on_closed({RtmpClosed::Cause::kLost, "the publisher did not wait for the answer"});
+    }
+}
+
+void Connection::answer(Answer answer) {
+    asio::dispatch(server_->context,
+                   [self = shared_from_this(), answer = std::move(answer)]() mutable {
+                       self->take(std::move(answer));
+                   });
+}
+
+void Connection::disconnect(std::string reason) {
+    asio::post(server_->context,
+               [self = shared_from_this(), reason = std::move(reason)] { self->kick(reason); });
+}
+
+void Connection::kick(std::string reason) {
+    if (kicked_) return;
+    kicked_ = std::move(reason);
+    decision_.cancel();
+    transport_.cancel();
+}
+
+void Connection::expire_if_late(SteadyTime now) {
+    if (now < deadline_) return;
+    expired_ = true;
+    deadline_ = kNever;
+    transport_.close();
+}
+
+void Connection::allow(std::chrono::milliseconds time) {
+    deadline_ = steady_clock::now() + time;
+}
+
+RtmpConnectionStats Connection::stats() const {
+    RtmpConnectionStats stats;
+    stats.bytes = bytes_.load(std::memory_order_relaxed);
+    stats.messages = messages_.load(std::memory_order_relaxed);
+    stats.last_arrival =
+        SteadyTime(SteadyTime::duration(last_arrival_.load(std::memory_order_relaxed)));
+    return stats;
+}
+
+}  // namespace sg::protocols::rtmp

@@ -1,0 +1,74 @@
+#include "rtmp_transport.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+namespace sg::protocols::rtmp {
+namespace {
+
+namespace asio = boost::asio;
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+
+}  // namespace
+
+asio::awaitable<error_code> Transport::shake_hands_as_client(
+    std::shared_ptr<asio::ssl::context> context, std::string server_name) {
+    context_ = std::move(context);
+    tls_ = std::make_unique<Tls>(socket_, *context_);
+    if (!server_name.empty()) {
+        // The name of the server goes out in the clear and picks its certificate (RFC 6066 3).
+        SSL_ctrl(tls_->native_handle(),
+                 SSL_CTRL_SET_TLSEXT_HOSTNAME,
+                 TLSEXT_NAMETYPE_host_name,
+                 server_name.data());
+        error_code ignored;
+        tls_->set_verify_mode(asio::ssl::verify_peer, ignored);
+        tls_->set_verify_callback(asio::ssl::host_name_verification(server_name), ignored);
+    }
+    const auto [error] = co_await tls_->async_handshake(asio::ssl::stream_base::client, kAwait);
+    co_return error;
+}
+
+asio::awaitable<error_code> Transport::shake_hands_as_server(
+    std::shared_ptr<asio::ssl::context> context) {
+    context_ = std::move(context);
+    tls_ = std::make_unique<Tls>(socket_, *context_);
+    const auto [error] = co_await tls_->async_handshake(asio::ssl::stream_base::server, kAwait);
+    co_return error;
+}
+
+asio::awaitable<Transport::Read> Transport::read_some(std::span<std::byte> into) {
+    const asio::mutable_buffer buffer(into.data(), into.size());
+    if (tls_) {
+        const auto [error, count] = co_await tls_->async_read_some(buffer, kAwait);
+        co_return Read{error, count};
+    }
+    const auto [error, count] = co_await socket_.async_read_some(buffer, kAwait);
+    co_return Read{error, count};
+}
+
+asio::awaitable<error_code> Transport::write(std::span<const std::byte> bytes) {
+    const asio::const_buffer buffer(bytes.data(), bytes.size());
+    if (tls_) {
+        const auto [error, count] = co_await asio::async_write(*tls_, buffer, kAwait);
+        co_return error;
+    }
+    const auto [error, count] = co_await asio::async_write(socket_, buffer, kAwait);
+    co_return error;
+}
+
+void Transport::cancel() {
+    error_code ignored;
+    socket_.cancel(ignored);
+}
+
+void Transport::close() {
+    error_code ignored;
+    socket_.shutdown(Tcp::socket::shutdown_both, ignored);
+    socket_.close(ignored);
+}
+
+}  // namespace sg::protocols::rtmp
