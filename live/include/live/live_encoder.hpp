@@ -15,14 +15,12 @@ namespace sg::live {
 class EncoderOutput {
   public:
     virtual ~EncoderOutput() = default;
-    /// Before the first sample, and again when they change: a discontinuity for viewers. `rates`
-    /// bounds each rendition.
+    /// Before the first sample, and again when what follows does not continue what was before: they
+    /// changed, the timeline broke, or the encoder was started anew. `rates` bounds each rendition.
     virtual void on_encoded_renditions(std::vector<packagers::LiveRenditionConfig> renditions,
                                        std::vector<DeclaredRate> rates) = 0;
     /// `rendition` counts in the last on_encoded_renditions().
     virtual void on_encoded(std::size_t rendition, packagers::LiveSample sample) = 0;
-    /// What follows does not continue what was before: the timeline broke, or the encoder did.
-    virtual void on_encoded_discontinuity() = 0;
     /// A batch of the calls above is over.
     virtual void on_encoded_batch() = 0;
 };

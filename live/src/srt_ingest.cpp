@@ -1,0 +1,178 @@
+#include <optional>
+#include <utility>
+
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <fmt/format.h>
+
+#include <base/log.hpp>
+#include <ingest/ts_depacketizer.hpp>
+#include <live/srt_ingest.hpp>
+#include <process/message.hpp>
+
+namespace sg::live {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr ingest::LiveClock kTsClock{90000, 33};
+
+/// "NAME" alone means the application "live", as encoders with one field for it send.
+std::string channel_of(const protocols::SrtStreamId& id) {
+    return id.resource.find('/') == std::string::npos ? "live/" + id.resource : id.resource;
+}
+
+/// Without the "+input" behind it.
+std::string_view plain_name(std::string_view name) {
+    return name.substr(0, name.find('+'));
+}
+
+PublishClaim claim_of(const protocols::SrtStreamId& id, std::string peer) {
+    PublishClaim claim;
+    claim.protocol = "srt";
+    claim.name = channel_of(id);
+    claim.peer = std::move(peer);
+    claim.user = id.user;
+    claim.arguments = {id.others.begin(), id.others.end()};
+    if (!id.session.empty()) claim.arguments.emplace("token", id.session);
+    return claim;
+}
+
+protocols::SrtReject reject_code(const Error& error) {
+    switch (error.code) {
+        case Errc::kPermission:
+            return protocols::SrtReject::kUnauthorized;
+        case Errc::kNotFound:
+            return protocols::SrtReject::kNotFound;
+        case Errc::kLimit:
+            return protocols::SrtReject::kOverload;
+        case Errc::kInvalidArgument:
+            return protocols::SrtReject::kBadRequest;
+        default:
+            return protocols::SrtReject::kInternal;
+    }
+}
+
+/// One publisher, on its channel's home thread.
+class Publisher : public std::enable_shared_from_this<Publisher> {
+  public:
+    Publisher(std::shared_ptr<protocols::SrtConnection> connection,
+              std::shared_ptr<Channel> channel,
+              const Clock& clock)
+        : connection_(std::move(connection)), channel_(std::move(channel)), clock_(clock) {}
+
+    void start(std::size_t slot) {
+        auto feed = channel_->open_feed(slot, kTsClock, [self = weak_from_this()](std::string_view) {
+            if (const auto publisher = self.lock()) publisher->connection_->close();
+        });
+        if (!feed) {
+            log::info("srt_publish_refused channel={} peer={} reason=\"{}\"",
+                      channel_->name(),
+                      connection_->peer(),
+                      feed.error().message);
+            connection_->close();
+            return;
+        }
+        feed_ = std::move(*feed);
+        depacketizer_.emplace(*feed_);
+        log::info("srt_publish channel={} peer={} latency_ms={} encrypted={}",
+                  channel_->name(),
+                  connection_->peer(),
+                  connection_->latency().count(),
+                  connection_->encrypted());
+        protocols::SrtHandler handler;
+        handler.on_data = [self = shared_from_this()](std::span<const std::byte> bytes) {
+            self->take(bytes);
+        };
+        handler.on_end = [self = shared_from_this()](const Error& why) {
+            log::debug("srt_publisher_left reason=\"{}\"", why.message);
+            self->feed_->close();
+        };
+        connection_->start(
+            [&home = channel_->home()](std::function<void()> work) {
+                asio::post(home, std::move(work));
+            },
+            std::move(handler));
+    }
+
+  private:
+    void take(std::span<const std::byte> bytes) {
+        if (feed_->replaced()) return;
+        feed_->arrived(clock_.now());
+        depacketizer_->push(bytes);
+        feed_->batch_done();
+    }
+
+    std::shared_ptr<protocols::SrtConnection> connection_;
+    std::shared_ptr<Channel> channel_;
+    const Clock& clock_;
+    std::shared_ptr<ChannelFeed> feed_;
+    std::optional<ingest::TsDepacketizer> depacketizer_;
+};
+
+}  // namespace
+
+struct SrtIngest::State {
+    ChannelRegistry& registry;
+    PublishGate& gate;
+    SrtPassphrases passphrases;
+    asio::io_context& home;
+    const Clock& clock;
+
+    void admitted(const std::shared_ptr<protocols::SrtConnection>& connection) {
+        const auto name = channel_of(connection->stream_id());
+        auto place = registry.place_for(name, home);
+        if (!place) {
+            log::info("srt_publish_refused channel={} peer={} reason=\"{}\"",
+                      process::printable_line(name, 80),
+                      connection->peer(),
+                      place.error().message);
+            connection->close();
+            return;
+        }
+        auto publisher = std::make_shared<Publisher>(connection, place->channel, clock);
+        asio::dispatch(place->channel->home(),
+                       [publisher, slot = place->slot] { publisher->start(slot); });
+    }
+};
+
+SrtIngest::SrtIngest(ChannelRegistry& registry,
+                     PublishGate& gate,
+                     SrtPassphrases passphrases,
+                     asio::io_context& home,
+                     const Clock& clock)
+    : state_(std::make_shared<State>(State{registry, gate, std::move(passphrases), home, clock})) {}
+
+SrtIngest::~SrtIngest() = default;
+
+protocols::SrtAdmission SrtIngest::admission() {
+    return [state = state_](const protocols::SrtStreamId& id, const std::string& ip)
+               -> std::variant<protocols::SrtAccept, protocols::SrtReject> {
+        if (id.mode == protocols::SrtMode::kRequest) return protocols::SrtReject::kBadMode;
+        const auto claim = claim_of(id, ip);
+        if (!valid_channel_name(plain_name(claim.name))) return protocols::SrtReject::kBadRequest;
+        const auto allowed = state->gate.check_now(claim);
+        if (!allowed && allowed.error().code != Errc::kAgain) return reject_code(allowed.error());
+        auto [passphrase, key_bytes] = state->passphrases(plain_name(claim.name));
+        return protocols::SrtAccept{std::move(passphrase), key_bytes, std::nullopt};
+    };
+}
+
+protocols::SrtListener::OnConnection SrtIngest::on_connection() {
+    return [state = state_](std::shared_ptr<protocols::SrtConnection> connection) {
+        auto claim = claim_of(connection->stream_id(), connection->peer());
+        state->gate.check(std::move(claim), [state, connection](const Status& allowed) {
+            if (!allowed) {
+                log::info("srt_publish_refused peer={} reason=\"{}\"",
+                          connection->peer(),
+                          allowed.error().message);
+                connection->close();
+                return;
+            }
+            state->admitted(connection);
+        });
+    };
+}
+
+}  // namespace sg::live
