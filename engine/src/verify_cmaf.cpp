@@ -42,7 +42,11 @@ bool whole_sample(const formats::CodecConfig& config, std::span<const std::byte>
         formats::LengthPrefixedNals nals(sample, config.nal_length_size);
         std::span<const std::byte> nal;
         bool any = false;
-        while (nals.next(nal)) any = true;
+        while (nals.next(nal)) {
+            // forbidden_zero_bit: what stands where a header should be is none.
+            if ((nal.front() & std::byte{0x80}) != std::byte{0}) return false;
+            any = true;
+        }
         return any && !nals.damaged();
     }
     if (config.codec == Codec::kAv1) {
@@ -67,15 +71,15 @@ class CmafReader final : public SegmentReader {
 
   private:
     [[nodiscard]] MeasuredStream& stream() { return track_.streams.front(); }
-    void fail(const char* check, std::string detail) {
-        checks_.fail(check, track_.subject, std::move(detail));
-    }
-    void choose_track(const InitRef& ref, const formats::MovieInfo& movie);
     [[nodiscard]] bool may_reorder() {
         const auto& codec = stream().codec;
         return codec && (codec->codec == Codec::kH264 || codec->codec == Codec::kHevc) &&
                codec->video.reorder_depth != 0;
     }
+    void fail(const char* check, std::string detail) {
+        checks_.fail(check, track_.subject, std::move(detail));
+    }
+    void choose_track(const InitRef& ref, const formats::MovieInfo& movie);
     [[nodiscard]] bool sound(const std::string& label,
                              const formats::ParsedSegment& parsed,
                              std::span<const std::byte> bytes);
@@ -239,8 +243,10 @@ bool CmafReader::sound(const std::string& label,
                              f.samples.empty() ? "no samples" : "no usable decode time (tfdt)"));
             return false;
         }
+        std::uint64_t filled = 0;
         for (std::size_t i = 0; i < f.samples.size(); ++i) {
             const auto& s = f.samples[i];
+            filled += s.size;
             if (s.offset < payload->offset ||
                 s.offset + s.size > payload->offset + payload->whole.size()) {
                 fail(kind::kStructure,
@@ -259,6 +265,19 @@ bool CmafReader::sound(const std::string& label,
                     "{}: sample {} of the fragment at byte {} is damaged", label, i + 1, f.offset));
             return false;
         }
+        checks_.recommend(
+            parsed.fragments.size() != payloads.size() || filled == payload->payload.size(),
+            kind::kStructure,
+            track_.subject,
+            [&] {
+                return fmt::format(
+                    "{}: the samples of the fragment at byte {} are {} bytes, its "
+                    "mdat holds {}",
+                    label,
+                    f.offset,
+                    filled,
+                    payload->payload.size());
+            });
     }
     return true;
 }
@@ -315,6 +334,10 @@ void CmafReader::count_steps(const MeasuredSegment& segment,
 /// A first segment whose decode times start with its first picture, but may end before its last one
 /// does, so that later ones keep a lead. The next segment tells by how much.
 void CmafReader::take_open_end(std::span<const std::int64_t> shown, MeasuredSegment& out) const {
+    if (shown.size() == 1) {
+        out.unsure = out.duration;
+        return;
+    }
     std::int64_t longest = 0;
     for (std::size_t i = 1; i < shown.size(); ++i) {
         longest = std::max(longest, shown[i] - shown[i - 1]);
@@ -334,10 +357,6 @@ void CmafReader::measure(const std::string& label,
     std::int64_t time = out.decode_time;
     for (const auto* f : fragments) {
         const auto begins = static_cast<std::int64_t>(f->decode_time);
-    if (shown.size() == 1) {
-        out.unsure = out.duration;
-        return;
-    }
         checks_.expect(begins == time, kind::kContinuity, track_.subject, [&] {
             return fmt::format(
                 "{}: the fragment at byte {} starts at tick {}, the one before ends at {}: {}",

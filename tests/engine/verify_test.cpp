@@ -311,6 +311,44 @@ TEST_CASE_METHOD(Fixture, "a NAL length that leads nowhere is a broken structure
     CHECK(failed(check(made.folder)) == Names{"segment_structure"});
 }
 
+TEST_CASE_METHOD(Fixture, "damage to any sample's NAL units is seen without decoding it") {
+    const auto whole = load(made / "72p/seg-3.m4s");
+    const auto parsed =
+        formats::parse_segment(std::as_bytes(std::span(whole.data(), whole.size())), {});
+    REQUIRE(parsed);
+    for (const auto& fragment : parsed->fragments) {
+        for (const auto& sample : fragment.samples) {
+            // A length one too long, and a header that none may be.
+            for (const auto& [at, bit] : {std::pair(3, 1), std::pair(4, 0x80)}) {
+                auto bytes = whole;
+                auto& byte = bytes[sample.offset + static_cast<std::size_t>(at)];
+                byte = static_cast<char>(byte ^ bit);
+                store(made / "72p/seg-3.m4s", bytes);
+                CAPTURE(sample.offset, at);
+                CHECK(failed(check(made.folder, VerifyMode::kOff)) == Names{"segment_structure"});
+            }
+        }
+    }
+}
+
+TEST_CASE_METHOD(Fixture, "samples that leave a part of their mdat unused are a warning") {
+    const auto path = made / "stereo/seg-3.m4s";
+    auto bytes = load(path);
+    const auto parsed =
+        formats::parse_segment(std::as_bytes(std::span(bytes.data(), bytes.size())), {});
+    REQUIRE(parsed);
+    const auto size = parsed->fragments.back().samples.back().size;
+    std::string stored(4, '\0');
+    write_u32(stored, 0, size);
+    const auto at = bytes.rfind(stored, bytes.rfind("mdat"));
+    REQUIRE(at != std::string::npos);
+    write_u32(bytes, at, size - 1);
+    store(path, bytes);
+    const auto report = check(made.folder, VerifyMode::kOff);
+    CHECK(failed(report).empty());
+    CHECK(warned(report) == Names{"segment_structure"});
+}
+
 TEST_CASE_METHOD(Fixture,
                  "a first picture that only claims to be a key frame is found in the bitstream") {
     auto bytes = load(made / "48p/seg-2.m4s");
