@@ -77,7 +77,7 @@ void InputRun::start() {
         start_planning();
         return;
     }
-    phase_ = Phase::kSpooling;
+    enter(Phase::kSpooling, "spool");
     Work work;
     work.name = "spool";
     work.kind = TaskKind::kSpool;

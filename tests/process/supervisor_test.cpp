@@ -57,6 +57,31 @@ TEST_CASE("descriptors reach a task with its request") {
     CHECK(run_one(std::move(task)).result.value() == "[first][second]");
 }
 
+TEST_CASE("a task that takes no slot runs beside those that do") {
+    // Neither can end before both have started.
+    int ends[2] = {-1, -1};
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    const UniqueFd read_end(ends[0]);
+    const UniqueFd write_end(ends[1]);
+    Script script;
+    for (const bool takes_slot : {false, true}) {
+        Task task = child_task(takes_slot ? "working" : "waiting", "byte");
+        task.request_fds.emplace_back(::fcntl(read_end.get(), F_DUPFD_CLOEXEC, 3));
+        task.takes_slot = takes_slot;
+        script.add(std::move(task));
+    }
+    int ready = 0;
+    script.when_progress = [&](std::string_view, std::string_view) {
+        if (++ready != 2) return;
+        REQUIRE(write_all(write_end.get(), std::as_bytes(std::span("12", 2)), "pipe"));
+    };
+    SupervisorOptions options;
+    options.max_running = 1;
+    run(script, options);
+    CHECK(script.outcome("waiting").result.has_value());
+    CHECK(script.outcome("working").result.has_value());
+}
+
 TEST_CASE("as many tasks as allowed run at once, and no more") {
     // No task can end before three have started.
     int ends[2] = {-1, -1};
