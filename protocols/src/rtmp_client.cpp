@@ -28,7 +28,9 @@ constexpr steady_clock::time_point kNever = steady_clock::time_point::max();
 
 }  // namespace
 
-/// A reading and a writing coroutine over one session; kept alive by them.
+/// A reading and a writing coroutine over one session; kept alive by them. gcc 12 destroys
+/// temporaries of conditional and braced expressions twice when they stand in a co_await or
+/// co_return: there are none.
 class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   public:
     ClientConnection(asio::io_context& context,
@@ -85,6 +87,10 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
     asio::awaitable<void> run() {
         const auto self = shared_from_this();
         const Error why = co_await converse();
+        tell_closed(why);
+    }
+
+    void tell_closed(const Error& why) {
         close();
         if (auto* handler = std::exchange(handler_, nullptr)) {
             handler->on_closed(finishing_ ? Error{Errc::kCancelled, "closed as asked"} : why);
@@ -92,7 +98,8 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
     }
 
     asio::awaitable<Error> converse() {
-        if (auto error = co_await connect()) co_return *error;
+        const std::optional<Error> error = co_await connect();
+        if (error) co_return *error;
         connected_ = true;
         asio::co_spawn(
             context_, [self = shared_from_this()] { return self->write(); }, asio::detached);
@@ -100,7 +107,8 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
         std::vector<std::byte> buffer(kReadBuffer);
         std::size_t held = 0;
         while (true) {
-            const auto read = co_await transport_.read_some(std::span(buffer).subspan(held));
+            const std::span<std::byte> room = std::span(buffer).subspan(held);
+            const auto read = co_await transport_.read_some(room);
             if (read.error) co_return failure("read from", read.error);
             stats_.received_bytes += read.count;
             if (session_.ready() && options_.intent == RtmpIntent::kPlay) allow();

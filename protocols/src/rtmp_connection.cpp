@@ -39,70 +39,89 @@ Connection::Connection(std::shared_ptr<ServerState> server,
     transport_.socket().set_option(Transport::Tcp::no_delay(true), ignored);
 }
 
+// gcc 12 destroys temporaries of conditional and braced expressions twice when they stand in a
+// co_await or co_return: these coroutines have none there.
+
 asio::awaitable<void> Connection::run() {
     const auto self = shared_from_this();
     server_->add(*this);
-    const RtmpClosed closed = co_await serve();
+    co_await serve();
+    co_await say_goodbye();
     server_->remove(*this);
     transport_.close();
     // An offer or handle may outlive the connection, its place must not.
     ticket_.reset();
     log::debug("rtmp_connection_closed peer={} reason=\"{}\"",
                peer_.address().to_string(),
-               closed.message);
-    end_stream(closed);
+               closed_.message);
+    end_stream(closed_);
 }
 
-asio::awaitable<RtmpClosed> Connection::serve() {
+asio::awaitable<void> Connection::serve() {
     allow(server_->options.setup_timeout);
     if (security_ == RtmpServer::Security::kTls) {
         const error_code error = co_await transport_.shake_hands_as_server(server_->tls);
-        if (error) co_return co_await lost(error);
+        if (lost(error)) co_return;
     }
     std::vector<std::byte> buffer(kSmallBuffer);
     std::size_t held = 0;
     while (true) {
-        const auto read = co_await transport_.read_some(std::span(buffer).subspan(held));
-        if (read.error || kicked_) co_return co_await lost(read.error);
+        const std::span<std::byte> room = std::span(buffer).subspan(held);
+        const Transport::Read read = co_await transport_.read_some(room);
+        if (lost(read.error)) co_return;
         bytes_.fetch_add(read.count, std::memory_order_relaxed);
         if (sink_) allow(server_->options.idle_timeout);
 
         std::span<const std::byte> input(buffer.data(), held + read.count);
-        const bool full = input.size() == buffer.size();
-        if (const Status status = co_await consume(input); !status) {
-            co_return co_await farewell({RtmpClosed::Cause::kProtocol, status.error().message});
-        }
+        const bool full = read.count == room.size();
+        if (!co_await consume(input)) co_return;
         if (!session_.output().empty()) {
-            if (const error_code error = co_await flush()) co_return co_await lost(error);
+            const error_code error = co_await flush();
+            if (lost(error)) co_return;
         }
         held = input.size();
         std::copy(input.begin(), input.end(), buffer.begin());
         if (sink_ && buffer.size() < kLargeBuffer) buffer.resize(kLargeBuffer);
-        if (kicked_) co_return co_await lost({});
         // A full buffer says that more is waiting already.
         if (sink_ && !full) co_await server_->next_read();
-        if (kicked_) co_return co_await lost({});
+        if (lost({})) co_return;
     }
 }
 
-asio::awaitable<Status> Connection::consume(std::span<const std::byte>& input) {
+bool Connection::lost(error_code error) {
+    if (kicked_) {
+        closed_ = {RtmpClosed::Cause::kOwner, *kicked_};
+    } else if (expired_) {
+        closed_ = {RtmpClosed::Cause::kTimeout,
+                   sink_ ? "the publisher sent nothing for too long"
+                         : "the client did not publish in time"};
+    } else if (error == asio::error::eof || error == asio::error::connection_reset) {
+        closed_ = {RtmpClosed::Cause::kLost, "the publisher's connection went away without a word"};
+    } else if (error) {
+        closed_ = {RtmpClosed::Cause::kLost, "reading from the publisher: " + error.message()};
+    } else {
+        return false;
+    }
+    return true;
+}
+
+asio::awaitable<bool> Connection::consume(std::span<const std::byte>& input) {
     while (true) {
-        auto event = session_.advance(input);
-        // What came whole before the error is still good.
+        const auto event = session_.advance(input);
+        // What came whole before an error is still good.
         deliver();
-        if (!event) co_return std::move(event).error();
-        switch (*event) {
-            case RtmpServerSession::Event::kNeedInput:
-                co_return Status();
-            case RtmpServerSession::Event::kPublish:
-                co_await decide();
-                break;
-            case RtmpServerSession::Event::kUnpublish:
-                end_stream({RtmpClosed::Cause::kEnded, "the publisher ended its stream"});
-                allow(server_->options.setup_timeout);
-                break;
+        if (!event) {
+            closed_ = {RtmpClosed::Cause::kProtocol, event.error().message};
+            co_return false;
         }
-        if (kicked_) co_return Status();
+        if (*event == RtmpServerSession::Event::kNeedInput) co_return true;
+        if (*event == RtmpServerSession::Event::kPublish) {
+            co_await decide();
+        } else {
+            end_stream({RtmpClosed::Cause::kEnded, "the publisher ended its stream"});
+            allow(server_->options.setup_timeout);
+        }
+        if (lost({})) co_return false;
     }
 }
 
@@ -117,7 +136,10 @@ void Connection::deliver() {
 
 asio::awaitable<void> Connection::decide() {
     // What the client was told so far (the answer to connect) must not wait for the decision.
-    if (!session_.output().empty() && co_await flush()) co_return;
+    if (!session_.output().empty()) {
+        const error_code error = co_await flush();
+        if (lost(error)) co_return;
+    }
     deadline_ = kNever;
     deciding_ = true;
     if (server_->handler) {
@@ -148,26 +170,15 @@ asio::awaitable<error_code> Connection::flush() {
     co_return error;
 }
 
-asio::awaitable<RtmpClosed> Connection::lost(error_code error) {
-    if (kicked_) co_return co_await farewell({RtmpClosed::Cause::kOwner, *kicked_});
-    if (expired_) {
-        co_return RtmpClosed{RtmpClosed::Cause::kTimeout,
-                             sink_ ? "the publisher sent nothing for too long"
-                                   : "the client did not publish in time"};
+asio::awaitable<void> Connection::say_goodbye() {
+    if (closed_.cause != RtmpClosed::Cause::kOwner &&
+        closed_.cause != RtmpClosed::Cause::kProtocol) {
+        co_return;
     }
-    const bool end = error == asio::error::eof || error == asio::error::connection_reset;
-    co_return RtmpClosed{RtmpClosed::Cause::kLost,
-                         end ? "the publisher's connection went away without a word"
-                             : "reading from the publisher: " + error.message()};
-}
-
-asio::awaitable<RtmpClosed> Connection::farewell(RtmpClosed closed) {
-    session_.say_goodbye(closed.message);
-    if (!session_.output().empty()) {
-        allow(kFarewellTime);
-        co_await flush();
-    }
-    co_return closed;
+    session_.say_goodbye(closed_.message);
+    if (session_.output().empty()) co_return;
+    allow(kFarewellTime);
+    co_await flush();
 }
 
 void Connection::end_stream(const RtmpClosed& closed) {

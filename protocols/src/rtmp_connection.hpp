@@ -50,13 +50,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void expire_if_late(SteadyTime now);
 
   private:
-    boost::asio::awaitable<RtmpClosed> serve();
-    /// Deals with all of `input` that can be dealt with.
-    boost::asio::awaitable<Status> consume(std::span<const std::byte>& input);
+    boost::asio::awaitable<void> serve();
+    /// Deals with all of `input` that can be dealt with; false when the connection is over.
+    boost::asio::awaitable<bool> consume(std::span<const std::byte>& input);
     boost::asio::awaitable<void> decide();
     boost::asio::awaitable<error_code> flush();
-    boost::asio::awaitable<RtmpClosed> lost(error_code error);
-    boost::asio::awaitable<RtmpClosed> farewell(RtmpClosed closed);
+    boost::asio::awaitable<void> say_goodbye();
+    /// True when the connection is over, and then closed_ says why.
+    bool lost(error_code error);
     void deliver();
     void end_stream(const RtmpClosed& closed);
     void take(Answer answer);
@@ -78,6 +79,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     SteadyTime deadline_;
     bool expired_ = false;
     std::optional<std::string> kicked_;
+    RtmpClosed closed_;
 
     // One writer, read from anywhere.
     std::atomic<std::uint64_t> bytes_{0};
