@@ -20,18 +20,22 @@ ExitCode run_verify(const VerifyOptions& options) {
 
     const bool live = !options.json && is_terminal(STDERR_FILENO);
     auto shown_at = std::chrono::steady_clock::time_point();
-    const auto report =
-        engine::verify(options.location, options.mode, (*signals)->token(), [&](double fraction) {
-            const auto now = std::chrono::steady_clock::now();
-            if (!live || now - shown_at < std::chrono::milliseconds(100)) return;
-            shown_at = now;
-            (void)write_text(STDERR_FILENO,
-                             fmt::format("\r\x1b[Kchecking {:3.0f} %", fraction * 100));
-        });
+    engine::VerifyOptions how;
+    how.mode = options.mode;
+    how.stop = (*signals)->token();
+    how.progress = [&](double fraction) {
+        const auto now = std::chrono::steady_clock::now();
+        if (!live || now - shown_at < std::chrono::milliseconds(100)) return;
+        shown_at = now;
+        (void)write_text(STDERR_FILENO, fmt::format("\r\x1b[Kchecking {:3.0f} %", fraction * 100));
+    };
+    const auto report = engine::verify_in_task(options.location, how);
     if (live) (void)write_text(STDERR_FILENO, "\r\x1b[K");
     if (!report) {
         if (report.error().code == Errc::kCancelled) return ExitCode::kInterrupted;
-        return complain(ExitCode::kNothingRead, report.error().message);
+        return complain(
+            report.error().code == Errc::kCrashed ? ExitCode::kSomeFailed : ExitCode::kNothingRead,
+            report.error().message);
     }
     const auto text =
         options.json ? report->to_json() + "\n" : printable_lines(engine::describe(*report));

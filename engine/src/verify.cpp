@@ -4,6 +4,7 @@
 #include <media_av/check.hpp>
 
 #include "verify_fetch.hpp"
+#include "verify_http.hpp"
 #include "verify_model.hpp"
 #include "verify_read.hpp"
 
@@ -50,9 +51,15 @@ std::vector<packagers::TimedBytes> Track::timed_bytes() const {
 }
 
 Result<VerifyReport> verify(const std::string& location, const VerifyOptions& options) {
+    return verify_through(make_direct_getter(), location, options);
+}
+
+Result<VerifyReport> verify_through(std::unique_ptr<HttpGetter> getter,
+                                    const std::string& location,
+                                    const VerifyOptions& options) {
     // Damage is reported by us.
     av::route_log();
-    SG_TRY_ASSIGN(const auto opened, open_location(location, options.stop));
+    SG_TRY_ASSIGN(const auto opened, open_location(location, std::move(getter), options.stop));
     Presentation presentation;
     CheckBook checks;
     VerifyRun run{*opened.fetcher, presentation, checks};
@@ -78,17 +85,6 @@ Result<VerifyReport> verify(const std::string& location, const VerifyOptions& op
         report.pictures_decoded += t.pictures_decoded;
     }
     return report;
-}
-
-Result<VerifyReport> verify(const std::string& location,
-                            VerifyMode mode,
-                            std::stop_token stop,
-                            const std::function<void(double fraction)>& progress) {
-    VerifyOptions options;
-    options.mode = mode;
-    options.stop = std::move(stop);
-    options.progress = progress;
-    return verify(location, options);
 }
 
 }  // namespace sg::engine

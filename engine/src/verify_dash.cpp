@@ -120,7 +120,7 @@ Status DashLoader::representation(std::size_t period,
                                   std::size_t set,
                                   const mpd::Representation& r) {
     const auto& p = doc_->periods[period];
-    std::string base = name_;
+    std::string base = run_.fetcher.base_of(name_);
     for (const auto& url :
          {doc_->base_url, p.base_url, p.adaptation_sets[set].base_url, r.base_url}) {
         if (url.empty()) continue;

@@ -74,7 +74,7 @@ class HlsChecker {
 };
 
 const Track* HlsChecker::track_of(const std::string& uri) const {
-    const auto name = resolve_name(run_.fetcher.root(), hls_.name, uri);
+    const auto name = resolve_name(run_.fetcher.root(), run_.fetcher.base_of(hls_.name), uri);
     if (!name) return nullptr;
     const auto at = run_.presentation.track_of_playlist.find(*name);
     return at == run_.presentation.track_of_playlist.end() ? nullptr
@@ -82,7 +82,7 @@ const Track* HlsChecker::track_of(const std::string& uri) const {
 }
 
 const IframePlaylist* HlsChecker::iframes_of(const std::string& uri) const {
-    const auto name = resolve_name(run_.fetcher.root(), hls_.name, uri);
+    const auto name = resolve_name(run_.fetcher.root(), run_.fetcher.base_of(hls_.name), uri);
     if (!name) return nullptr;
     const auto at = run_.presentation.iframes.find(*name);
     return at == run_.presentation.iframes.end() ? nullptr : &at->second;

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <filesystem>
+#include <map>
+#include <mutex>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -13,11 +14,8 @@
 #include <sys/stat.h>
 
 #include <base/file.hpp>
-#include <media_av/check.hpp>
-#include <media_av/interrupt.hpp>
-#include <media_av/libav.hpp>
-#include <media_av/ptrs.hpp>
 
+#include "verify_http.hpp"
 #include "verify_names.hpp"
 
 namespace sg::engine {
@@ -26,11 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array<const char*, 3> kManifestNames{"index.m3u8", "index-ts.m3u8", "manifest.mpd"};
-/// One object must be here in this time, however its server dribbles.
-constexpr std::chrono::seconds kObjectDeadline{60};
-constexpr const char* kSilenceMicros = "15000000";
-/// What a server may make us hold at most, in each thread.
-constexpr std::size_t kMaxHttpBytes = std::size_t{256} << 20;
 /// Below this reading costs less than mapping.
 constexpr std::uint64_t kMapFrom = 256 << 10;
 constexpr std::size_t kMaxListed = 1'000'000;
@@ -56,6 +49,7 @@ class FolderFetcher final : public Fetcher {
     explicit FolderFetcher(fs::path folder) : folder_(std::move(folder)) {}
 
     [[nodiscard]] const std::string& root() const override { return root_; }
+    [[nodiscard]] std::string base_of(const std::string& name) const override { return name; }
 
     [[nodiscard]] Status read(const std::string& name,
                               std::optional<ByteRange> range,
@@ -102,8 +96,8 @@ class FolderFetcher final : public Fetcher {
 
 class HttpFetcher final : public Fetcher {
   public:
-    HttpFetcher(std::string root, std::stop_token stop)
-        : root_(std::move(root)), stop_(std::move(stop)) {}
+    HttpFetcher(std::string root, std::unique_ptr<HttpGetter> getter, std::stop_token stop)
+        : root_(std::move(root)), getter_(std::move(getter)), stop_(std::move(stop)) {}
 
     [[nodiscard]] const std::string& root() const override { return root_; }
 
@@ -111,24 +105,30 @@ class HttpFetcher final : public Fetcher {
                               std::optional<ByteRange> range,
                               std::size_t max_bytes,
                               ObjectBytes& out) const override {
-        max_bytes = std::min(max_bytes, kMaxHttpBytes);
         if (range && range->bytes > max_bytes) return too_large(name, max_bytes);
-        const auto url = origin_of(name).empty() ? root_ + name : name;
-        av::Interrupt interrupt(stop_);
-        interrupt.set_deadline(av::Interrupt::Clock::now() + kObjectDeadline);
-        std::vector<std::byte> bytes;
-        auto status = get(url, range, max_bytes, interrupt, bytes);
-        if (status) {
-            out.hold(std::move(bytes));
-            return status;
+        if (range && range->bytes == 0) {
+            out.hold({});
+            return {};
         }
-        // libav calls both of these an interrupted exit.
-        if (interrupt.stopped()) return Error{Errc::kCancelled, "read " + url + ": stopped"};
-        if (interrupt.expired())
-            return Error{
-                Errc::kTimeout,
-                fmt::format("read {}: not complete after {} s", url, kObjectDeadline.count())};
-        return status;
+        protocols::HttpRequest request;
+        request.url = url_of(name);
+        request.max_bytes = max_bytes;
+        if (range) request.range = {range->offset, range->bytes};
+        SG_TRY_ASSIGN(const auto object, getter_->get(request, stop_));
+        if (range && object.bytes != range->bytes) return short_object(name, *range);
+        if (max_bytes == kMaxManifestBytes && object.url != request.url) note(name, object.url);
+        if (object.bytes > 0 && out.map(object.file.get(), {0, object.bytes})) return {};
+        std::vector<std::byte> bytes(object.bytes);
+        SG_TRY_ASSIGN(const auto got, read_at(object.file.get(), 0, bytes, name));
+        bytes.resize(got);
+        out.hold(std::move(bytes));
+        return {};
+    }
+
+    [[nodiscard]] std::string base_of(const std::string& name) const override {
+        const std::lock_guard lock(mutex_);
+        const auto moved = moved_.find(name);
+        return moved == moved_.end() ? name : moved->second;
     }
 
     [[nodiscard]] std::optional<std::vector<std::string>> list(const std::string&) const override {
@@ -136,56 +136,19 @@ class HttpFetcher final : public Fetcher {
     }
 
   private:
-    static Status get(const std::string& url,
-                      const std::optional<ByteRange>& range,
-                      std::size_t max_bytes,
-                      av::Interrupt& interrupt,
-                      std::vector<std::byte>& out) {
-        av::Dictionary options;
-        options.set("protocol_whitelist", "http,https,tcp,tls");
-        options.set("rw_timeout", kSilenceMicros);
-        options.set("seekable", "0");
-        if (range) {
-            options.set("offset", std::to_string(range->offset).c_str());
-            options.set("end_offset", std::to_string(range->offset + range->bytes).c_str());
-        }
-        AVIOContext* opened = nullptr;
-        const auto callback = interrupt.callback();
-        const int rc = avio_open2(&opened, url.c_str(), AVIO_FLAG_READ, &callback, options.inout());
-        if (rc == AVERROR_HTTP_NOT_FOUND)
-            return Error{Errc::kNotFound, "read " + url + ": the server has no such object (404)"};
-        if (rc < 0) return av::av_error(rc, "read " + url);
-        struct Close {
-            void operator()(AVIOContext* io) const { avio_close(io); }
-        };
-        const std::unique_ptr<AVIOContext, Close> io(opened);
-
-        out.clear();
-        constexpr std::size_t kStep = std::size_t{256} << 10;
-        const std::size_t most = range ? static_cast<std::size_t>(range->bytes) : max_bytes;
-        while (true) {
-            const auto had = out.size();
-            // One byte past the limit shows that there is more.
-            const auto ask = std::min(kStep, most - had + (range ? 0 : 1));
-            if (ask == 0) break;
-            out.resize(had + ask);
-            const int got = avio_read(io.get(),
-                                      reinterpret_cast<unsigned char*>(out.data() + had),
-                                      static_cast<int>(ask));
-            out.resize(had + static_cast<std::size_t>(std::max(got, 0)));
-            if (out.size() > most) return too_large(url, max_bytes);
-            if (got == AVERROR_EOF || got == 0) break;
-            if (got < 0) return av::av_error(got, "read " + url);
-        }
-        // A connection that breaks looks like the end.
-        if (io->error != 0 && io->error != AVERROR_EOF)
-            return av::av_error(io->error, "read " + url);
-        if (range && out.size() != range->bytes) return short_object(url, *range);
-        return {};
+    [[nodiscard]] std::string url_of(const std::string& name) const {
+        return origin_of(name).empty() ? root_ + name : name;
+    }
+    void note(const std::string& name, const std::string& url) const {
+        const std::lock_guard lock(mutex_);
+        moved_[name] = url.starts_with(root_) ? url.substr(root_.size()) : url;
     }
 
     std::string root_;
+    std::unique_ptr<HttpGetter> getter_;
     std::stop_token stop_;
+    mutable std::mutex mutex_;
+    mutable std::map<std::string, std::string> moved_;  ///< manifests that were redirected
 };
 
 Result<Opened> find_manifests(Opened opened,
@@ -215,7 +178,8 @@ Result<Opened> find_manifests(Opened opened,
         return Error{Errc::kNotFound,
                      fmt::format("verify {}: there is no index.m3u8 and no manifest.mpd; give a "
                                  "folder that streamgate wrote, or the manifest itself",
-                                 location)};
+                                 origin_of(location).empty() ? location
+                                                             : protocols::printable_url(location))};
     }
     return opened;
 }
@@ -253,7 +217,9 @@ bool ObjectBytes::map(int fd, const ByteRange& range) {
     return true;
 }
 
-Result<Opened> open_location(const std::string& location, std::stop_token stop) {
+Result<Opened> open_location(const std::string& location,
+                             std::unique_ptr<HttpGetter> getter,
+                             std::stop_token stop) {
     Opened opened;
     const auto origin = origin_of(location);
     if (!origin.empty()) {
@@ -263,7 +229,7 @@ Result<Opened> open_location(const std::string& location, std::stop_token stop) 
         if (manifest) root.erase(root.rfind('/') + 1);
         if (!root.ends_with('/')) root += '/';
         const auto query = location.substr(path.size(), location.find('#') - path.size());
-        opened.fetcher = std::make_unique<HttpFetcher>(root, std::move(stop));
+        opened.fetcher = std::make_unique<HttpFetcher>(root, std::move(getter), std::move(stop));
         return find_manifests(std::move(opened),
                               location,
                               manifest ? path.substr(root.size()) + query : std::string());

@@ -64,6 +64,9 @@ class Fetcher {
                                       std::optional<ByteRange> range,
                                       std::size_t max_bytes,
                                       ObjectBytes& out) const = 0;
+    /// What URIs in the manifest `name` are relative to: where it was found, after redirects
+    /// (RFC 3986 section 5.1.3).
+    [[nodiscard]] virtual std::string base_of(const std::string& name) const = 0;
     /// Names of the regular files in a folder; nothing where that cannot be known.
     [[nodiscard]] virtual std::optional<std::vector<std::string>> list(
         const std::string& folder) const = 0;
@@ -74,8 +77,12 @@ struct Opened {
     std::vector<std::string> manifests;  ///< names of those that were found or given
 };
 
+class HttpGetter;
+
 /// A folder, the path of a manifest, or an http(s) URL of either. kNotFound when there is no
 /// manifest.
-[[nodiscard]] Result<Opened> open_location(const std::string& location, std::stop_token stop);
+[[nodiscard]] Result<Opened> open_location(const std::string& location,
+                                           std::unique_ptr<HttpGetter> getter,
+                                           std::stop_token stop);
 
 }  // namespace sg::engine

@@ -97,7 +97,7 @@ Status HlsLoader::multivariant(const std::string& name, m3u8::Multivariant list)
 }
 
 Status HlsLoader::media_of(const std::string& from, const std::string& uri) {
-    const auto name = resolve_name(run_.fetcher.root(), from, uri);
+    const auto name = resolve_name(run_.fetcher.root(), run_.fetcher.base_of(from), uri);
     if (!run_.checks.expect(
             name.has_value(), kind::kHlsMultivariant, from, [&] { return name.error().message; }))
         return {};
@@ -122,7 +122,7 @@ Status HlsLoader::media_of(const std::string& from, const std::string& uri) {
 }
 
 Status HlsLoader::iframes_of(const std::string& from, const std::string& uri) {
-    const auto name = resolve_name(run_.fetcher.root(), from, uri);
+    const auto name = resolve_name(run_.fetcher.root(), run_.fetcher.base_of(from), uri);
     if (!run_.checks.expect(
             name.has_value(), kind::kHlsMultivariant, from, [&] { return name.error().message; }))
         return {};
@@ -189,11 +189,12 @@ bool HlsLoader::resolve(const char* check,
                         std::vector<SegmentRef>& segments,
                         std::vector<InitRef>& inits) {
     auto& book = run_.checks;
+    const auto base = run_.fetcher.base_of(name);
     const auto range_of = [](const std::optional<m3u8::ByteRange>& r) {
         return r ? std::optional(ByteRange{r->offset, r->bytes}) : std::nullopt;
     };
     for (const auto& map : list.maps) {
-        const auto target = resolve_name(run_.fetcher.root(), name, map.uri);
+        const auto target = resolve_name(run_.fetcher.root(), base, map.uri);
         if (!book.expect(target.has_value(), check, name, [&] { return target.error().message; }))
             return false;
         inits.push_back({*target, range_of(map.range)});
@@ -203,7 +204,7 @@ bool HlsLoader::resolve(const char* check,
         }))
         return false;
     for (const auto& s : list.segments) {
-        const auto target = resolve_name(run_.fetcher.root(), name, s.uri);
+        const auto target = resolve_name(run_.fetcher.root(), base, s.uri);
         if (!book.expect(target.has_value(), check, name, [&] { return target.error().message; }))
             return false;
         segments.push_back(

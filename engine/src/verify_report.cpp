@@ -58,6 +58,25 @@ std::string VerifyReport::to_json() const {
     return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+Result<VerifyReport> VerifyReport::from_json(std::string_view text) {
+    try {
+        const auto j = nlohmann::json::parse(text);
+        VerifyReport report;
+        j.at("segments").get_to(report.segments);
+        j.at("pictures_decoded").get_to(report.pictures_decoded);
+        for (const auto& c : j.at("checks")) {
+            report.checks.push_back({c.at("name").get<std::string>(),
+                                     c.at("subject").get<std::string>(),
+                                     c.at("ok").get<bool>(),
+                                     c.at("warning").get<bool>(),
+                                     c.at("detail").get<std::string>()});
+        }
+        return report;
+    } catch (const nlohmann::json::exception& e) {
+        return Error{Errc::kBadData, std::string("read a verification report: ") + e.what()};
+    }
+}
+
 std::string describe(const VerifyReport& report) {
     std::string out;
     std::int64_t failed = 0;

@@ -86,6 +86,19 @@ void SmallServer::answer(int client, std::stop_token stop) const {
         return;
     }
     const auto path = request.substr(5, request.find_first_of(" ?", 5) - 5);
+    std::string moved;
+    if (manner_ == Manner::kMoved && path.starts_with("old/") &&
+        (path.ends_with(".m3u8") || path.ends_with(".mpd")))
+        moved = "/out/" + path.substr(4);
+    if (manner_ == Manner::kLoops) moved = "/" + path;
+    if (manner_ == Manner::kToFile) moved = "file://" + (folder_ / path).string();
+    if (!moved.empty()) {
+        send_all(client,
+                 fmt::format("HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: "
+                             "0\r\nConnection: close\r\n\r\n",
+                             moved));
+        return;
+    }
     std::error_code ec;
     if (!std::filesystem::is_regular_file(folder_ / path, ec)) {
         send_all(client,
@@ -94,7 +107,8 @@ void SmallServer::answer(int client, std::stop_token stop) const {
     }
     auto body = load(folder_ / path);
     std::string status = "200 OK";
-    if (const auto range = request.find("Range: bytes="); range != std::string::npos) {
+    if (const auto range = request.find("Range: bytes=");
+        range != std::string::npos && manner_ != Manner::kNoRanges) {
         const auto first = std::stoull(request.substr(range + 13));
         const auto dash = request.find('-', range + 13);
         const auto last =

@@ -14,8 +14,12 @@ class SmallServer {
   public:
     enum class Manner {
         kServe,
-        kSilent,   ///< takes connections and says nothing
-        kEndless,  ///< every object goes on for ever
+        kSilent,    ///< takes connections and says nothing
+        kEndless,   ///< every object goes on for ever
+        kMoved,     ///< manifests below /old/ are redirected to /out/; nothing else is there
+        kLoops,     ///< everything is redirected to itself
+        kToFile,    ///< everything is redirected to a local file
+        kNoRanges,  ///< whole objects, whatever range is asked for
     };
 
     SmallServer(std::filesystem::path folder, Manner manner);

@@ -1,9 +1,12 @@
+#include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include <unistd.h>
 
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include <support/catch.hpp>
 
@@ -75,4 +78,24 @@ TEST_CASE("a full disk is said, and after there is room again the run goes on") 
     INFO(resumed.out << resumed.err);
     CHECK(resumed.exit_code == 0);
     CHECK(digests(out) == whole);
+}
+
+TEST_CASE("a disk that is too small for what a pipe brings is said, and nothing stays on it") {
+    const TempFolder folder;
+    const SmallDisk disk(folder / "disk", "160k");
+    if (!disk.mounted()) {
+        WARN("cannot mount a small disk here (" << std::strerror(errno) << "): skipped");
+        return;
+    }
+    const auto pipe = folder / "pipe.ts";
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    const auto out = folder / "disk" / "out";
+    Program program(quick_words(folder, {pipe.string(), "-o", out.string()}));
+    std::signal(SIGPIPE, SIG_IGN);
+    std::ofstream(pipe, std::ios::binary) << std::string(1 << 20, 'x');
+    const auto full = program.finish();
+    INFO(full.out << full.err);
+    CHECK(full.exit_code == 3);
+    CHECK(full.one("input.failed").at("code") == "no_space");
+    CHECK((!std::filesystem::exists(out) || std::filesystem::is_empty(out)));
 }

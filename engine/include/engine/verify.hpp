@@ -4,6 +4,7 @@
 #include <functional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <base/result.hpp>
@@ -29,6 +30,7 @@ struct VerifyReport {
     /// Nothing failed; warnings may be there.
     [[nodiscard]] bool ok() const;
     [[nodiscard]] std::string to_json() const;
+    [[nodiscard]] static Result<VerifyReport> from_json(std::string_view text);
 };
 
 /// A table for people: a line for each kind of check, failures and warnings in full.
@@ -51,9 +53,10 @@ struct VerifyOptions {
 [[nodiscard]] Result<VerifyReport> verify(const std::string& location,
                                           const VerifyOptions& options);
 
-[[nodiscard]] Result<VerifyReport> verify(const std::string& location,
-                                          VerifyMode mode,
-                                          std::stop_token stop,
-                                          const std::function<void(double fraction)>& progress);
+/// The same in a child process, since what is read may be hostile: the child has no need of the
+/// network, this process gets what an address publishes and hands it over. Without a plan. kCrashed
+/// when the child died.
+[[nodiscard]] Result<VerifyReport> verify_in_task(const std::string& location,
+                                                  const VerifyOptions& options);
 
 }  // namespace sg::engine
