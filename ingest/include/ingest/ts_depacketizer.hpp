@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <formats/ts_demuxer.hpp>
+#include <ingest/live_unit.hpp>
+
+namespace sg::ingest {
+
+/// One program of a transport stream as a live input's tracks and units: track ids are PIDs.
+/// Video is Annex B as sent, AAC without its ADTS headers. Takes hostile bytes.
+class TsDepacketizer final : private formats::ts::DemuxSink {
+  public:
+    static constexpr LiveClock kClock{90000, 33};
+
+    struct Options {
+        int program = 0;  ///< its number; 0: the first that has media
+    };
+    struct Counters {
+        std::uint64_t before_key = 0;  ///< pictures before the first key frame with parameters
+        std::uint64_t without_time = 0;
+        std::uint64_t bad_configs = 0;  ///< parameter sets or frame headers that break their rules
+        std::uint64_t other_programs = 0;  ///< units of programs not chosen
+    };
+
+    TsDepacketizer(LiveSink& sink, Options options)
+        : sink_(sink), options_(options), demuxer_(*this) {}
+    explicit TsDepacketizer(LiveSink& sink) : TsDepacketizer(sink, Options{}) {}
+    TsDepacketizer(const TsDepacketizer&) = delete;
+    TsDepacketizer& operator=(const TsDepacketizer&) = delete;
+
+    void push(std::span<const std::byte> bytes) { demuxer_.push(bytes); }
+    /// The input ended: delivers what is still gathered.
+    void flush() { demuxer_.flush(); }
+
+    [[nodiscard]] const Counters& counters() const { return counters_; }
+    [[nodiscard]] const formats::ts::DemuxCounters& demux_counters() const {
+        return demuxer_.counters();
+    }
+    /// The program that is delivered; 0 before there is one.
+    [[nodiscard]] int program() const { return program_; }
+    /// What of the program cannot be delivered: "PID 0x104: stream type 0x42". For a log line.
+    [[nodiscard]] const std::vector<std::string>& left_out() const { return left_out_; }
+
+  private:
+    using Bytes = std::span<const std::byte>;
+
+    struct TrackState {
+        formats::ts::Track source;
+        LiveTrack track;
+        bool announced = false;
+        bool started = false;           ///< video: its first key frame has come
+        std::vector<std::byte> header;  ///< what `track.config` was made from
+        /// NAL units of the parameter sets in force: VPS, SPS, PPS.
+        std::vector<std::vector<std::byte>> sets[3];
+    };
+
+    void on_programs(std::span<const formats::ts::Program> programs) override;
+    void on_unit(const formats::ts::AccessUnit& unit) override;
+    void on_section(const formats::ts::Section& section) override;
+    void on_clock(unsigned pid, std::int64_t clock, bool discontinuity) override;
+
+    [[nodiscard]] const formats::ts::Program* choose(
+        std::span<const formats::ts::Program> programs) const;
+    void gather_sets(TrackState& state, const formats::ts::AccessUnit& unit);
+    /// False when the frame cannot be delivered.
+    bool prepare_audio(TrackState& state, const formats::ts::AccessUnit& unit, Bytes& payload);
+    bool configure(TrackState& state, formats::Codec codec, std::vector<std::byte> header);
+
+    LiveSink& sink_;
+    Options options_;
+    int program_ = 0;
+    std::map<unsigned, TrackState> tracks_;
+    std::vector<std::string> left_out_;
+    Counters counters_;
+    formats::ts::TsDemuxer demuxer_;
+};
+
+}  // namespace sg::ingest
