@@ -52,7 +52,8 @@ fuzz:
 	@tools/fuzz build/fuzz $(FUZZ_SECONDS)
 
 bench: build
-	@tools/setup test
+	@tools/setup test bench
+	$(call sg-build,release,bench-origin)
 	@bench/run
 
 format-check:
