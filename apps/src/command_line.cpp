@@ -27,6 +27,7 @@ struct Parser {
     PlanOptions plan;
     PresetsOptions presets;
     VerifyOptions verify;
+    ServeOptions serve;
     CompletionOptions completion;
     bool version = false;
     bool no_verify = false;
@@ -36,7 +37,7 @@ struct Parser {
     std::string memory_limit;
     std::string stall_timeout;
     std::string open_timeout;
-    std::string log_level = "warn";
+    std::string log_level;
     std::vector<std::string> transcode_set;
     std::vector<std::string> plan_set;
     std::vector<std::string> presets_set;
@@ -50,6 +51,7 @@ struct Parser {
     void add_plan();
     void add_presets();
     void add_verify();
+    void add_serve();
     void add_completion();
     CLI::App* add_command(const std::string& group,
                           const std::string& name,
@@ -73,7 +75,7 @@ Parser::Parser() {
     app.name("streamgate");
     app.set_help_flag("-h,--help", "Show this and exit");
     app.add_flag("--version", version, "Show the version, and those of the media libraries");
-    app.add_option("--log-level", log_level, "Least important log lines shown (default: warn)")
+    app.add_option("--log-level", log_level, "Least important log lines shown (default: warn; serve: info)")
         ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
         ->type_name("LEVEL");
     app.require_subcommand(0, 1);
@@ -82,6 +84,7 @@ Parser::Parser() {
     add_probe();
     add_plan();
     add_verify();
+    add_serve();
     add_presets();
     add_completion();
 }
@@ -191,6 +194,17 @@ void Parser::add_plan() {
         ->check(CLI::Range(1, 1024))
         ->type_name("N");
     c->add_flag("--json", plan.json, "JSON: the plan, and apart from it the estimate");
+}
+
+void Parser::add_serve() {
+    auto* c = add_command("Live", "serve", "Take live streams in and serve them to players");
+    c->add_option("-c,--config", serve.config, "Configuration (YAML)")->type_name(kFileType);
+    const auto listen = [c](const char* flag, std::string& into, const char* text) {
+        c->add_option(flag, into, text)->type_name("ADDRESS:PORT|off")->group("Where it listens");
+    };
+    listen("--rtmp", serve.rtmp, "RTMP (default: 127.0.0.1:1935)");
+    listen("--srt", serve.srt, "SRT, UDP (default: 127.0.0.1:8890)");
+    listen("--http", serve.http, "Players, metrics, health (default: 127.0.0.1:8080)");
 }
 
 void Parser::add_verify() {
@@ -434,6 +448,7 @@ Result<CommandOptions> take_command(Parser& parser, const CLI::App& command) {
         if (parser.full_verify) parser.verify.mode = engine::VerifyMode::kFull;
         return CommandOptions(parser.verify);
     }
+    if (name == "serve") return CommandOptions(parser.serve);
     if (name == "completion") return CommandOptions(parser.completion);
     SG_TRY_ASSIGN(parser.presets.overrides, read_overrides(parser.presets_set));
     parser.presets.action = presets_action(command.get_subcommands().front()->get_name());
@@ -460,7 +475,9 @@ std::variant<Invocation, Leave> parse_command_line(int argc, const char* const* 
     if (chosen.empty()) return Leave{ExitCode::kUsage, help_of(parser.app), false};
     auto taken = take_command(parser, *chosen.front());
     if (!taken) return usage_error(taken.error().message, *chosen.front());
-    return Invocation{std::move(taken).value(), level_from(parser.log_level)};
+    std::optional<log::Level> level;
+    if (!parser.log_level.empty()) level = level_from(parser.log_level);
+    return Invocation{std::move(taken).value(), level};
 }
 
 CommandSpec command_line_spec() {

@@ -11,6 +11,7 @@ namespace sg::apps {
 [[nodiscard]] ExitCode run_plan(const PlanOptions& options);
 [[nodiscard]] ExitCode run_presets(const PresetsOptions& options);
 [[nodiscard]] ExitCode run_verify(const VerifyOptions& options);
+[[nodiscard]] ExitCode run_serve(const ServeOptions& options);
 [[nodiscard]] ExitCode run_completion(const CompletionOptions& options);
 /// The whole answer to --version.
 [[nodiscard]] ExitCode run_version();

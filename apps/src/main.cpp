@@ -27,6 +27,7 @@ struct Run {
     ExitCode operator()(const PlanOptions& o) const { return run_plan(o); }
     ExitCode operator()(const PresetsOptions& o) const { return run_presets(o); }
     ExitCode operator()(const VerifyOptions& o) const { return run_verify(o); }
+    ExitCode operator()(const ServeOptions& o) const { return run_serve(o); }
     ExitCode operator()(const CompletionOptions& o) const { return run_completion(o); }
 };
 
@@ -40,7 +41,8 @@ int run(int argc, const char* const* argv) {
         return static_cast<int>(leave->code);
     }
     const auto& invocation = std::get<Invocation>(parsed);
-    log::init(invocation.log_level);
+    const bool serves = std::holds_alternative<ServeOptions>(invocation.command);
+    log::init(invocation.log_level.value_or(serves ? log::Level::kInfo : log::Level::kWarn));
     return static_cast<int>(std::visit(Run{}, invocation.command));
 }
 

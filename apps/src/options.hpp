@@ -70,16 +70,25 @@ struct CompletionOptions {
     std::string shell;
 };
 
+/// Empty: as the configuration says.
+struct ServeOptions {
+    std::string config;
+    std::string rtmp;
+    std::string srt;
+    std::string http;
+};
+
 using CommandOptions = std::variant<TranscodeOptions,
                                     ProbeOptions,
                                     PlanOptions,
                                     PresetsOptions,
                                     VerifyOptions,
+                                    ServeOptions,
                                     CompletionOptions>;
 
 struct Invocation {
     CommandOptions command;
-    log::Level log_level = log::Level::kWarn;
+    std::optional<log::Level> log_level;  ///< nothing when not said
 };
 
 }  // namespace sg::apps
