@@ -30,12 +30,14 @@ class AudioSplitter final : public UnitSplitter {
     struct Anchor {
         std::size_t at = 0;
         std::int64_t pts = 0;
+        bool passed = false;  ///< it began before what is still in the buffer
     };
 
     void take_frames(bool last);
     /// False when more bytes are needed to say.
     bool take_frame(std::size_t& at, bool last);
     void emit(const AudioFrame& frame, std::size_t at, bool damaged);
+    [[nodiscard]] bool begins_pes(std::size_t at) const;
     void skip_byte(std::size_t& at);
 
     TrackFormat format_;
@@ -54,7 +56,7 @@ void AudioSplitter::begin_pes(const PesTimes& times) {
     started_ = true;
     if (!times.pts) return;
     if (anchors_.size() == kMaxAnchors) anchors_.erase(anchors_.begin());
-    anchors_.push_back({buffer_.size(), *times.pts});
+    anchors_.push_back({buffer_.size(), *times.pts, false});
 }
 
 void AudioSplitter::data(Bytes bytes) {
@@ -92,7 +94,16 @@ void AudioSplitter::take_frames(bool last) {
     while (at < buffer_.size() && take_frame(at, last)) {
     }
     buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(at));
-    for (Anchor& anchor : anchors_) anchor.at -= std::min(anchor.at, at);
+    for (Anchor& anchor : anchors_) {
+        anchor.passed = anchor.passed || anchor.at < at;
+        anchor.at -= std::min(anchor.at, at);
+    }
+}
+
+bool AudioSplitter::begins_pes(std::size_t at) const {
+    return std::any_of(anchors_.begin(), anchors_.end(), [at](const Anchor& a) {
+        return a.at == at && !a.passed;
+    });
 }
 
 void AudioSplitter::skip_byte(std::size_t& at) {
@@ -114,7 +125,11 @@ bool AudioSplitter::take_frame(std::size_t& at, bool last) {
         skip_byte(at);
         return true;
     }
-    if (frame.bytes > bytes.size()) return false;
+    if (frame.bytes > bytes.size()) {
+        if (!last || synced_ || begins_pes(at)) return false;
+        skip_byte(at);
+        return true;
+    }
     // What follows must be a frame too, else this one's length is not to be trusted.
     const Bytes behind = bytes.subspan(frame.bytes);
     AudioFrame next;

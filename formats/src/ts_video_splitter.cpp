@@ -14,6 +14,8 @@ using Bytes = std::span<const std::byte>;
 
 /// What must be there behind a start code before it is judged: enough of a slice header.
 constexpr std::size_t kLookAhead = 24;
+/// At the end of a PES packet: NAL header and the first bit of a slice.
+constexpr std::size_t kLeastLook = 3;
 constexpr std::size_t kMaxAnchors = 64;
 constexpr std::int64_t kLongestStep = 2 * 90'000;
 
@@ -146,6 +148,7 @@ class VideoSplitter final : public UnitSplitter {
 
 void VideoSplitter::begin_pes(const PesTimes& times) {
     started_ = true;
+    scan(true);
     if (!first_nal_) {
         buffer_.clear();
         anchors_.clear();
@@ -215,7 +218,7 @@ void VideoSplitter::scan(bool all) {
             static_cast<std::size_t>(static_cast<const std::byte*>(hit) - buffer_.data());
         scanned_ = one - 1;
         if (buffer_[one - 1] != std::byte{0} || buffer_[one - 2] != std::byte{0}) continue;
-        if (one + 1 == buffer_.size() || (!all && buffer_.size() - one - 1 < kLookAhead)) {
+        if (buffer_.size() - one - 1 < (all ? kLeastLook : kLookAhead)) {
             scanned_ = one - 2;
             return;
         }

@@ -64,6 +64,10 @@ void Call::fail(Errc code, const std::string& why) {
 
 void Call::place(const SrtAddress& to) {
     to_ = to;
+    if (const Status begun = poller_->begin(); !begun) {
+        fail(begun.error().code, begun.error().message);
+        return;
+    }
     SrtSocketOptions options;
     options.latency_ms = static_cast<int>(settings_.latency.count());
     options.receive_buffer_bytes = settings_.receive_buffer_bytes;

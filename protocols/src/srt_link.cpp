@@ -189,6 +189,7 @@ void SrtLink::drain() {
 }
 
 void SrtLink::on_tick(Now now) {
+    (void)statistics();
     if (settings_.idle.count() == 0 || paused_ || now - last_data_ <= settings_.idle) return;
     end({Errc::kTimeout,
          fmt::format(
@@ -197,7 +198,6 @@ void SrtLink::on_tick(Now now) {
 
 void SrtLink::end(Error why) {
     if (!open_) return;
-    (void)statistics();
     close_socket();
     const std::lock_guard lock(mutex_);
     why_ended_ = std::move(why);
@@ -288,12 +288,12 @@ void SrtLink::send_queued() {
 }
 
 SrtStatistics SrtLink::statistics() {
-    SRT_TRACEBSTATS raw{};
-    // Of a socket that is gone it would read zeros.
-    const bool known = srt_getsockstate(socket_) == SRTS_CONNECTED &&
-                       srt_bistats(socket_, &raw, 0, 1) != SRT_ERROR;
     const std::lock_guard lock(mutex_);
-    if (known) last_statistics_ = to_statistics(raw);
+    SRT_TRACEBSTATS raw{};
+    // Of a socket that is breaking it would read zeros.
+    if (!broken_ && srt_getsockstate(socket_) == SRTS_CONNECTED &&
+        srt_bistats(socket_, &raw, 0, 1) != SRT_ERROR)
+        last_statistics_ = to_statistics(raw);
     return last_statistics_;
 }
 

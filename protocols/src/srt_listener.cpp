@@ -113,6 +113,7 @@ void SrtListener::State::take_over() {
 }
 
 Status SrtListener::State::listen() {
+    SG_TRY(poller_->begin());
     SrtSocketOptions options;
     options.latency_ms = static_cast<int>(settings_.latency.count());
     options.receive_buffer_bytes = settings_.receive_buffer_bytes;

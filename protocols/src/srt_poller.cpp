@@ -1,7 +1,7 @@
 #include "srt_poller.hpp"
 
 #include <array>
-#include <cerrno>
+#include <string_view>
 #include <utility>
 
 #include <poll.h>
@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <sys/eventfd.h>
+
+#include <base/log.hpp>
 
 #include "srt_socket.hpp"
 
@@ -23,12 +25,20 @@ constexpr int kSocketWaitMs = 10;
 /// Pause after reading: what arrives meanwhile is read in one go.
 constexpr auto kGather = 3ms;
 
+/// Most of what libsrt calls an error is one peer's doing.
+void take_log_line(void*, int level, const char*, int, const char* area, const char* message) {
+    std::string_view text = message != nullptr ? message : "";
+    while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+    log::at(level <= LOG_CRIT ? log::Level::kError : log::Level::kDebug,
+            "srt area={} said=\"{}\"",
+            area != nullptr ? area : "",
+            text);
+}
+
 }  // namespace
 
 Result<std::shared_ptr<SrtPoller>> SrtPoller::create() {
     std::shared_ptr<SrtPoller> poller(new SrtPoller);
-    poller->epoll_ = srt_epoll_create();
-    if (poller->epoll_ < 0) return srt_error("start the SRT service");
     poller->wake_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!poller->wake_.valid())
         return Error{Errc::kIo, "start the SRT service: no event descriptor"};
@@ -39,6 +49,17 @@ Result<std::shared_ptr<SrtPoller>> SrtPoller::create() {
 
 SrtPoller::~SrtPoller() {
     shutdown();
+}
+
+Status SrtPoller::begin() {
+    if (epoll_ >= 0) return {};
+    if (srt_startup() < 0) return srt_error("start libsrt");
+    srt_setlogflags(SRT_LOGF_DISABLE_TIME | SRT_LOGF_DISABLE_THREADNAME |
+                    SRT_LOGF_DISABLE_SEVERITY | SRT_LOGF_DISABLE_EOL);
+    srt_setloglevel(log::enabled(log::Level::kDebug) ? LOG_ERR : LOG_CRIT);
+    srt_setloghandler(nullptr, take_log_line);
+    epoll_ = srt_epoll_create();
+    return {};
 }
 
 void SrtPoller::post(std::function<void()> task) {
@@ -101,7 +122,9 @@ void SrtPoller::run() {
     for (const auto& [socket, watcher] : std::exchange(sockets_, {})) watcher->on_shutdown();
     fds_.clear();
     lingering_.clear();
+    if (epoll_ < 0) return;
     srt_epoll_release(epoll_);
+    srt_cleanup();
 }
 
 void SrtPoller::run_tasks() {

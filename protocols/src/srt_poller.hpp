@@ -50,6 +50,9 @@ class SrtPoller {
 
     // The rest on the poll thread only.
 
+    /// Starts libsrt, whose threads do not quite sleep, when it is first needed: call it before any
+    /// function of libsrt.
+    [[nodiscard]] Status begin();
     void watch(SRTSOCKET socket, int events, std::shared_ptr<SrtWatcher> watcher);
     void change(SRTSOCKET socket, int events);
     void forget(SRTSOCKET socket);

@@ -62,7 +62,7 @@ class SrtConnection {
     [[nodiscard]] virtual bool send(std::span<const std::byte> bytes) = 0;
     /// No handler is called any more once it returns, if it is called on the executor.
     virtual void close() = 0;
-    /// The last known ones after the end.
+    /// After the end: those of its last whole second.
     [[nodiscard]] virtual SrtStatistics statistics() const = 0;
 };
 
