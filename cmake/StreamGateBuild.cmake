@@ -31,6 +31,10 @@ if(SG_SANITIZE)
     add_compile_definitions(_GLIBCXX_ASSERTIONS)
     # gcc 12 reports false positives of it from inside std::function when it instruments.
     add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+    # clang 14 cannot compile coroutines with it.
+    if(SG_SANITIZE MATCHES "undefined")
+        add_compile_options($<$<CXX_COMPILER_ID:Clang>:-fno-sanitize=function>)
+    endif()
     if(SG_SANITIZE MATCHES "thread")
         add_compile_options(-Wno-tsan)
     endif()

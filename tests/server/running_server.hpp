@@ -44,6 +44,7 @@ class RunningServer {
         guards_.clear();
         for (auto& context : contexts_) context.stop();
         threads_.clear();
+        server.reset();
     }
     void stop(std::chrono::milliseconds grace) {
         if (stopped_) return;

@@ -50,7 +50,7 @@ class HttpServer {
         HttpServerOptions options,
         Metrics& metrics);
 
-    /// The contexts must have stopped running, or `stop` have called back.
+    /// Before its contexts go, and after they stopped running or `stop` called back.
     ~HttpServer();
 
     [[nodiscard]] std::uint16_t port() const noexcept;
