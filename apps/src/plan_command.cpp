@@ -30,7 +30,8 @@ ExitCode run_plan(const PlanOptions& options) {
     if (!plan) return complain(ExitCode::kSomeFailed, plan.error().message);
 
     const int processors = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-    const int jobs = options.jobs > 0 ? options.jobs : processors;
+    // A chunk in flight fills two.
+    const int jobs = options.jobs > 0 ? std::min(2 * options.jobs, processors) : processors;
     const auto cost = engine::estimate(*plan, jobs);
     std::string text;
     if (options.json) {

@@ -207,7 +207,9 @@ process::Task InputRun::make_task(Work work) {
         if (input_.fd.valid()) task.request_fds.push_back(std::move(input_.fd));
         task.takes_slot = false;
     }
-    task.spawn.environment = task_environment();
+    // One thread of little work: beside the pictures it costs less than their encoders leave idle.
+    if (work.kind == TaskKind::kAudio && !plan_.video.chunks.empty()) task.takes_slot = false;
+    task.spawn.environment = task_environment(work.kind);
     task.progress_timeout = std::chrono::seconds(setup_.options.stall_seconds);
     task.memory_limit_bytes = static_cast<std::uint64_t>(setup_.options.memory_limit_bytes);
     log::debug("task_start id={}", task.id);

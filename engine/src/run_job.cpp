@@ -16,11 +16,11 @@ namespace {
 
 using Runs = std::vector<std::unique_ptr<InputRun>>;
 
-/// A chunk keeps about two processors busy (its largest encoder is one thread, the others share the
-/// rest), and one task more covers the ends of chunks.
+/// A chunk keeps about two processors busy: its largest encoder has one for itself, the others share
+/// one. More chunks than that only take memory.
 int default_jobs() {
     const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-    return cores <= 1 ? 1 : cores / 2 + 1;
+    return (cores + 1) / 2;
 }
 
 /// Pipes that are waited for and copied at once, each by a child that takes no slot.

