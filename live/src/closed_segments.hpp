@@ -74,6 +74,11 @@ class SegmentLog {
     void demote(std::size_t keep);
     void drop_before(std::int64_t number);
     void clear();
+    /// Nothing will follow: whole segments are all that anybody needs.
+    void hide_parts() {
+        parts_us_ = 0;
+        dirty_ = true;
+    }
 
     /// The newest segment that only memory has, beyond the newest `keep`; -1.
     [[nodiscard]] std::int64_t newest_unstored_beyond(std::size_t keep) const;

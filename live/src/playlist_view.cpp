@@ -84,7 +84,7 @@ std::string WindowView::head(const RenditionState& r,
     // A client may skip only what it has: worth it when the window is longer than the boundary.
     head.can_skip =
         config.length.count() == 0 || config.length > seconds(6 * config.target_seconds);
-    head.part_target_us = part_target_us(config);
+    if (!rendition_ended(r)) head.part_target_us = part_target_us(config);
     head.skipped = skipped;
     const SegmentEntry* entry = r.closed->find(first);
     if (entry != nullptr && !entry->has_map)

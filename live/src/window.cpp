@@ -170,7 +170,6 @@ void LiveWindow::Impl::list(const LiveSegment& s) {
     if (s.number <= last_listed) return;
     last_listed = s.number;
     const std::int64_t us = micros(s.duration, *s.init);
-    longest_us = std::max(longest_us, us);
     listed.push_back({s.number, us});
     listed_us += us;
     if (!periods.empty())
@@ -227,6 +226,7 @@ void LiveWindow::Impl::close(Rendition& r,
     if (!s.independent && !s.gap) r.last_dependent = s.number;
     if (s.gap) r.last_gap = s.number;
     r.rates.add(s, target_us);
+    longest_us = std::max(longest_us, micros(s.duration, *s.init));
     r.last_init = s.init->description.init_file;
     r.epoch = s.epoch;
     r.open.reset();
@@ -255,6 +255,7 @@ void LiveWindow::set_rendition(std::size_t rendition, std::shared_ptr<const Live
 void LiveWindow::end_rendition(std::size_t rendition) {
     Rendition& r = impl_->at(rendition);
     r.ended = true;
+    r.log.hide_parts();
     r.open.reset();
     r.open_shared.reset();
     impl_->changed = true;
@@ -319,6 +320,7 @@ void LiveWindow::end() {
     impl_->ended = true;
     impl_->changed = true;
     for (const auto& r : impl_->renditions) {
+        r->log.hide_parts();
         r->open.reset();
         r->open_shared.reset();
     }

@@ -7,6 +7,7 @@
 #include <base/file.hpp>
 #include <formats/bmff_reader.hpp>
 #include <formats/m3u8.hpp>
+#include <packagers/live_ts.hpp>
 #include <support/catch.hpp>
 #include <support/make_clip.hpp>
 #include <support/temp_folder.hpp>
@@ -138,6 +139,16 @@ TEST_CASE("real media becomes a presentation whose every name can be fetched") {
     for (const CodedSample& s : clip.samples)
         REQUIRE(model.packager->add(s.rendition, LiveSample(s.sample)));
     REQUIRE(model.packager->finish());
+    const bool audio_first = clip.renditions[0].name == "audio";
+    const std::size_t video = audio_first ? 1 : 0;
+    LiveTsWriter streams(video, 1 - video);
+    for (std::size_t i = 0; i < model.track(0).segments.size(); ++i) {
+        for (std::size_t r = 0; r < 2; ++r) {
+            const auto made = streams.add(r, model.track(r).segments.at(i));
+            REQUIRE(made);
+            for (const auto& m : *made) model.window.set_ts(video, m.number, m.bytes);
+        }
+    }
     model.window.end();
     const auto view = model.view();
     const char* kept = std::getenv("SG_LIVE_DUMP");
@@ -162,6 +173,14 @@ TEST_CASE("real media becomes a presentation whose every name can be fetched") {
         for (const CodedSample& s : clip.samples) given += s.rendition == r ? 1U : 0U;
         CHECK(samples + model.packager->counts().dropped_samples >= given);
     }
+    const std::string streams_list = text_of(*view, "video/ts.m3u8");
+    const auto parsed = formats::m3u8::parse(streams_list);
+    REQUIRE(parsed);
+    CHECK(std::get<formats::m3u8::Media>(*parsed).segments.size() ==
+          model.track(video).segments.size());
+    REQUIRE(dump(*view, folder, "video/ts.m3u8"));
+    for (const std::string& uri : uris_in(streams_list))
+        REQUIRE(dump(*view, folder, "video/" + uri));
     CHECK(model.packager->counts().bad_samples == 0);
     CHECK(model.packager->counts().dropped_samples <= 4);
 }
