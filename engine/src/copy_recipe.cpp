@@ -109,6 +109,8 @@ CopiedTrackConfig track_config(const Plan& plan,
     config.layout.decode_lead = track.decode_lead;
     config.borders = std::move(segmenter.borders);
     config.sample_duration = segmenter.sample_duration;
+    config.hold_last_sample = segmenter.hold_last_sample;
+    config.timescale = segmenter.timescale;
     return config;
 }
 
@@ -125,6 +127,7 @@ packagers::SegmenterConfig copy_config(const Plan& plan, const pipeline::VideoRe
     config.sample_duration = r.frame_duration;
     config.decode_lead = r.decode_lead;
     config.frame_rate = r.frame_rate;
+    config.hold_last_sample = true;
     config.digests = false;
     return config;
 }
@@ -141,6 +144,7 @@ packagers::SegmenterConfig copy_config(const Plan& plan, const pipeline::AudioRe
     config.timescale = r.sample_rate;
     config.offset = plan.packaging.offset_seconds * r.sample_rate;
     config.borders = r.borders;
+    config.hold_last_sample = true;
     config.digests = false;
     return config;
 }

@@ -199,13 +199,19 @@ Result<bool> plan_copied_video(Planning& p) {
     // Sound before the first picture would need a picture to be held, which is encoding: it is cut
     // there.
     set_origin(p, p.video_index->first_ns);
-    const auto end = p.video_index->end_ns - p.origin_ns;
+    // The last picture stays as long as there is sound: its sample just lasts longer.
+    auto end = p.video_index->end_ns - p.origin_ns;
+    std::int64_t held = 0;
+    if (const auto sound = last_audio_ns(p); sound != media::kNoTime)
+        held = std::max(held, sound - p.origin_ns - end);
+    if (held <= kNoticed) held = 0;
+    end += held;
     SG_TRY(check_duration(p, end));
     auto starts = clean_starts(p, *p.video_index);
     if (starts.empty() || starts.front() > kSameMoment)
         return refuse("it does not start with an IDR picture");
     if (const auto times = cut_times(p, starts, end); too_long(p, times)) {
-        return refuse(fmt::format("its IDR pictures are up to {} s apart, too far to cut segments",
+        return refuse(fmt::format("segments cut at its IDR pictures would last up to {} s",
                                   longest_of(times) / kSecond));
     }
     std::vector<Copied> copied{{p.video, p.video_index}};
@@ -218,6 +224,12 @@ Result<bool> plan_copied_video(Planning& p) {
                kSource,
                fmt::format("segments are cut at the source's own IDR pictures and last up to {} ms",
                            (longest + kMillisecond / 2) / kMillisecond));
+    }
+    if (held > 0) {
+        p.note("picture_held",
+               kSource,
+               fmt::format("the sound goes on for {} ms after the last picture, which is held",
+                           held / kMillisecond));
     }
     if (const auto sound = first_audio_ns(p);
         sound != media::kNoTime && sound < p.origin_ns - kNoticed) {

@@ -126,19 +126,21 @@ void AlignmentChecker::check_audio(const Member& m, const Member& reference) {
     std::int64_t longest = 0;
     for (const auto& s : reference.stream->segments) longest = std::max(longest, s.duration);
     const double longer = m.end() - reference.end();
+    // A last picture may be held for it.
+    const double held = reference.seconds(reference.stream->segments.back().unsure);
     const auto say = [&] {
         return fmt::format("its sound ends at {:.3f} s, the picture of {} at {:.3f} s",
                            m.end(),
                            reference.track->subject,
                            reference.end());
     };
-    expect(std::abs(longer) <= reference.seconds(longest) + kSoundLonger,
+    expect(std::abs(longer) <= reference.seconds(longest) + kSoundLonger + held,
            true,
            kind::kDuration,
            m,
            say);
-    if (std::abs(longer) <= reference.seconds(longest) + kSoundLonger) {
-        expect(longer <= kSoundLonger + m.frame() && longer >= -kSoundLonger,
+    if (std::abs(longer) <= reference.seconds(longest) + kSoundLonger + held) {
+        expect(longer <= kSoundLonger + m.frame() + held && longer >= -kSoundLonger,
                false,
                kind::kDuration,
                m,

@@ -343,7 +343,7 @@ void CmafReader::take_open_end(std::span<const std::int64_t> shown, MeasuredSegm
         longest = std::max(longest, shown[i] - shown[i - 1]);
     }
     out.duration = out.last_shown - out.first_shown + shown.back() - shown[shown.size() - 2];
-    out.unsure = longest;
+    out.unsure = std::max(longest, out.unsure);
 }
 
 void CmafReader::measure(const std::string& label,
@@ -390,6 +390,15 @@ void CmafReader::measure(const std::string& label,
     std::sort(shown.begin(), shown.end());
     out.last_shown = shown.back();
     const bool alone = shown.size() == 1 && stream().segments.empty() && may_reorder();
+    if (shown.size() > 1) {
+        // A last sample may be held for what another track has more: not all playlists count that.
+        const auto last = out.duration - (out.last_shown - out.first_shown);
+        const auto before = shown.back() - shown[shown.size() - 2];
+        if (last > 2 * before) {
+            out.unsure = last - before;
+            out.duration -= out.unsure;
+        }
+    }
     if ((reorders || alone) && out.first_shown == out.decode_time) take_open_end(shown, out);
     count_steps(out, shown, label);
     leading_ = out.first_shown < out.decode_time + first.composition_offset;

@@ -1,8 +1,11 @@
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include <packagers/copied_track.hpp>
+
+#include "held_end.hpp"
 
 namespace sg::packagers {
 namespace {
@@ -102,17 +105,27 @@ Result<std::optional<CopiedSegment>> CopiedTrack::close() {
     if (config_.video && samples_.front().pts != config_.borders[current_])
         return mismatch(current_, "it does not start at its border");
     std::optional<std::int64_t> end;
-    if (config_.video) end = config_.borders[current_ + 1];
+    if (config_.video) {
+        end = config_.borders[current_ + 1];
+    } else if (config_.hold_last_sample && current_ + 2 == config_.borders.size()) {
+        const auto& last = samples_.back();
+        end = held_end(last.pts + last.duration, config_.borders.back(), config_.timescale);
+    }
     const auto number = static_cast<std::int64_t>(current_) + 1;
     CopiedSegment segment;
     SG_TRY_ASSIGN(
         segment.layout,
         lay_out_segment(
             config_.layout, number, samples_, fragment_starts(samples_, config_.video), end));
-    const auto& index = segment.layout.index;
+    auto& index = segment.layout.index;
+    std::int64_t filled = index.start;
     if (last_end_ && *last_end_ != index.start)
         return mismatch(current_, "it does not start where the one before ends");
     last_end_ = index.start + index.duration;
+    if (config_.hold_last_sample && current_ + 2 == config_.borders.size()) {
+        for (const auto& s : samples_) filled = std::max(filled, s.pts + s.duration);
+        index.duration = std::min(index.duration, filled - index.start);
+    }
     segment.samples = std::exchange(extents_, {});
     samples_.clear();
     ++current_;

@@ -29,11 +29,18 @@ std::int64_t micros_up(std::int64_t ticks, std::uint32_t timescale) {
     return ticks / scale * 1'000'000 + ((ticks % scale) * 1'000'000 + scale - 1) / scale;
 }
 
+/// A period must be covered to its end: with the time that a last sample is held.
+std::int64_t covered(const SegmentIndex& s) {
+    if (s.fragments.empty()) return s.duration;
+    const auto& last = s.fragments.back();
+    return std::max(s.duration, last.start + last.duration - s.start);
+}
+
 std::int64_t longest_segment_us(std::span<const TrackIndex> tracks) {
     std::int64_t longest = 0;
     for (const TrackIndex& t : tracks)
         for (const SegmentIndex& s : t.segments)
-            longest = std::max(longest, micros_up(s.duration, t.description.timescale));
+            longest = std::max(longest, micros_up(covered(s), t.description.timescale));
     return longest;
 }
 
@@ -78,11 +85,12 @@ std::vector<mpd::TimelineEntry> timeline(const TrackIndex& track) {
     std::optional<std::int64_t> next;
     for (const SegmentIndex& s : track.segments) {
         const std::int64_t t = s.start + track.description.offset;
-        if (next == t && out.back().d == s.duration)
+        const std::int64_t d = covered(s);
+        if (next == t && out.back().d == d)
             ++out.back().r;
         else
-            out.push_back({next == t ? std::nullopt : std::optional(t), s.duration, 0});
-        next = t + s.duration;
+            out.push_back({next == t ? std::nullopt : std::optional(t), d, 0});
+        next = t + d;
     }
     return out;
 }

@@ -1,7 +1,11 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include <packagers/cmaf_init.hpp>
 #include <packagers/segmenter.hpp>
+
+#include "held_end.hpp"
 
 namespace sg::packagers {
 namespace {
@@ -205,6 +209,7 @@ Status Segmenter::add(const media::Packet& packet) {
                                      sample.pts)};
         }
     }
+    last_end_ = std::max(last_end_, sample.pts + sample.duration);
     return writer_->add_sample(sample);
 }
 
@@ -212,8 +217,14 @@ Status Segmenter::close_segment() {
     const auto number = config_.first_number + static_cast<std::int64_t>(current_);
     std::optional<std::int64_t>
         end;  // pictures last to the border; audio frames have their own length
-    if (media::is_video(info_->codec)) end = config_.borders[current_ + 1];
-    SG_TRY_ASSIGN(const auto segment, writer_->end_segment(number, end));
+    if (media::is_video(info_->codec)) {
+        end = config_.borders[current_ + 1];
+    } else if (config_.hold_last_sample && current_ + 2 == config_.borders.size()) {
+        end = held_end(last_end_, config_.borders.back(), config_.timescale);
+    }
+    SG_TRY_ASSIGN(auto segment, writer_->end_segment(number, end));
+    if (config_.hold_last_sample && current_ + 2 == config_.borders.size())
+        segment.index.duration = std::min(segment.index.duration, last_end_ - segment.index.start);
     if (config_.every_sample_planned) {
         const auto planned =
             (config_.borders[current_ + 1] - config_.borders[current_]) / config_.sample_duration;

@@ -124,6 +124,19 @@ TEST_CASE("a copy is decoded half a picture ahead when its first segment is a si
     CHECK(copy.decode_lead == copy.frame_duration / 2);
 }
 
+TEST_CASE("the last picture of a copy is held for the sound, unless that takes too long") {
+    auto source = with_gop(2);
+    source.audio_index().end_ns += 4 * kSec;
+    const auto plan = planned(source, preset("passthrough"));
+    REQUIRE(copied(plan));
+    CHECK(noted(plan, "picture_held"));
+    CHECK(plan.duration_ns == Approx(34e9).margin(4e7));
+    CHECK(plan.audio[0].mode == pipeline::RenditionMode::kCopy);
+
+    source.audio_index().end_ns += 60 * kSec;
+    CHECK_FALSE(copied(planned(source, preset("passthrough"))));
+}
+
 TEST_CASE("several video streams are copied where they can be cut at the same moments") {
     Source source;
     VideoTrait big;

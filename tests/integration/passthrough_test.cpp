@@ -168,6 +168,37 @@ TEST_CASE("a copy whose first segment is a single picture may reorder later") {
           video.segments[0].samples[0].dts + video.segments[0].samples[0].duration);
 }
 
+TEST_CASE("copied tracks last as long as their presentation") {
+    struct Case {
+        const char* file;
+        double picture_s;
+        double sound_s;
+    };
+    const TempFolder folder;
+    for (const Case& c : {Case{"long-sound.mp4", 6, 7.7},
+                          {"long-sound.mkv", 6, 7.7},
+                          {"short-sound.mp4", 6, 5.4},
+                          {"short-sound.mkv", 6, 5.4}}) {
+        CAPTURE(c.file);
+        ClipOptions clip;
+        clip.video[0].seconds = c.picture_s;
+        clip.video[0].b_frames = 2;
+        clip.audio[0].seconds = c.sound_s;
+        const auto source = make_clip(folder / c.file, clip).string();
+        const auto out = folder / (std::string("out-") + c.file);
+        const auto ended = pass_through(source, out);
+        const auto video = read_rendition(out, rendition_named(ended, true));
+        const auto audio = read_rendition(out, rendition_named(ended, false));
+        CHECK(video.samples() == 150);
+        const double end = std::max(c.picture_s, c.sound_s);
+        const auto mpd = read_mpd(out);
+        CHECK(static_cast<double>(mpd.presentation_duration_us.value_or(0)) / 1e6 ==
+              Approx(end).margin(0.06));
+        CHECK(video.end_s() - 10 == Approx(end).margin(0.06));
+        CHECK(audio.end_s() - 10 == Approx(end).margin(0.06));
+    }
+}
+
 TEST_CASE("a copy in single files and as transport streams is the same film") {
     const TempFolder folder;
     const auto source = make_clip(folder / "film.mp4", flash_and_beep(5)).string();

@@ -33,6 +33,8 @@ struct CopiedTrackConfig {
     /// As SegmenterConfig has them.
     std::vector<std::int64_t> borders;
     std::int64_t sample_duration = 0;
+    bool hold_last_sample = false;
+    std::int64_t timescale = 0;
 };
 
 /// A segment whose payload is still in the source.

@@ -37,11 +37,15 @@ struct SegmenterConfig {
     std::int64_t first_number = 1;
     /// Ticks of every sample; 0: as the packets say.
     std::int64_t sample_duration = 0;
-    std::int64_t decode_lead = 0;          ///< LayoutConfig::decode_lead, should the codec reorder
+    std::int64_t decode_lead = 0;      ///< LayoutConfig::decode_lead, should the codec reorder
     media::Rational frame_rate{0, 1};  ///< video at a constant rate
     /// Encoded video: a segment must hold exactly the pictures that its borders span. A copy holds
     /// what the source has.
     bool every_sample_planned = false;
+    /// A copy may end before the last border. Its last sample then lasts until there, so that
+    /// players find every track as long as the presentation; SegmentIndex::duration is without that
+    /// time.
+    bool hold_last_sample = false;
     bool digests = true;  ///< fill in SegmentIndex::sha256, which the resume journal compares
 };
 
@@ -72,6 +76,7 @@ class Segmenter final : public pipeline::Stage {
     media::StreamInfoPtr info_;
     std::optional<CmafTrackWriter> writer_;
     std::size_t current_ = 0;  ///< index of the open segment
+    std::int64_t last_end_ = 0;
     bool finished_ = false;
 };
 
