@@ -22,6 +22,7 @@ unsigned TimelineRepair::begin_session(const LiveClock& clock, std::int64_t arri
     s.output.flush();
     s.now = std::max(s.now, arrival_ns);
     s.clock = RawClock(clock);
+    s.coarse_clock = clock.timescale <= 1000;
     s.has_latest = false;
     s.session_fresh = true;
     s.session_changed = false;
@@ -94,7 +95,13 @@ void TimelineRepair::push(unsigned session, LiveUnit unit, std::int64_t arrival_
     t->note_step(moved);
     std::int64_t time = wanted;
     const bool keep = t->video || s.even_out(*t, raw, wanted, moved, arrival, time);
-    if (t->video) time = s.keep_ascending(*t, raw, wanted, moved);
+    if (t->video) {
+        time = s.keep_ascending(*t, raw, wanted, moved);
+        if (s.coarse_clock) {
+            time = t->grid.next(time);
+            cts = t->grid.distance(cts);
+        }
+    }
     t->last_arrival = arrival;
     if (keep) {
         t->lead.add(arrival, time - arrival);

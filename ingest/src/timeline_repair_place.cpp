@@ -13,6 +13,8 @@ namespace {
 constexpr std::int64_t kLargestHole = 10 * kSecond;
 /// Two tracks that make one jump meet it at places that differ by no more.
 constexpr std::int64_t kSameJump = 200 * kMs;
+constexpr std::int64_t kSmallJump = 100 * kMs;
+constexpr std::int64_t kSamePlace = 50 * kMs;
 
 }  // namespace
 
@@ -111,7 +113,15 @@ std::int64_t TimelineRepair::State::place(RepairTrack& t, std::uint64_t raw, std
     const std::int64_t time = t.base.time_at(clock, raw);
     const std::int64_t moved = time - t.last_wanted;
     const std::int64_t hole = std::max(kHole, 4 * t.interval);
-    if (moved > -kHole && moved <= hole) return bound_skew(t, raw, time, arrival);
+    if (moved > -kHole && moved <= hole) {
+        if (!t.video && t.cadence.active() && magnitude(time - t.cadence.due()) > kSmallJump &&
+            magnitude(moved) > kMinStep) {
+            // Too little to tell from jitter in pictures; sound says where it belongs.
+            if (adopt_near(t, raw, t.cadence.due())) return t.base.time_at(clock, raw);
+            if (moved < -kSmallJump) return jump(t, raw, moved, arrival);
+        }
+        return bound_skew(t, raw, time, arrival);
+    }
     t.cadence.restart();
     // As much time has passed as the times say, or the network had kept units back that long.
     if (moved > 0 && time - (arrival + t.lead.value()) <= kEarly) {
@@ -120,28 +130,35 @@ std::int64_t TimelineRepair::State::place(RepairTrack& t, std::uint64_t raw, std
     return jump(t, raw, moved, arrival);
 }
 
+bool TimelineRepair::State::adopt(RepairTrack& t,
+                                  std::uint64_t raw,
+                                  const std::function<bool(std::int64_t)>& fits) {
+    const auto take = [&](const ClockBase& base) {
+        if (base.epoch == t.base.epoch || !fits(base.time_at(clock, raw))) return false;
+        t.base = base;
+        return true;
+    };
+    return take(latest) || std::any_of(tracks.begin(), tracks.end(), [&](const auto& other) {
+               return other.get() != &t && other->placed && take(other->base);
+           });
+}
+
+bool TimelineRepair::State::adopt_near(RepairTrack& t, std::uint64_t raw, std::int64_t due) {
+    return adopt(t, raw, [&](std::int64_t time) { return magnitude(time - due) <= kSamePlace; });
+}
+
 std::int64_t TimelineRepair::State::jump(RepairTrack& t,
                                          std::uint64_t raw,
                                          std::int64_t moved,
                                          std::int64_t arrival) {
     const std::int64_t due = t.cadence.active() ? t.cadence.due() : t.last_time + t.interval;
     const std::int64_t expected = arrival + t.lead.value();
-    const auto plausible = [&](const ClockBase& base) {
-        if (base.epoch == t.base.epoch) return false;
-        const std::int64_t time = base.time_at(clock, raw);
+    // Another track may have met the same jump first: the relation of the two is kept.
+    const auto plausible = [&](std::int64_t time) {
         return std::min(magnitude(time - due), magnitude(time - expected)) <= kSameJump ||
                (expected - due > kHole && magnitude(time - expected) <= kSecond);
     };
-    // Another track may have met the same jump first: the relation of the two is kept.
-    const ClockBase* known = plausible(latest) ? &latest : nullptr;
-    for (const auto& other : tracks) {
-        if (known != nullptr) break;
-        if (other.get() != &t && other->placed && plausible(other->base)) known = &other->base;
-    }
-    if (known != nullptr) {
-        t.base = *known;
-        return t.base.time_at(clock, raw);
-    }
+    if (adopt(t, raw, plausible)) return t.base.time_at(clock, raw);
     if (moved < 0) {
         ++counters.jumps_back;
     } else if (moved <= kLargestHole) {

@@ -97,12 +97,17 @@ std::int64_t TimelineRepair::State::keep_ascending(RepairTrack& t,
         t.behind = 0;
         return wanted;
     }
-    if (++t.behind < kBehindLimit) return wanted;
-    if (moved > 0) {
+    ++t.behind;
+    if (moved > 0 && adopt_near(t, raw, t.last_time + t.behind * t.interval)) {
         t.behind = 0;
-        ++counters.jumps_back;
+        return t.last_wanted = t.base.time_at(clock, raw);
     }
-    rebase(t, raw, t.last_time + t.interval);
+    if (t.behind < kBehindLimit) return wanted;
+    if (moved > 0) ++counters.jumps_back;
+    // The pictures since the last one in order took their time, too.
+    const std::int64_t pictures = t.behind == kBehindLimit ? kBehindLimit : 1;
+    if (moved > 0) t.behind = 0;
+    rebase(t, raw, t.last_time + pictures * t.interval);
     t.last_wanted = t.base.offset_ns;
     return t.base.offset_ns;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <set>
@@ -40,6 +41,9 @@ struct TimelineRepair::State {
                             std::uint64_t raw,
                             std::int64_t time,
                             std::int64_t arrival);
+    /// Takes over a base that another track found where it puts `raw` at a fitting time.
+    bool adopt(RepairTrack& t, std::uint64_t raw, const std::function<bool(std::int64_t)>& fits);
+    bool adopt_near(RepairTrack& t, std::uint64_t raw, std::int64_t due);
     void rebase(RepairTrack& t, std::uint64_t raw, std::int64_t time);
     void follow(RepairTrack& t, std::uint64_t raw);
 
@@ -64,6 +68,7 @@ struct TimelineRepair::State {
     RepairOutput output;
     unsigned session = 0;
     RawClock clock{LiveClock{}};
+    bool coarse_clock = false;  ///< milliseconds
     std::vector<std::unique_ptr<RepairTrack>> tracks;
 
     bool has_latest = false;

@@ -118,6 +118,37 @@ Cadence::Step Cadence::next(std::int64_t wanted, std::int64_t moved, std::int64_
     return step_to(due_ + correction, Outcome::kEven);
 }
 
+std::int64_t PictureGrid::next(std::int64_t wanted) {
+    const std::int64_t since = wanted - last_;
+    if (frame_ <= 0 || since < frame_ / 2 || since > kMostMissing * frame_) {
+        run_ = 0;
+        return last_ = wanted;
+    }
+    const std::int64_t due = last_ + (since + frame_ / 2) / frame_ * frame_;
+    const std::int64_t error = wanted - due;
+    if (error > kRounding || error < -kRounding) {
+        run_ = 0;
+        return last_ = wanted;
+    }
+    if (run_ < kCertain) {
+        ++run_;
+        average_ = 0;
+        return last_ = wanted;
+    }
+    average_ += (error - average_) / 32;
+    std::int64_t correction = 0;
+    if (average_ > kMs / 2 || average_ < -kMs / 2) correction = average_ / 64;
+    average_ -= correction;
+    return last_ = due + correction;
+}
+
+std::int64_t PictureGrid::distance(std::int64_t cts) const {
+    if (run_ < kCertain || cts <= 0) return cts;
+    const std::int64_t even = (cts + frame_ / 2) / frame_ * frame_;
+    const std::int64_t error = cts - even;
+    return error <= kRounding && error >= -kRounding ? even : cts;
+}
+
 void RepairTrack::set_config(const LiveTrack& from) {
     const int id = track.id;
     track = from;
@@ -125,6 +156,7 @@ void RepairTrack::set_config(const LiveTrack& from) {
     video = formats::is_video(track.config.codec);
     const std::int64_t nominal = nominal_interval(track.config);
     cadence.configure(video ? 0 : nominal);
+    grid.configure(video ? nominal : 0);
     interval = nominal > 0 ? nominal : kDefaultInterval;
     if (video) needs_key = true;
 }

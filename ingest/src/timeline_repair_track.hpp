@@ -112,6 +112,30 @@ class Cadence {
     int distrust_ = 0;
 };
 
+/// Pictures at the even rate that their parameter sets tell, once their times have shown it: takes
+/// the rounding to milliseconds out of them.
+class PictureGrid {
+  public:
+    /// 0: no rate is known.
+    void configure(std::int64_t frame) {
+        frame_ = frame;
+        run_ = 0;
+    }
+    std::int64_t next(std::int64_t wanted);
+    /// A distance between decoding and display, in whole pictures where it is close to that.
+    [[nodiscard]] std::int64_t distance(std::int64_t cts) const;
+
+  private:
+    static constexpr std::int64_t kRounding = kMs + kMs / 5;
+    static constexpr int kCertain = 60;  ///< pictures in a row
+    static constexpr std::int64_t kMostMissing = 60;
+
+    std::int64_t frame_ = 0;
+    std::int64_t last_ = 0;
+    std::int64_t average_ = 0;
+    int run_ = 0;
+};
+
 struct RepairTrack {
     LiveTrack track;   ///< `id` is the channel's
     int input_id = 0;  ///< the session's
@@ -130,6 +154,7 @@ struct RepairTrack {
     LeadEnvelope lead;
     std::int64_t lead_now = 0;
     Cadence cadence;
+    PictureGrid grid;
     std::int64_t interval = 0;
     std::int64_t last_step = 0;
     std::uint64_t session_units = 0;

@@ -123,7 +123,8 @@ void TsDepacketizer::on_programs(std::span<const Program> programs) {
         state.source = source;
         state.track.id = static_cast<int>(source.pid);
         state.track.program = program_;
-        state.track.language = source.language.empty() ? "" : language_tag(source.language);
+        const std::string tag = language_tag(source.language);
+        state.track.language = tag == "und" ? "" : tag;
         if (renamed && state.announced) sink_.on_track(state.track);
     }
 }
@@ -133,6 +134,10 @@ bool TsDepacketizer::configure(TrackState& state, Codec codec, std::vector<std::
     Result<formats::CodecConfig> config = formats::make_codec_config(codec, header);
     if (!config) {
         ++counters_.bad_configs;
+        if (!state.announced && !std::exchange(state.refused, true)) {
+            left_out_.push_back(
+                fmt::format("PID 0x{:x}: {}", state.source.pid, config.error().message));
+        }
         return false;
     }
     state.header = std::move(header);

@@ -52,6 +52,33 @@ TEST_CASE("an honest stream comes out at once, in order, spaced as its frames ar
     CHECK_FALSE(channel.repair.deadline_ns());
 }
 
+TEST_CASE("the rounding of RTMP times is taken out once the rate of the pictures is certain") {
+    for (const bool said : {true, false}) {
+        Recorder out;
+        TimelineRepair repair(out);
+        const unsigned session = repair.begin_session({1000, 32}, 0);
+        ingest::LiveTrack track = video_track(0);
+        track.config.video.frame_rate_num = said ? 30000 : 0;
+        track.config.video.frame_rate_den = 1001;
+        repair.track(session, track, 0);
+        const auto ms = [](std::int64_t picture) { return picture * 1001 / 30; };
+        for (std::int64_t i = 0; i < 3000; ++i) {
+            if (i == 1000) i += 3;  // dropped by the sender
+            repair.push(session, {0, ms(i + 2), ms(i), i % 60 == 0, false, {}}, ms(i) * kMs);
+        }
+        const auto video = out.units(0);
+        std::int64_t worst = 0;
+        for (std::size_t i = 100; i < video.size(); ++i) {
+            const std::int64_t step = video[i].dts - video[i - 1].dts;
+            const std::int64_t frame = 1001 * kSecond / 30000;
+            const std::int64_t whole = (step + frame / 2) / frame * frame;
+            worst = std::max(worst, std::abs(step - whole));
+        }
+        CHECK((worst < kMs / 20) == said);
+        CHECK(std::abs(video.back().dts - video.front().dts - ms(2999) * kMs) < 2 * kMs);
+    }
+}
+
 TEST_CASE("sound that arrives two seconds before its pictures keeps its times") {
     Recorder out;
     TimelineRepair repair(out);
@@ -228,6 +255,39 @@ TEST_CASE("a jump that sound makes half a second after the pictures keeps them t
     CHECK(std::abs(sync_error(channel.out, channel.publisher)) < 5 * kMs);
 }
 
+TEST_CASE("a clock that is set back by little leaves sound and pictures together") {
+    for (const std::int64_t back : {150 * kMs, 300 * kMs, 450 * kMs}) {
+        Channel channel;
+        channel.publisher.video_ts = channel.publisher.audio_ts = [=](std::int64_t t) {
+            return t < 10 * kSecond ? t + 50 * kSecond : t + 50 * kSecond - back;
+        };
+        channel.start();
+        channel.publisher.run(20 * kSecond);
+        INFO("back " << back / kMs);
+        CHECK(channel.out.disorder().empty());
+        CHECK(channel.out.count(Kind::kBorder) == 0);
+        CHECK(std::abs(sync_error(channel.out, channel.publisher)) < 40 * kMs);
+        CHECK(std::abs(channel.length_error()) < 500 * kMs);
+    }
+}
+
+TEST_CASE("a track that the next publisher does not have is ended soon") {
+    Channel channel;
+    channel.start();
+    channel.publisher.run(5 * kSecond);
+    channel.publisher.audio = false;
+    channel.publisher.begin();
+    channel.publisher.headers(true, false);
+    const std::int64_t began = channel.publisher.now;
+    channel.publisher.run(5 * kSecond);
+    REQUIRE(channel.out.count(Kind::kEnd) == 1);
+    for (const auto& event : channel.out.events) {
+        if (event.kind != Kind::kEnd) continue;
+        CHECK(event.track == 1);
+        CHECK(event.arrival < began + 600 * kMs);
+    }
+}
+
 TEST_CASE("a track that comes late joins the clock of the others") {
     Channel channel;
     channel.publisher.begin();
@@ -389,6 +449,28 @@ TEST_CASE("a border holds media for half a second at most, and time alone ends i
     CHECK(channel.out.units(0).size() == before + 1);
     CHECK(channel.out.count(Kind::kBorder) == 1);
     CHECK_FALSE(channel.repair.deadline_ns());
+}
+
+TEST_CASE("a configuration that changes twice within a border comes before its units each time") {
+    Channel channel;
+    channel.start();
+    channel.publisher.run(5 * kSecond);
+    for (const unsigned height : {480U, 360U}) {
+        channel.publisher.height = height;
+        channel.publisher.headers(true, false);
+        channel.publisher.pictures = 150;
+        channel.publisher.send_video();
+        channel.publisher.now += 10 * kMs;
+    }
+    channel.repair.advance(channel.publisher.now + kSecond);
+    const auto& events = channel.out.events;
+    REQUIRE(channel.out.count(Kind::kBorder) == 2);
+    std::vector<Kind> kinds;
+    for (auto it = events.end() - 6; it != events.end(); ++it) kinds.push_back(it->kind);
+    CHECK(kinds ==
+          std::vector<Kind>{
+              Kind::kBorder, Kind::kTrack, Kind::kUnit, Kind::kBorder, Kind::kTrack, Kind::kUnit});
+    CHECK((events.end() - 2)->size == 360);
 }
 
 TEST_CASE("markers lie on the timeline of their units") {

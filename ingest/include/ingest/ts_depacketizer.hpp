@@ -55,6 +55,7 @@ class TsDepacketizer final : private formats::ts::DemuxSink {
         formats::ts::Track source;
         LiveTrack track;
         bool announced = false;
+        bool refused = false;           ///< told in left_out()
         bool started = false;           ///< video: its first key frame has come
         std::vector<std::byte> header;  ///< what `track.config` was made from
         /// NAL units of the parameter sets in force: VPS, SPS, PPS.
