@@ -1,5 +1,7 @@
+#include <chrono>
 #include <cstdlib>
 
+#include <ingest/arrival_clock.hpp>
 #include <support/catch.hpp>
 
 #include "live_publisher.hpp"
@@ -26,6 +28,22 @@ struct Channel {
     [[nodiscard]] std::int64_t length_error() const {
         return repair.end_ns() - TimelineRepair::kOriginNs - (publisher.now - kSecond);
     }
+    /// The largest error of the dates that viewers are told, against when units arrived.
+    [[nodiscard]] std::int64_t date_error() const {
+        const Clock::Wall wall{std::chrono::hours(480'000)};
+        ingest::ArrivalClock clock(wall, Clock::Monotonic{});
+        std::int64_t worst = 0;
+        for (const auto& event : out.events) {
+            if (event.kind == Kind::kBorder) clock.restart();
+            if (event.kind != Kind::kUnit) continue;
+            clock.observe(event.dts, Clock::Monotonic{std::chrono::nanoseconds(event.arrival)});
+            const auto date = clock.date_of(event.dts);
+            if (!date) return -1;
+            const auto since = std::chrono::duration_cast<std::chrono::nanoseconds>(*date - wall);
+            worst = std::max(worst, std::abs(since.count() - event.arrival));
+        }
+        return worst;
+    }
     void check_seamless(std::int64_t tolerance = 5 * kMs) const {
         CHECK(out.disorder().empty());
         CHECK(out.count(Kind::kBorder) == 0);
@@ -33,6 +51,7 @@ struct Channel {
         CHECK(out.longest_step(1) < 25 * kMs);
         CHECK(std::abs(sync_error(out, publisher)) < tolerance);
         CHECK(std::abs(length_error()) < 60 * kMs);
+        CHECK(date_error() < 60 * kMs);
     }
 };
 
@@ -57,6 +76,7 @@ TEST_CASE("a publisher that returns goes on after the time it was away") {
         CHECK(std::abs(gap - away - 33 * kMs) < 25 * kMs);
         CHECK(std::abs(sync_error(channel.out, channel.publisher)) < 5 * kMs);
         CHECK(std::abs(channel.length_error()) < 60 * kMs);
+        CHECK(channel.date_error() < 60 * kMs);
         CHECK(channel.repair.counters().sessions == 2);
     }
 }

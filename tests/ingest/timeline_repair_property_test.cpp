@@ -85,6 +85,69 @@ TEST_CASE("random jumps never break order, tracks or the relation to time that p
     }
 }
 
+TEST_CASE("honest times are never repaired, however the network delivers them") {
+    for (unsigned seed = 1; seed <= 60; ++seed) {
+        std::mt19937 random(seed);
+        Recorder out;
+        TimelineRepair repair(out);
+        const std::int64_t scale = seed % 2 == 0 ? 1000 : 90000;
+        const unsigned session =
+            repair.begin_session({static_cast<std::uint32_t>(scale), seed % 2 == 0 ? 32U : 33U}, 0);
+        repair.track(session, video_track(0), 0);
+        repair.track(session, audio_track(1), 0);
+        const std::int64_t base = static_cast<std::int64_t>(random() % 1'000'000) * kSecond;
+        const auto raw = [&](std::int64_t t) { return (t + base) / 1000 * scale / 1'000'000; };
+        // Pictures at an uneven rate, encoded some time after their sound.
+        const std::int64_t encoder_delay = static_cast<std::int64_t>(random() % 1500) * kMs;
+        const int slowest = 34 + static_cast<int>(random() % 400);
+        std::int64_t video = 0;
+        std::int64_t audio = 0;
+        std::int64_t free_at = 0;
+        std::vector<std::int64_t> video_times;
+        std::vector<std::int64_t> audio_times;
+        bool key = true;
+        while (video < 60 * kSecond) {
+            const bool sound = audio <= video + encoder_delay;
+            const std::int64_t made = sound ? audio : video + encoder_delay;
+            // The network stalls now and then and delivers in order.
+            if (random() % 400 == 0)
+                free_at = made + static_cast<std::int64_t>(random() % 3000) * kMs;
+            free_at = std::max(free_at, made + static_cast<std::int64_t>(random() % 60) * kMs);
+            if (sound) {
+                repair.push(session, {1, raw(audio), raw(audio), true, false, {}}, free_at);
+                audio_times.push_back(audio);
+                audio += 1024 * kSecond / 48000;
+            } else {
+                repair.push(session, {0, raw(video), raw(video), key, false, {}}, free_at);
+                key = false;
+                video_times.push_back(video);
+                video +=
+                    static_cast<std::int64_t>(17 + random() % static_cast<unsigned>(slowest)) * kMs;
+            }
+        }
+        INFO("seed " << seed);
+        const ingest::RepairCounters& counters = repair.counters();
+        CHECK(counters.units == video_times.size() + audio_times.size());
+        CHECK(counters.jumps_forward + counters.jumps_back + counters.holes_closed +
+                  counters.tracks_realigned + counters.audio_resyncs + counters.dts_fixed +
+                  counters.discontinuities ==
+              0);
+        const auto pictures = out.units(0);
+        const auto frames = out.units(1);
+        REQUIRE(pictures.size() == video_times.size());
+        REQUIRE(frames.size() == audio_times.size());
+        const std::int64_t offset = pictures[0].dts - video_times[0];
+        std::int64_t worst = 0;
+        for (std::size_t i = 0; i < pictures.size(); ++i) {
+            worst = std::max(worst, std::abs(pictures[i].dts - video_times[i] - offset));
+        }
+        for (std::size_t i = 0; i < frames.size(); ++i) {
+            worst = std::max(worst, std::abs(frames[i].dts - audio_times[i] - offset));
+        }
+        CHECK(worst < 5 * kMs);
+    }
+}
+
 TEST_CASE("garbage in all fields at once comes out in order and bounded") {
     for (unsigned seed = 1; seed <= 40; ++seed) {
         std::mt19937_64 random(seed);
