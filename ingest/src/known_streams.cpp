@@ -1,5 +1,6 @@
 #include "known_streams.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -38,12 +39,13 @@ bool settled(unsigned said, int container, const char* name) {
     return said != 0 && name != nullptr;
 }
 
-void describe_h264(AVCodecParameters& par) {
+bool describe_h264(AVCodecParameters& par) {
     const auto sps = read_sps(par);
-    if (!sps) return;
+    if (!sps) return false;
     const auto& facts = sps->facts;
     const bool plain = !facts.interlaced && facts.bit_depth == 8 && sps->bit_depth_chroma == 8 &&
-                       facts.chroma_format == 1 && facts.reorder_depth > 0 &&
+                       facts.chroma_format == 1 && facts.reorder_depth >= 0 &&
+                       (facts.reorder_depth > 0) == (par.video_delay > 0) &&
                        par.width == static_cast<int>(facts.width) &&
                        par.height == static_cast<int>(facts.height);
     const auto primaries = static_cast<AVColorPrimaries>(facts.colour_primaries);
@@ -56,7 +58,8 @@ void describe_h264(AVCodecParameters& par) {
         (facts.range_known || par.color_range == AVCOL_RANGE_UNSPECIFIED) &&
         // Such a picture may name another transfer for itself.
         primaries != AVCOL_PRI_BT2020;
-    if (!plain || !colour) return;
+    if (!plain || !colour) return false;
+    par.video_delay = std::max(par.video_delay, facts.reorder_depth);
     par.format = facts.full_range ? AV_PIX_FMT_YUVJ420P : AV_PIX_FMT_YUV420P;
     par.color_primaries = primaries;
     par.color_trc = transfer;
@@ -65,19 +68,18 @@ void describe_h264(AVCodecParameters& par) {
     if (facts.sar_num != 0)
         par.sample_aspect_ratio = {static_cast<int>(facts.sar_num),
                                    static_cast<int>(facts.sar_den)};
+    return true;
 }
 
 }  // namespace
 
-void describe_known_streams(AVFormatContext* context) {
-    if (!std::string_view(context->iformat->name).starts_with("mov,")) return;
-    for (unsigned i = 0; i < context->nb_streams; ++i) {
-        auto& par = *context->streams[i]->codecpar;
-        // avc3 holds its parameter sets in the stream.
-        const bool configured = par.codec_tag == MKTAG('a', 'v', 'c', '1');
-        if (par.codec_id == AV_CODEC_ID_H264 && configured && par.extradata_size > 0)
-            describe_h264(par);
-    }
+bool describe_known_stream(const AVFormatContext& context, AVStream& stream) {
+    if (!std::string_view(context.iformat->name).starts_with("mov,")) return false;
+    auto& par = *stream.codecpar;
+    // avc3 holds its parameter sets in the stream.
+    const bool configured = par.codec_tag == MKTAG('a', 'v', 'c', '1');
+    return par.codec_id == AV_CODEC_ID_H264 && configured && par.extradata_size > 0 &&
+           describe_h264(par);
 }
 
 }  // namespace sg::ingest

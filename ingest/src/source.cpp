@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <deque>
+#include <mutex>
 #include <optional>
 
 #include <fcntl.h>
@@ -158,9 +159,12 @@ Status MediaInput::State::open_demuxer() {
     if (rc < 0) return open_error(rc);  // libav has freed the context
     context.reset(raw);
 
-    describe_known_streams(context.get());
     std::vector<AVDictionary*> options(context->nb_streams, nullptr);
-    for (auto& one : options) av_dict_set_int(&one, "max_pixels", limits.max_pixels, 0);
+    for (unsigned i = 0; i < context->nb_streams; ++i) {
+        av_dict_set_int(&options[i], "max_pixels", limits.max_pixels, 0);
+        if (describe_known_stream(*context, *context->streams[i]))
+            av_dict_set(&options[i], "codec_whitelist", "none", 0);
+    }
     // Streams that turn up later, as in transport streams, get none: their sizes are checked
     // afterwards.
     const unsigned known = context->nb_streams;
@@ -287,6 +291,9 @@ MediaInput::MediaInput(std::unique_ptr<State> state) : state_(std::move(state)) 
 MediaInput::~MediaInput() = default;
 
 Result<std::unique_ptr<MediaInput>> MediaInput::open(OpenOptions options) {
+    // libav says more than is of use, also of decoders that it is told not to open.
+    static std::once_flag log_routed;
+    std::call_once(log_routed, av::route_log);
     auto state = std::make_unique<State>();
     auto& s = *state;
     s.name = !options.name.empty() ? options.name : options.path.filename().string();

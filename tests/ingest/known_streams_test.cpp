@@ -40,6 +40,7 @@ std::vector<Case> cases() {
         change(video);
         all.push_back({name, video});
     };
+    add("without a pyramid", [](ClipVideo& v) { v.options = {{"b-pyramid", "none"}}; });
     add("cropped", [](ClipVideo& v) { v.width = 178, v.height = 98; });
     add("wide samples", [](ClipVideo& v) { v.sar = {4, 3}; });
     add("BT.709", [](ClipVideo& v) { v.primaries = v.transfer = v.matrix = 1; });
