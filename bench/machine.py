@@ -52,7 +52,7 @@ class Run:
         self.wall, self.cpu, self.peak_kb = wall, cpu, peak_kb
 
 
-def run(command, sample_memory=True, log=None):
+def run(command, sample_memory=True, log=None, sample_every=0.2):
     """One run: wall and processor seconds of the whole tree, peak proportional memory of the tree in kB (sampled)."""
     out = open(log, "ab") if log else subprocess.DEVNULL
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -61,7 +61,7 @@ def run(command, sample_memory=True, log=None):
     peak, done = [0], threading.Event()
 
     def watch():
-        while not done.wait(0.2):
+        while not done.wait(sample_every):
             peak[0] = max(peak[0], sum(_pss(pid) for pid in _tree(process.pid)))
 
     watcher = threading.Thread(target=watch, daemon=True)
