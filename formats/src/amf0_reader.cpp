@@ -189,6 +189,10 @@ class Reader {
 
 }  // namespace
 
+bool Amf0Value::Object::operator==(const Object& other) const {
+    return ecma_array == other.ecma_array && properties == other.properties;
+}
+
 const Amf0Value* Amf0Value::find(std::string_view name) const {
     const Object* fields = object();
     if (!fields) return nullptr;

@@ -33,7 +33,7 @@ class Amf0Value {
     struct Object {
         std::vector<Property> properties;
         bool ecma_array = false;
-        bool operator==(const Object&) const = default;
+        bool operator==(const Object& other) const;
     };
     using Array = std::vector<Amf0Value>;
 
