@@ -5,9 +5,10 @@ set(SG_HLS_JS_VERSION 1.7.4)
 set(SG_HLS_JS_SHA512 dc697119d3ef4f6607bd060eb7ec8ecd3fc3122a2bfea255348ca51c0efb9207a805375042a8bbd06c1e7cd11498741e346ca30bc53adbe6ebbaa5bf4e99beb6)
 option(SG_HLS_JS "Fetch hls.js for the player page when configuring" ON)
 
-# Sets ${out} to the script to embed.
+# Sets ${out} to the script to embed and ${out}_license to its licence, which has to come along.
 function(sg_find_hls_js out)
     set(${out} ${CMAKE_SOURCE_DIR}/web/player/hls-absent.js PARENT_SCOPE)
+    set(${out}_license ${CMAKE_SOURCE_DIR}/web/player/hls-absent-license.txt PARENT_SCOPE)
     set(name hls.js-${SG_HLS_JS_VERSION})
     set(folder ${CMAKE_BINARY_DIR}/npm)
     set(archive ${folder}/${name}.tgz)
@@ -19,7 +20,7 @@ function(sg_find_hls_js out)
         file(MAKE_DIRECTORY ${folder}/${name})
         find_program(SG_NPM npm)
         if(SG_NPM)
-            execute_process(COMMAND ${SG_NPM} pack --silent hls.js@${SG_HLS_JS_VERSION}
+            execute_process(COMMAND ${SG_NPM} pack --silent --fetch-retries=0 hls.js@${SG_HLS_JS_VERSION}
                 WORKING_DIRECTORY ${folder} TIMEOUT 60 OUTPUT_QUIET ERROR_QUIET RESULT_VARIABLE code)
         endif()
         if(NOT EXISTS ${archive})
@@ -37,6 +38,7 @@ function(sg_find_hls_js out)
     endif()
     if(EXISTS ${script})
         set(${out} ${script} PARENT_SCOPE)
+        set(${out}_license ${folder}/${name}/package/LICENSE PARENT_SCOPE)
     else()
         message(STATUS "hls.js ${SG_HLS_JS_VERSION} could not be fetched: the player page leaves HLS to the browser")
     endif()

@@ -8,9 +8,13 @@ WaitList* PlaybackChannelWaits::join(boost::asio::io_context& context,
                                      const std::shared_ptr<live::PlaybackChannel>& channel,
                                      const live::ChannelView* seen) {
     auto& group = groups_[channel.get()];
-    if (!group) {
+    if (!group || group->channel.expired()) {
+        // Waiters keep their channel, so a group whose channel went without a last view is empty.
         group = std::make_unique<Group>();
         group->channel = channel;
+        std::erase_if(groups_, [](const auto& entry) {
+            return entry.second->list.empty() && entry.second->channel.expired();
+        });
     }
     if (!group->armed) {
         const auto* key = channel.get();

@@ -20,7 +20,7 @@ class PlaybackChannelWaits : public std::enable_shared_from_this<PlaybackChannel
 
   private:
     struct Group {
-        std::shared_ptr<live::PlaybackChannel> channel;  ///< so that its address is not used anew
+        std::weak_ptr<live::PlaybackChannel> channel;  ///< its address may be used anew
         WaitList list;
         bool armed = false;
     };

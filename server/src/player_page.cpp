@@ -21,6 +21,8 @@ extern const char sg_file_player_js[];
 extern const char sg_file_player_js_end[];
 extern const char sg_file_hls_js[];
 extern const char sg_file_hls_js_end[];
+extern const char sg_file_hls_license[];
+extern const char sg_file_hls_license_end[];
 }
 
 namespace sg::server {
@@ -74,6 +76,11 @@ void add_player_page(Router& router) {
               sg_file_player_css_end);
     add_asset(router, "/player/player.js", kScript, sg_file_player_js, sg_file_player_js_end);
     add_asset(router, "/player/hls.js", kScript, sg_file_hls_js, sg_file_hls_js_end);
+    add_asset(router,
+              "/player/hls-license.txt",
+              "text/plain; charset=utf-8",
+              sg_file_hls_license,
+              sg_file_hls_license_end);
 }
 
 }  // namespace sg::server

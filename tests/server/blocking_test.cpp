@@ -205,3 +205,22 @@ TEST_CASE("a growing segment that is never finished is cut, not ended") {
     server.channel().publish(FakeView{});
     CHECK_FALSE(client.read().whole);
 }
+
+TEST_CASE("a channel that went without a last view is not kept, and its successor wakes again") {
+    RunningServer server(quick());
+    FakeView view;
+    view.soon["a.m4s"] = std::chrono::milliseconds(50);
+    for (int i = 0; i < 3; ++i) {
+        std::weak_ptr<FakeChannel> gone;
+        {
+            const auto channel = std::make_shared<FakeChannel>("live/two");
+            channel->publish(view);
+            gone = channel;
+            server.directory.add(channel);
+            TestClient client(server.port());
+            CHECK(client.fetch("/live/two/a.m4s").status == 503);
+            server.directory.remove(channel);
+        }
+        CHECK(eventually([&] { return gone.expired(); }));
+    }
+}

@@ -123,19 +123,39 @@ class FakeChannel final : public live::PlaybackChannel {
     std::map<std::uint64_t, bool> viewers_;
 };
 
-struct FakeDirectory final : live::PlaybackDirectory {
-    std::vector<std::shared_ptr<FakeChannel>> channels{std::make_shared<FakeChannel>("live/one")};
+class FakeDirectory final : public live::PlaybackDirectory {
+  public:
+    FakeDirectory() { add(std::make_shared<FakeChannel>("live/one")); }
+
+    void add(std::shared_ptr<FakeChannel> channel) {
+        const std::lock_guard lock(mutex_);
+        channels_.push_back(std::move(channel));
+    }
+    void remove(const std::shared_ptr<FakeChannel>& channel) {
+        const std::lock_guard lock(mutex_);
+        std::erase(channels_, channel);
+    }
+    [[nodiscard]] FakeChannel& first() const {
+        const std::lock_guard lock(mutex_);
+        return *channels_.front();
+    }
 
     [[nodiscard]] std::shared_ptr<live::PlaybackChannel> find(
         std::string_view name) const override {
-        for (const auto& channel : channels) {
+        const std::lock_guard lock(mutex_);
+        for (const auto& channel : channels_) {
             if (channel->name() == name) return channel;
         }
         return nullptr;
     }
     [[nodiscard]] std::vector<std::shared_ptr<live::PlaybackChannel>> list() const override {
-        return {channels.begin(), channels.end()};
+        const std::lock_guard lock(mutex_);
+        return {channels_.begin(), channels_.end()};
     }
+
+  private:
+    mutable std::mutex mutex_;
+    std::vector<std::shared_ptr<FakeChannel>> channels_;
 };
 
 }  // namespace sg::server::test

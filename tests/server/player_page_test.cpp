@@ -27,4 +27,5 @@ TEST_CASE("the player page is served with all it names, under a strict policy") 
         ++assets;
     }
     CHECK(assets == 3);
+    CHECK(client.fetch("/player/hls-license.txt").status == 200);
 }

@@ -54,7 +54,7 @@ class RunningServer {
         done.get_future().wait();
     }
     [[nodiscard]] std::uint16_t port() const { return server->port(); }
-    [[nodiscard]] FakeChannel& channel() const { return *directory.channels.front(); }
+    [[nodiscard]] FakeChannel& channel() const { return directory.first(); }
 
     FakeDirectory directory;
     std::unique_ptr<HttpServer> server;
