@@ -76,6 +76,9 @@ Status SrtListener::State::bind() {
         return Error{Errc::kInvalidArgument,
                      fmt::format("listen for SRT on {}: the address is not numeric", where)};
     udp_.reset(::socket(address->bytes.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const int also_v4 = 0;
+    if (address->bytes.ss_family == AF_INET6)
+        setsockopt(udp_.get(), IPPROTO_IPV6, IPV6_V6ONLY, &also_v4, sizeof also_v4);
     setsockopt(udp_.get(), SOL_SOCKET, SO_RCVBUF, &kUdpBuffer, sizeof kUdpBuffer);
     if (!udp_.valid() ||
         ::bind(udp_.get(), address->get(), static_cast<socklen_t>(address->length)) != 0) {

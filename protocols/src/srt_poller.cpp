@@ -23,7 +23,7 @@ constexpr int kForever = -1;
 constexpr int kLingerMs = 100;
 constexpr int kSocketWaitMs = 10;
 /// Pause after reading: what arrives meanwhile is read in one go.
-constexpr auto kGather = 3ms;
+constexpr auto kGather = 8ms;
 
 /// Most of what libsrt calls an error is one peer's doing.
 void take_log_line(void*, int level, const char*, int, const char* area, const char* message) {

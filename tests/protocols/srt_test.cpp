@@ -1,3 +1,11 @@
+#include <array>
+#include <random>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <base/unique_fd.hpp>
+
 #include "srt_harness.hpp"
 
 using namespace sg;
@@ -198,6 +206,29 @@ TEST_CASE("SRT: a call that nobody answers ends, as does one to no such name") {
     const CallResult unnamed = call(*service, loop, settings);
     REQUIRE_FALSE(*unnamed);
     CHECK(unnamed->error().code == Errc::kNotFound);
+}
+
+TEST_CASE("SRT: garbage on the port does not keep callers out") {
+    Loop loop;
+    const auto service = make_service();
+    Server server(*service, loop, admit_all());
+    const UniqueFd udp(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(server.listener->port());
+    REQUIRE(::connect(udp.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    std::mt19937 random(7);
+    for (std::size_t i = 0; i < 2000; ++i) {
+        std::array<std::uint32_t, 64> words{};
+        for (std::uint32_t& word : words) word = static_cast<std::uint32_t>(random());
+        // Half of them look like control packets, a part of these like handshakes.
+        if (i % 2 == 0) words[0] = i % 4 == 0 ? 0x80 : 0xff80;
+        (void)!::send(udp.get(), words.data(), 16 + i % 240, 0);
+    }
+    SrtCallSettings settings = to(server, "live/name");
+    settings.connect_timeout = 10s;
+    CHECK(*call(*service, loop, settings));
 }
 
 TEST_CASE("SRT: a port in use is an error in words") {
