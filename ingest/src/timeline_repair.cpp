@@ -96,6 +96,11 @@ void TimelineRepair::push(unsigned session, LiveUnit unit, std::int64_t arrival_
     std::int64_t time = wanted;
     const bool keep = t->video || s.even_out(*t, raw, wanted, moved, arrival, time);
     if (t->video) {
+        const bool told = cts != 0 || (!first && moved <= 0);
+        if (const std::int64_t pictures = t->display.delay(unit.data, told); pictures > 0) {
+            ++s.counters.missing_cts;
+            cts = pictures * t->interval;
+        }
         time = s.keep_ascending(*t, raw, wanted, moved);
         if (s.coarse_clock) {
             time = t->grid.next(time);

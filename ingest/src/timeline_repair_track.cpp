@@ -157,6 +157,7 @@ void RepairTrack::set_config(const LiveTrack& from) {
     const std::int64_t nominal = nominal_interval(track.config);
     cadence.configure(video ? 0 : nominal);
     grid.configure(video ? nominal : 0);
+    display.configure(track);
     interval = nominal > 0 ? nominal : kDefaultInterval;
     if (video) needs_key = true;
 }

@@ -6,6 +6,8 @@
 #include <ingest/live_unit.hpp>
 #include <ingest/timeline_repair.hpp>
 
+#include "timeline_repair_order.hpp"
+
 // One track's part of the repair: arithmetic of wrapping clocks, how early it arrives, and the
 // even spacing of audio frames.
 
@@ -155,6 +157,7 @@ struct RepairTrack {
     std::int64_t lead_now = 0;
     Cadence cadence;
     PictureGrid grid;
+    DisplayOrder display;
     std::int64_t interval = 0;
     std::int64_t last_step = 0;
     std::uint64_t session_units = 0;

@@ -13,6 +13,14 @@ using Kind = Recorder::Kind;
 
 namespace {
 
+std::vector<std::byte> from_bits(const std::string& bits) {
+    std::vector<std::byte> out((bits.size() + 7) / 8);
+    for (std::size_t i = 0; i < bits.size(); ++i) {
+        if (bits[i] == '1') out[i / 8] |= std::byte{0x80} >> static_cast<int>(i % 8);
+    }
+    return out;
+}
+
 struct Channel {
     Recorder out;
     TimelineRepair repair{out};
@@ -392,6 +400,57 @@ TEST_CASE(
     for (std::size_t i = 62; i < 248; ++i) shown.push_back(video[i].pts);
     std::sort(shown.begin(), shown.end());
     for (std::size_t i = 1; i < shown.size(); ++i) CHECK(shown[i] - shown[i - 1] == 40 * kMs);
+    CHECK(repair.counters().missing_cts > 200);
+}
+
+TEST_CASE("display times that are missing follow from the picture order counts") {
+    Recorder out;
+    TimelineRepair repair(out);
+    const unsigned session = repair.begin_session({1000, 32}, 0);
+    ingest::LiveTrack track = video_track(0);
+    // Main profile, 4 bits of frame_num, 6 of the count, one macroblock, frames only.
+    track.config.parameter_sets = {
+        from_bits("01100111"
+                  "01001101"
+                  "00000000"
+                  "00011110"
+                  "1"
+                  "1"
+                  "1"
+                  "011"
+                  "010"
+                  "0"
+                  "1"
+                  "1"
+                  "1"
+                  "100")};
+    repair.track(session, track, 0);
+    constexpr std::array<int, 4> kShown{4, 2, 1, 3};  // a pyramid: P B b b
+    for (int i = 0; i < 410; ++i) {
+        const int in_gop = i % 41;
+        const int shown =
+            in_gop == 0 ? 0
+                        : (in_gop - 1) / 4 * 4 + kShown[static_cast<std::size_t>(in_gop - 1) % 4];
+        std::string bits = in_gop == 0 ? "01100101" : "01000001";
+        bits +=
+            "1"
+            "1"
+            "1"
+            "0000";                    // first_mb, type, pps, frame_num
+        if (in_gop == 0) bits += "1";  // idr_pic_id
+        for (int bit = 5; bit >= 0; --bit) bits += (shown * 2 % 64 >> bit & 1) != 0 ? '1' : '0';
+        std::vector<std::byte> unit(4, std::byte{0});
+        const std::vector<std::byte> nal = from_bits(bits + "1111111111");
+        unit[3] = static_cast<std::byte>(nal.size());
+        unit.insert(unit.end(), nal.begin(), nal.end());
+        repair.push(
+            session, {0, i * 40, i * 40, in_gop == 0, false, std::move(unit)}, i * 40 * kMs);
+        if (i < 41) continue;
+        // Two pictures of delay suffice for this pyramid.
+        const std::int64_t wanted = (i - in_gop + shown + 2) * 40 * kMs;
+        CHECK(std::abs(out.units(0).back().pts - TimelineRepair::kOriginNs - wanted) < kMs);
+    }
+    CHECK(out.disorder().empty());
     CHECK(repair.counters().missing_cts > 200);
 }
 
