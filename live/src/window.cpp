@@ -115,7 +115,8 @@ struct LiveWindow::Impl {
     std::int64_t last_listed = -1;
     std::int64_t newest_started = -1;
     std::int64_t discontinuity_base = 0;
-    std::vector<std::int64_t> discontinuities;
+    std::vector<std::int64_t> discontinuities;       ///< listed ones
+    std::vector<std::int64_t> kept_discontinuities;  ///< and those that can still be fetched
     std::vector<PeriodMark> periods;
     std::int64_t end_us = 0;  ///< of the newest closed segment, from availabilityStartTime
     std::optional<WallTime> availability;
@@ -152,7 +153,10 @@ void LiveWindow::Impl::begin(const LiveSegment& s) {
     if (s.number <= newest_started) return;
     const bool first = newest_started < 0;
     newest_started = s.number;
-    if (s.discontinuity) discontinuities.push_back(s.number);
+    if (s.discontinuity) {
+        discontinuities.push_back(s.number);
+        kept_discontinuities.push_back(s.number);
+    }
     if (!first && !s.discontinuity) return;
     changed = true;
     const std::int64_t origin = micros(s.start, *s.init);
@@ -217,6 +221,7 @@ void LiveWindow::Impl::trim() {
     }
     const std::int64_t oldest = retained.empty() ? first_listed() : retained.front().number;
     for (const auto& r : renditions) r->log.drop_before(oldest);
+    std::erase_if(kept_discontinuities, [&](std::int64_t n) { return n < oldest; });
 }
 
 void LiveWindow::Impl::close(Rendition& r,
@@ -366,7 +371,7 @@ std::shared_ptr<const ManifestText> LiveWindow::Impl::manifest(WallTime now) {
     o.published = now;
     o.minimum_update_us = config.fixed_grid ? target_us : segment_us;
     o.time_shift_us = length_us > 0 ? std::max(listed_us, segment_us) : 0;
-    o.max_segment_us = std::max(longest_us, segment_us);
+    o.max_segment_us = (std::max(longest_us, segment_us) + 999) / 1000 * 1000;
     o.suggested_delay_us = 3 * segment_us;
     o.utc_timing_url = config.utc_timing_url;
     if (ended) o.ended_us = end_us;
@@ -387,6 +392,7 @@ void LiveWindow::Impl::remake(WallTime now) {
     next->first_listed = first_listed();
     next->discontinuity_base = discontinuity_base;
     next->discontinuities = discontinuities;
+    next->kept_discontinuities = kept_discontinuities;
     next->ready = ready();
     auto text = std::make_shared<MultivariantText>(++serial);
     for (const auto& r : renditions)

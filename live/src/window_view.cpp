@@ -124,7 +124,7 @@ Lookup WindowView::init(const RenditionState& r, std::string_view file) const {
     if (!wanted && !closed.empty()) {
         look(closed.first_number());
         look(closed.end_number() - 1);
-        for (const std::int64_t number : state_->discontinuities) look(number);
+        for (const std::int64_t number : state_->kept_discontinuities) look(number);
     }
     if (!wanted) return not_found();
     Resource out;

@@ -84,8 +84,9 @@ struct WindowState {
     WindowConfig config;
     std::int64_t first_listed = 0;
     std::int64_t discontinuity_base = 0;
-    std::vector<std::int64_t> discontinuities;  ///< numbers, from first_listed on
-    bool ready = false;                         ///< the presentation can be started
+    std::vector<std::int64_t> discontinuities;       ///< numbers, from first_listed on
+    std::vector<std::int64_t> kept_discontinuities;  ///< also of segments that left the playlists
+    bool ready = false;                              ///< the presentation can be started
     std::shared_ptr<const MultivariantText> multivariant;
     std::shared_ptr<const ManifestText> manifest;  ///< null: not yet, or not wanted
 };

@@ -20,6 +20,9 @@ constexpr std::int64_t kLateStartNs = 100'000'000;
 /// EXTINF is rounded: a target of 6 s allows 6.5 s. Other renditions may be an audio frame longer.
 constexpr std::int64_t kRoundedUpNs = 400'000'000;
 
+/// Further ahead than this is another timeline, not a hole to fill with segments.
+constexpr std::int64_t kMaxHoleNs = 600'000'000'000;
+
 bool same_config(const LiveRenditionConfig& a, const LiveRenditionConfig& b) {
     return a.name == b.name && a.codec.codec == b.codec.codec &&
            a.codec.payload == b.codec.payload && a.codec.sample_entry == b.codec.sample_entry &&
@@ -117,6 +120,18 @@ Status LivePackager::add(std::size_t rendition, LiveSample sample) {
         return Error{Errc::kInvalidArgument,
                      fmt::format("package a live sample: there is no rendition {}", rendition)};
     Rendition& r = *renditions_[rendition];
+    std::optional<std::int64_t> newest;
+    for (const auto& other : renditions_)
+        if (other->newest_ns)
+            newest = std::max(newest.value_or(*other->newest_ns), *other->newest_ns);
+    if (newest && (sample.dts_ns - *newest > kMaxHoleNs || sample.pts_ns - *newest > kMaxHoleNs)) {
+        ++counts_.bad_samples;
+        return Error{Errc::kBadData,
+                     fmt::format("package a sample of {}: its time is {} s ahead of the channel's; "
+                                 "this needs a discontinuity",
+                                 r.writer.config().name,
+                                 (sample.dts_ns - *newest) / 1'000'000'000)};
+    }
     r.newest_ns = std::max(r.newest_ns.value_or(sample.dts_ns), sample.dts_ns);
     Status status;
     if (rendition == leader_) {

@@ -160,6 +160,17 @@ TEST_CASE("golden: low-latency DASH on a fixed grid") {
     model->feed->run_until(kSecond);
     auto view = model->view();
     compare("grid.mpd", text_of(*view, "manifest.mpd"));
+    const auto mpd = manifest(*view);
+    REQUIRE(mpd.service);
+    CHECK(mpd.service->target_latency_ms == 2500);
+    CHECK(mpd.service->max_rate_percent == 104);
+    CHECK(mpd.utc_timings.size() == 1);
+    const auto& set = mpd.periods.at(0).adaptation_sets.at(0);
+    CHECK(set.producer_reference->presentation_time == 900'000);
+    CHECK(set.producer_reference->wall_clock_ms == mpd.availability_start_ms);
+    const auto& segments = *set.representations.at(0).segment_template;
+    CHECK(segments.availability_time_offset_us == 1'500'000);
+    CHECK_FALSE(segments.availability_time_complete);
     const Lookup open = view->find("720p/k3x-100.m4s", {});
     CHECK(open.outcome == Outcome::kFound);
     CHECK_FALSE(open.resource.complete);

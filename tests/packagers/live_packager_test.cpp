@@ -347,3 +347,18 @@ TEST_CASE("an audio channel is led by its audio") {
     REQUIRE(out.track(0).segments.size() == 6);
     CHECK(std::abs(out.track(0).segments[0]->duration - 4 * 48'000) <= 1024);
 }
+
+TEST_CASE("times far ahead are refused, not filled with segments") {
+    LiveRecorder out;
+    auto packager = *LivePackager::create(config(), {live_video("v")}, out);
+    LiveFeed feed(packager);
+    feed.videos = {{}};
+    feed.run_until(5 * kSecond);
+    LiveSample far;
+    far.pts_ns = far.dts_ns = std::int64_t{1} << 60;
+    far.key = true;
+    CHECK_FALSE(packager.add(0, std::move(far)));
+    feed.run_until(9 * kSecond);
+    REQUIRE(packager.finish());
+    CHECK(out.track(0).segments.size() == 3);
+}

@@ -68,7 +68,7 @@ class LivePackager {
                                                      LiveOutput& output);
 
     /// `rendition` as in LiveOutput. An error leaves the sample out, and what depends on it; the
-    /// packager goes on.
+    /// packager goes on. kBadData also for times minutes ahead, which need discontinuity().
     [[nodiscard]] Status add(std::size_t rendition, LiveSample sample);
 
     /// Closes all renditions at once; what follows begins a new timeline, with these
