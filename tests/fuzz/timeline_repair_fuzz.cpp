@@ -76,7 +76,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 ingest::LiveUnit unit;
                 unit.track = track;
                 unit.dts = (op & 4U) != 0 && (op & 3U) != 0 ? now / 1'000'000 + in.u8() : in.i64();
-                unit.pts = (op & 16U) != 0 ? unit.dts + in.u8() : unit.dts;
+                unit.pts = unit.dts;
+                if ((op & 16U) != 0) {
+                    unit.pts =
+                        static_cast<std::int64_t>(static_cast<std::uint64_t>(unit.dts) + in.u8());
+                }
                 unit.key = (op & 32U) != 0;
                 repair.push(session, std::move(unit), now);
             }
