@@ -98,8 +98,9 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
     }
 
     asio::awaitable<Error> converse() {
-        const std::optional<Error> error = co_await connect();
-        if (error) co_return *error;
+        std::optional<Error> failed;
+        co_await connect(failed);
+        if (failed) co_return *failed;
         connected_ = true;
         asio::co_spawn(
             context_, [self = shared_from_this()] { return self->write(); }, asio::detached);
@@ -121,28 +122,41 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
         }
     }
 
-    asio::awaitable<std::optional<Error>> connect() {
+    /// Leaves the reason in `failed`.
+    asio::awaitable<void> connect(std::optional<Error>& failed) {
         std::shared_ptr<asio::ssl::context> tls;
         if (options_.url.secure) {
-            auto made = tls_context();
-            if (!made) co_return std::move(made).error();
-            tls = std::move(*made);
+            const auto made = tls_context();
+            if (!made) {
+                failed = made.error();
+                co_return;
+            }
+            tls = *made;
         }
         Transport::Tcp::resolver resolver(context_);
-        const auto [unresolved, endpoints] = co_await resolver.async_resolve(
-            options_.url.host, std::to_string(options_.url.port), kAwait);
-        if (unresolved || closed_) co_return failure("find", unresolved);
+        const std::string port = std::to_string(options_.url.port);
+        const auto [unresolved, endpoints] =
+            co_await resolver.async_resolve(options_.url.host, port, kAwait);
+        if (unresolved || closed_) {
+            failed = failure("find", unresolved);
+            co_return;
+        }
         const auto [refused, endpoint] =
             co_await asio::async_connect(transport_.socket(), endpoints, kAwait);
-        if (refused || closed_) co_return failure("connect to", refused);
+        if (refused || closed_) {
+            failed = failure("connect to", refused);
+            co_return;
+        }
         error_code ignored;
         transport_.socket().set_option(Transport::Tcp::no_delay(true), ignored);
         if (tls) {
-            const error_code error = co_await transport_.shake_hands_as_client(
-                std::move(tls), options_.verify_certificate ? options_.url.host : std::string());
-            if (error) co_return failure("set up TLS with", error);
+            std::string name;
+            if (options_.verify_certificate) name = options_.url.host;
+            transport_.use_tls(tls, name);
+            const error_code error =
+                co_await transport_.shake_hands(asio::ssl::stream_base::client);
+            if (error) failed = failure("set up TLS with", error);
         }
-        co_return std::nullopt;
     }
 
     Result<std::shared_ptr<asio::ssl::context>> tls_context() const {

@@ -60,7 +60,8 @@ asio::awaitable<void> Connection::run() {
 asio::awaitable<void> Connection::serve() {
     allow(server_->options.setup_timeout);
     if (security_ == RtmpServer::Security::kTls) {
-        const error_code error = co_await transport_.shake_hands_as_server(server_->tls);
+        transport_.use_tls(server_->tls, {});
+        const error_code error = co_await transport_.shake_hands(asio::ssl::stream_base::server);
         if (lost(error)) co_return;
     }
     std::vector<std::byte> buffer(kSmallBuffer);

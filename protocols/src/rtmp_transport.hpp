@@ -25,11 +25,12 @@ class Transport {
     [[nodiscard]] Tcp::socket& socket() { return socket_; }
     [[nodiscard]] bool secure() const { return tls_ != nullptr; }
 
-    /// `server_name` empty: the certificate is not looked at.
-    boost::asio::awaitable<error_code> shake_hands_as_client(
-        std::shared_ptr<boost::asio::ssl::context> context, std::string server_name);
-    boost::asio::awaitable<error_code> shake_hands_as_server(
-        std::shared_ptr<boost::asio::ssl::context> context);
+    /// Everything from now on goes through TLS, beginning with shake_hands(). `server_name` is for
+    /// clients; empty: the certificate is not looked at.
+    void use_tls(std::shared_ptr<boost::asio::ssl::context> context,
+                 const std::string& server_name);
+    boost::asio::awaitable<error_code> shake_hands(
+        boost::asio::ssl::stream_base::handshake_type role);
 
     struct Read {
         error_code error;

@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -10,6 +11,7 @@
 #include <formats/amf0.hpp>
 #include <formats/flv.hpp>
 #include <process/child.hpp>
+#include <protocols/rtmp_client.hpp>
 #include <protocols/rtmp_server.hpp>
 #include <support/catch.hpp>
 
@@ -96,6 +98,15 @@ struct House {
     Handler handler;
     RtmpServer server{context, {}, std::make_shared<RtmpAdmission>(10, 10), handler};
 
+    /// Runs until the condition holds; fails when it never does.
+    void until(const std::function<bool()>& condition) {
+        const auto deadline = std::chrono::steady_clock::now() + 20s;
+        while (!condition()) {
+            REQUIRE(std::chrono::steady_clock::now() < deadline);
+            context.restart();
+            context.run_one_for(50ms);
+        }
+    }
     std::string listen(RtmpServer::Security security = RtmpServer::Security::kPlain) {
         auto bound = server.listen({asio::ip::make_address("127.0.0.1"), 0}, security, false);
         REQUIRE(bound);
@@ -104,6 +115,55 @@ struct House {
                            bound->port());
     }
 };
+
+struct OurPublisher final : RtmpClientHandler {
+    bool ready = false;
+    std::optional<Error> closed;
+
+    void on_ready() override { ready = true; }
+    void on_messages(std::span<RtmpMessage>) override {}
+    void on_closed(const Error& why) override { closed = why; }
+};
+
+/// Enhanced RTMP, which FFmpeg 5 does not write.
+void send_hevc(RtmpClient& client) {
+    formats::FlvPacket packet;
+    packet.codec = formats::fourcc("hvc1");
+    packet.key = true;
+    for (const auto type :
+         {formats::FlvPacketType::kSequenceStart, formats::FlvPacketType::kFrames}) {
+        packet.type = type;
+        std::vector<std::byte> head;
+        formats::write_flv_video_header(packet, head);
+        CHECK(client.send(RtmpType::kVideo, 0, head, std::vector<std::byte>(1000)));
+    }
+}
+
+void make_certificate(const std::string& key, const std::string& chain) {
+    process::SpawnOptions options;
+    options.executable = "/usr/bin/openssl";
+    options.argv = {"openssl",
+                    "req",
+                    "-x509",
+                    "-newkey",
+                    "ec",
+                    "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1",
+                    "-nodes",
+                    "-keyout",
+                    key,
+                    "-out",
+                    chain,
+                    "-days",
+                    "2",
+                    "-subj",
+                    "/CN=localhost",
+                    "-addext",
+                    "subjectAltName=DNS:localhost"};
+    auto child = process::Child::spawn(std::move(options));
+    REQUIRE(child);
+    REQUIRE(child->wait().status.success());
+}
 
 void check_stream(const Counter& counter) {
     CHECK(counter.configs.at(kAvc) == 1);
@@ -155,42 +215,45 @@ TEST_CASE("FFmpeg publishes") {
     CHECK(house.handler.counter->closed->cause == RtmpClosed::Cause::kEnded);
 }
 
-TEST_CASE("FFmpeg publishes over TLS") {
-    const auto folder = std::filesystem::temp_directory_path() /
-                        fmt::format("sg-rtmps-{}", ::getpid());
+TEST_CASE("publishers come over TLS") {
+    const auto folder =
+        std::filesystem::temp_directory_path() / fmt::format("sg-rtmps-{}", ::getpid());
     std::filesystem::create_directories(folder);
     const std::string key = folder / "key.pem";
     const std::string chain = folder / "chain.pem";
-    process::SpawnOptions make;
-    make.executable = "/usr/bin/openssl";
-    make.argv = {"openssl",
-                 "req",
-                 "-x509",
-                 "-newkey",
-                 "ec",
-                 "-pkeyopt",
-                 "ec_paramgen_curve:prime256v1",
-                 "-nodes",
-                 "-keyout",
-                 key,
-                 "-out",
-                 chain,
-                 "-days",
-                 "2",
-                 "-subj",
-                 "/CN=localhost"};
-    auto made = process::Child::spawn(std::move(make));
-    REQUIRE(made);
-    REQUIRE(made->wait().status.success());
-
+    make_certificate(key, chain);
     House house;
-    REQUIRE(house.server.use_certificate(chain, key));
-    publish(house.handler,
-            house.context,
-            ffmpeg(house.listen(RtmpServer::Security::kTls) + "/live/cam"));
-    check_stream(*house.handler.counter);
-    CHECK(house.handler.secure);
     CHECK_FALSE(house.server.use_certificate(chain, chain));
+    REQUIRE(house.server.use_certificate(chain, key));
+    const std::string base = house.listen(RtmpServer::Security::kTls);
+
+    SECTION("FFmpeg") {
+        publish(house.handler, house.context, ffmpeg(base + "/live/cam"));
+        check_stream(*house.handler.counter);
+        CHECK(house.handler.secure);
+    }
+    SECTION("our client, which looks at the certificate") {
+        RtmpClientOptions options;
+        options.url = *parse_rtmp_url(base + "/live/cam");
+        options.url.host = "localhost";
+        options.authorities = chain;
+        const bool trusted = GENERATE(true, false);
+        if (!trusted) options.authorities.clear();
+        OurPublisher publisher;
+        RtmpClient client(house.context, options, publisher);
+        client.start();
+        house.until([&] { return publisher.ready || publisher.closed; });
+        CHECK(publisher.ready == trusted);
+        if (trusted) {
+            send_hevc(client);
+            Counter& counter = *house.handler.counter;
+            house.until([&] { return counter.frames[formats::fourcc("hvc1")] == 1; });
+            CHECK(counter.configs.at(formats::fourcc("hvc1")) == 1);
+            CHECK(counter.keys == 1);
+        } else {
+            CHECK(publisher.closed->message.find("TLS") != std::string::npos);
+        }
+    }
     std::filesystem::remove_all(folder);
 }
 
