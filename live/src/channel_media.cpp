@@ -14,6 +14,8 @@ namespace {
 /// A track that nothing came of for so long is not waited for any more: its rendition ends.
 constexpr auto kTrackGone = std::chrono::seconds(10);
 
+constexpr auto kGridEarly = std::chrono::milliseconds(50);
+
 WindowConfig window_config(const ChannelSettings& settings, bool fixed_grid) {
     const auto& output = settings.output;
     WindowConfig config;
@@ -144,6 +146,8 @@ void ChannelMedia::on_rendition(std::size_t rendition,
     const auto& name = init->description.rendition;
     renditions_[name] = rendition;
     window_.set_rendition(rendition, init);
+    inits_[rendition] = init;
+    if (output_.ts) choose_ts();
     if (const auto rate = rates_.find(name); rate != rates_.end())
         window_.declare_rate(rendition, rate->second);
     for (auto& observer : observers_) observer->on_rendition(rendition, init);
@@ -152,6 +156,8 @@ void ChannelMedia::on_rendition(std::size_t rendition,
 
 void ChannelMedia::on_rendition_end(std::size_t rendition) {
     window_.end_rendition(rendition);
+    inits_.erase(rendition);
+    if (output_.ts) choose_ts();
     dirty_ = true;
 }
 
@@ -169,8 +175,35 @@ void ChannelMedia::on_segment_end(std::size_t rendition,
                                   std::shared_ptr<const packagers::LiveSegment> segment) {
     ++segments_;
     for (auto& observer : observers_) observer->on_segment(rendition, segment);
-    window_.end_segment(rendition, std::move(segment));
+    window_.end_segment(rendition, segment);
+    if (output_.ts) add_ts(rendition, segment);
     dirty_ = true;
+}
+
+void ChannelMedia::choose_ts() {
+    ts_.clear();
+    std::optional<std::size_t> audio;
+    for (const auto& [rendition, init] : inits_) {
+        if (init->description.type != packagers::TrackType::kAudio) continue;
+        if (!audio || init->description.is_default) audio = rendition;
+    }
+    for (const auto& [rendition, init] : inits_) {
+        if (init->description.type == packagers::TrackType::kVideo)
+            ts_.emplace(rendition, packagers::LiveTsWriter(rendition, audio));
+    }
+    if (ts_.empty() && audio) ts_.emplace(*audio, packagers::LiveTsWriter(*audio));
+}
+
+void ChannelMedia::add_ts(std::size_t rendition,
+                          const std::shared_ptr<const packagers::LiveSegment>& segment) {
+    for (auto& [main, writer] : ts_) {
+        auto made = writer.add(rendition, segment);
+        if (!made) {
+            report(made.error());
+            continue;
+        }
+        for (auto& each : *made) window_.set_ts(main, each.number, std::move(each.bytes));
+    }
 }
 
 std::optional<packagers::WallTime> ChannelMedia::date_at(std::int64_t ns) {
@@ -243,6 +276,8 @@ bool ChannelMedia::renew(std::vector<packagers::LiveRenditionConfig> renditions)
     config.first_number = start_.first_number;
     config.continues = start_.continues;
     config.segment = output_.segment;
+    // Where a GOP is no whole number of frames, one is a frame shorter than the other.
+    if (start_.fixed_grid) config.early = kGridEarly;
     config.target = output_.target;
     config.part_target = output_.part;
     auto packager = packagers::LivePackager::create(config, std::move(renditions), *this);

@@ -16,6 +16,7 @@
 #include <live/live_encoder.hpp>
 #include <live/window.hpp>
 #include <packagers/live_packager.hpp>
+#include <packagers/live_ts.hpp>
 
 namespace sg::live {
 
@@ -91,6 +92,10 @@ class ChannelMedia final : public ingest::TimelineSink,
     [[nodiscard]] bool rebuild();
     /// Makes the packager, or begins a new timeline in it.
     [[nodiscard]] bool renew(std::vector<packagers::LiveRenditionConfig> renditions);
+    /// Every video with the default audio, or the audio alone.
+    void choose_ts();
+    /// Transport streams of the segments that have closed.
+    void add_ts(std::size_t rendition, const std::shared_ptr<const packagers::LiveSegment>& segment);
     void report(const Status& status);
 
     std::string name_;
@@ -105,8 +110,10 @@ class ChannelMedia final : public ingest::TimelineSink,
     std::vector<std::unique_ptr<ChannelObserver>> observers_;
     std::map<int, Track> tracks_;
     std::map<std::string, std::size_t> renditions_;  ///< the packager's numbers, by name
+    std::map<std::size_t, std::shared_ptr<const packagers::LiveInit>> inits_;
     std::vector<std::size_t> encoded_;               ///< the same, by the encoder's numbers
     std::map<std::string, DeclaredRate> rates_;
+    std::map<std::size_t, packagers::LiveTsWriter> ts_;  ///< by the rendition that has the pictures
     bool rebuild_ = false;
     bool dirty_ = false;
     bool finished_ = false;
