@@ -312,6 +312,8 @@ void InputRun::on_finished(process::Outcome outcome) {
             case TaskKind::kQuality:
                 status = on_measured(*outcome.result);
                 break;
+            case TaskKind::kLive:
+                break;  // never part of a job
         }
         if (status)
             progress_.task_finished(

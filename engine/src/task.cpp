@@ -12,14 +12,15 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::pair<TaskKind, const char*>, 8> kKinds{{{TaskKind::kSpool, "spool"},
+constexpr std::array<std::pair<TaskKind, const char*>, 9> kKinds{{{TaskKind::kSpool, "spool"},
                                                                   {TaskKind::kPlan, "plan"},
                                                                   {TaskKind::kVideo, "video"},
                                                                   {TaskKind::kAudio, "audio"},
                                                                   {TaskKind::kCopy, "copy"},
                                                                   {TaskKind::kPackage, "package"},
                                                                   {TaskKind::kVerify, "verify"},
-                                                                  {TaskKind::kQuality, "quality"}}};
+                                                                  {TaskKind::kQuality, "quality"},
+                                                                  {TaskKind::kLive, "live"}}};
 
 }  // namespace
 
@@ -34,7 +35,7 @@ std::vector<std::pair<std::string, std::string>> task_environment(TaskKind kind)
     // SVT-AV1 tells its settings on standard error, past libav's log: errors only.
     std::vector<std::pair<std::string, std::string>> environment{{"SVT_LOG", "1"}};
     // Pictures in huge pages: encoding costs about 3 % less processor time.
-    if (kind == TaskKind::kVideo)
+    if (kind == TaskKind::kVideo || kind == TaskKind::kLive)
         environment.emplace_back("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
     return environment;
 }
@@ -54,7 +55,8 @@ std::string TaskRequest::to_json() const {
                 {"tracks", tracks},
                 {"images", images},
                 {"spool_bytes", spool_bytes},
-                {"open_seconds", open_seconds}}
+                {"open_seconds", open_seconds},
+                {"segment_ms", segment_ms}}
         .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -85,6 +87,7 @@ Result<TaskRequest> TaskRequest::from_json(std::string_view text) {
         j.at("images").get_to(r.images);
         j.at("spool_bytes").get_to(r.spool_bytes);
         j.at("open_seconds").get_to(r.open_seconds);
+        j.at("segment_ms").get_to(r.segment_ms);
         return r;
     } catch (const json::exception& e) {
         return Error{Errc::kBadData, std::string("read a task request: ") + e.what()};
@@ -110,6 +113,8 @@ Result<std::string> run_task(std::string_view text, TaskContext& context) {
             return run_verify_task(request, context);
         case TaskKind::kQuality:
             return run_quality_task(request, context);
+        case TaskKind::kLive:
+            return run_live_task(request, context);
     }
     return Error{Errc::kInternal, "task request of no kind"};
 }

@@ -24,6 +24,7 @@ enum class TaskKind {
     kPackage,  ///< TS segments and single files from the CMAF segments
     kVerify,
     kQuality,  ///< PSNR and SSIM of the finished renditions
+    kLive,     ///< encodes a live channel until its input ends
 };
 
 [[nodiscard]] const char* task_kind_name(TaskKind kind);
@@ -37,7 +38,7 @@ struct TaskRequest {
     TaskKind kind = TaskKind::kPlan;
     std::string source_name;  ///< for messages
     std::string plan;         ///< canonical JSON; all but kPlan
-    std::string preset;       ///< canonical JSON; kPlan
+    std::string preset;       ///< canonical JSON; kPlan, kLive
     std::int64_t chunk = -1;  ///< kVideo
     std::filesystem::path
         folder;                   ///< the only place it writes to; kVerify, kQuality: what it reads
@@ -50,6 +51,7 @@ struct TaskRequest {
     std::string images;    ///< kSpool: a pattern of pictures instead of a pipe
     std::int64_t spool_bytes = 0;   ///< kSpool: the most that is copied
     std::int64_t open_seconds = 0;  ///< kSpool: how long a pipe may stay silent at first
+    std::int64_t segment_ms = 0;    ///< kLive
 
     [[nodiscard]] std::string to_json() const;
     [[nodiscard]] static Result<TaskRequest> from_json(std::string_view text);
@@ -74,6 +76,8 @@ struct TaskContext {
 [[nodiscard]] Result<std::string> run_verify_task(const TaskRequest& request, TaskContext& context);
 [[nodiscard]] Result<std::string> run_quality_task(const TaskRequest& request,
                                                    TaskContext& context);
+/// The descriptor is the socket of live_link.hpp's messages.
+[[nodiscard]] Result<std::string> run_live_task(const TaskRequest& request, TaskContext& context);
 
 [[nodiscard]] Result<std::string> run_task(std::string_view request, TaskContext& context);
 

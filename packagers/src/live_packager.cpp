@@ -10,8 +10,6 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-/// Times in milliseconds, as RTMP has them, make a GOP a little shorter than it is.
-constexpr std::int64_t kRoundingNs = 10'000'000;
 /// Two encoders' key frames of one time.
 constexpr std::int64_t kSamePictureNs = 4'000'000;
 /// A rendition that comes a little after the border begins there itself; later than this, the
@@ -156,7 +154,7 @@ void LivePackager::push_border(std::int64_t start_ns) {
 
 bool LivePackager::key_ends_segment(const Rendition& r, const LiveSample& sample) const {
     const std::int64_t elapsed = sample.pts_ns - borders_.back().start_ns;
-    const std::int64_t wanted = config_.segment.count() - kRoundingNs;
+    const std::int64_t wanted = config_.segment.count() - config_.early.count();
     if (elapsed >= wanted) return true;
     // After a cut without a key frame the next one is welcome early.
     if (r.announced && !r.segment.independent && elapsed >= wanted / 4) return true;

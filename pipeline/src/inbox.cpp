@@ -53,6 +53,7 @@ void Inbox::enqueue(Edge& edge, int number, Item item) {
         edge.times.push_back(nanoseconds(item, edge.timebase));
     } else {
         ++edge.steering;
+        if (std::holds_alternative<Cue>(item)) edge.cued = true;
         const auto* start = std::get_if<StreamStart>(&item);
         if (start != nullptr && start->info) edge.timebase = start->info->timebase;
     }
@@ -82,6 +83,12 @@ Result<Flow> Inbox::push(int number, Item item, std::stop_token stop) {
             if (gone()) return Flow::kDone;
         }
     } else if (is_media && edge.options.policy == OverflowPolicy::kDropToKeyFrame) {
+        const bool marked =
+            std::exchange(edge.cued, false) && edge.items < 2 * edge.options.max_items;
+        if (marked) {
+            enqueue(edge, number, std::move(item));
+            return Flow::kContinue;
+        }
         if (full(edge, item)) edge.dropping = true;
         if (edge.dropping && (full(edge, item) || !starts_afresh(item))) {
             ++edge.counters.dropped;

@@ -27,7 +27,7 @@ std::size_t payload_limit(MessageType type) {
 
 bool known_type(unsigned type) {
     return type >= static_cast<unsigned>(MessageType::kRequest) &&
-           type <= static_cast<unsigned>(MessageType::kProgress);
+           type <= static_cast<unsigned>(MessageType::kMedia);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "proportional_memory.hpp"
+#include <process/proportional_memory.hpp>
 
 #include <charconv>
 #include <string>

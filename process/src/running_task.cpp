@@ -81,13 +81,15 @@ void RunningTask::serve(TaskObserver& observer, Time now, std::chrono::milliseco
 }
 
 void RunningTask::take(Message message, TaskObserver& observer) {
-    if (result_ || message.type == MessageType::kRequest) {
+    const bool foreign =
+        message.type == MessageType::kRequest || message.type == MessageType::kMedia;
+    if (result_ || foreign) {
         channel_open_ = false;
         result_.reset();
         condemn(Error{Errc::kBadData,
                       fmt::format("task {} broke the protocol and was stopped: {}",
                                   id_,
-                                  message.type == MessageType::kRequest
+                                  foreign
                                       ? "it sent a request"
                                       : "it sent a message after its result")});
         return;
@@ -101,6 +103,7 @@ void RunningTask::take(Message message, TaskObserver& observer) {
             break;
         case MessageType::kProgress:
         case MessageType::kRequest:
+        case MessageType::kMedia:
             observer.on_progress(id_, message.payload);
             break;
     }

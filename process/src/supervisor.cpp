@@ -11,7 +11,7 @@
 #include <base/log.hpp>
 #include <process/supervisor.hpp>
 
-#include "proportional_memory.hpp"
+#include <process/proportional_memory.hpp>
 #include "running_task.hpp"
 
 namespace sg::process {

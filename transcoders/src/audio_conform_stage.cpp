@@ -56,6 +56,7 @@ struct AudioConformStage::State {
     std::int64_t measured = 0;    ///< samples since the mean began
     std::int64_t correcting = 0;  ///< output samples until the stretch is done
     bool done = false;
+    bool open_ended = false;
 
     [[nodiscard]] std::string what() const {
         return fmt::format("conforming the sound of \"{}\"", options.name);
@@ -87,7 +88,7 @@ Result<AudioConformOptions> audio_conform_options(const pipeline::AudioRendition
 }
 
 Result<std::unique_ptr<AudioConformStage>> AudioConformStage::create(AudioConformOptions options) {
-    if (options.sample_rate < 1000 || options.sample_rate > 768000 || options.samples < 0) {
+    if (options.sample_rate < 1000 || options.sample_rate > 768000 || options.stretch_one_in < 1) {
         return Error{Errc::kInvalidArgument,
                      fmt::format("conforming the sound of \"{}\": {} samples at {} Hz cannot be",
                                  options.name,
@@ -95,6 +96,8 @@ Result<std::unique_ptr<AudioConformStage>> AudioConformStage::create(AudioConfor
                                  options.sample_rate)};
     }
     auto state = std::make_unique<State>();
+    state->open_ended = options.samples < 0;
+    if (state->open_ended) options.samples = std::numeric_limits<std::int64_t>::max() / 8;
     state->target = {options.sample_rate, options.channel_layout, options.sample_format};
     SG_TRY(audio_frame(state->target, 1, false));
     state->report = options.report != nullptr ? options.report : &state->own_report;
@@ -213,7 +216,8 @@ Status AudioConformStage::correct_drift(std::int64_t deviation, std::int64_t sam
     const double limit = static_cast<double>(s.ms(2));
     if (std::abs(s.mean_deviation) < limit) return {};
     const auto amount = static_cast<int>(s.mean_deviation);
-    const int per = std::abs(amount) > s.ms(8) ? 200 : 500;  // 0.5 % or 0.2 %
+    // 0.5 % or 0.2 %, unless less is allowed.
+    const int per = std::max(std::abs(amount) > s.ms(8) ? 200 : 500, s.options.stretch_one_in);
     const int distance = std::abs(amount) * per;
     SG_TRY(s.resampler->stretch(amount, distance));
     s.correcting = distance;
@@ -301,6 +305,11 @@ Result<Flow> AudioConformStage::process(int, Item item, Emit& out) {
     if (auto* frame = std::get_if<Frame>(&item)) {
         flow = take(std::move(*frame), out);
     } else if (std::holds_alternative<pipeline::EndOfStream>(item)) {
+        if (s.open_ended) {
+            SG_TRY(end_run(out));
+            SG_TRY(out.emit(0, pipeline::EndOfStream{}));
+            return Flow::kDone;
+        }
         if (!s.any && s.options.samples > 0) {
             return Error{Errc::kBadData,
                          s.what() + ": no sound could be decoded; the source is damaged or empty"};

@@ -1,3 +1,4 @@
+#include <limits>
 #include <memory>
 #include <variant>
 
@@ -105,7 +106,7 @@ Result<std::unique_ptr<AudioEncoderStage>> AudioEncoderStage::create(AudioEncode
 Status AudioEncoderStage::open() {
     auto& s = *state_;
     const auto& o = s.options;
-    if (o.sample_rate < 1 || o.frame_samples < 1 || o.priming < 0 || o.samples < 0) {
+    if (o.sample_rate < 1 || o.frame_samples < 1 || o.priming < 0) {
         return Error{Errc::kInvalidArgument,
                      s.what() + ": the plan's sound format is out of range"};
     }
@@ -138,7 +139,8 @@ Status AudioEncoderStage::open() {
                                  o.frame_samples,
                                  o.priming)};
     }
-    s.packets_due = audio_frame_count(o.samples, o.priming, o.frame_samples);
+    s.packets_due = o.samples < 0 ? std::numeric_limits<std::int64_t>::max()
+                                  : audio_frame_count(o.samples, o.priming, o.frame_samples);
     s.fifo.reset(av_audio_fifo_alloc(c.sample_fmt, c.ch_layout.nb_channels, 2 * c.frame_size));
     if (s.fifo == nullptr) return Error{Errc::kLimit, s.what() + ": out of memory"};
     return {};
@@ -193,6 +195,10 @@ Result<Flow> AudioEncoderStage::encode_ready(Emit& out) {
 
 Result<Flow> AudioEncoderStage::finish(Emit& out) {
     auto& s = *state_;
+    if (s.options.samples < 0) {
+        const auto came = s.fed + av_audio_fifo_size(s.fifo.get());
+        s.packets_due = audio_frame_count(came, s.options.priming, s.options.frame_samples);
+    }
     // Enough silence that the last presented sample comes out of a decoder: encoders without a
     // drain need all of it.
     const auto whole = s.packets_due * s.options.frame_samples;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <variant>
 
@@ -23,9 +24,29 @@ struct ConformRateStage::State {
     bool held_shown = false;
     std::int64_t next = 0;
 
-    [[nodiscard]] std::int64_t end() const { return options.first_frame + options.frames; }
+    [[nodiscard]] bool live() const { return options.gop_ns > 0; }
+    [[nodiscard]] std::int64_t end() const {
+        if (live()) return std::numeric_limits<std::int64_t>::max();
+        return options.first_frame + options.frames;
+    }
+
+    /// The GOP that a frame, counted from the first one, lies in.
+    [[nodiscard]] std::int64_t gop_of(std::int64_t n) const {
+        const auto& rate = options.grid.rate;
+        return media::mul_div(
+            n * rate.den, 1'000'000'000, rate.num * options.gop_ns, media::Rounding::kDown);
+    }
+    [[nodiscard]] std::optional<pipeline::Cue> live_cue(std::int64_t number) const {
+        const auto n = number - options.first_frame;
+        if (n % options.gop_step != 0) return std::nullopt;
+        const auto gop = gop_of(n);
+        if (n > 0 && gop == gop_of(n - options.gop_step)) return std::nullopt;
+        return pipeline::Cue{gop % options.segment_gops == 0 ? pipeline::Cue::Kind::kSegmentStart
+                                                             : pipeline::Cue::Kind::kGopStart};
+    }
 
     [[nodiscard]] std::optional<pipeline::Cue> cue(std::int64_t n) {
+        if (live()) return live_cue(n);
         const auto& starts = options.segment_starts;
         const auto at = std::upper_bound(starts.begin(), starts.end(), n);
         const auto start = at == starts.begin() ? 0 : *(at - 1);
@@ -42,7 +63,8 @@ ConformRateStage::ConformRateStage(std::unique_ptr<State> state) : state_(std::m
 ConformRateStage::~ConformRateStage() = default;
 
 Result<std::unique_ptr<ConformRateStage>> ConformRateStage::create(ConformRateOptions options) {
-    if (!options.grid.rate.positive() || options.frames < 1 || options.first_frame < 0) {
+    const bool live = options.gop_ns > 0 && options.gop_step > 0 && options.segment_gops > 0;
+    if (!options.grid.rate.positive() || (options.frames < 1 && !live) || options.first_frame < 0) {
         return Error{
             Errc::kInvalidArgument,
             fmt::format("conforming the frame rate: {} frames from {} at {} frames/s cannot be",
@@ -116,6 +138,10 @@ Result<Flow> ConformRateStage::process(int, Item item, Emit& out) {
         return Flow::kContinue;
     }
     if (std::holds_alternative<pipeline::EndOfStream>(item)) {
+        if (s.live()) {
+            if (s.held && !s.held_shown) SG_TRY(hold_until(s.held_start + 1, out));
+            return finish(out);
+        }
         if (!s.held) {
             return Error{Errc::kBadData,
                          fmt::format("conforming the frame rate: no picture could be decoded for "

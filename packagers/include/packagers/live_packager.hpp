@@ -21,6 +21,9 @@ struct LivePackagerConfig {
     /// The first segment follows others, of an earlier epoch.
     bool continues = false;
     std::chrono::nanoseconds segment{std::chrono::seconds(4)};
+    /// A key frame that comes so much sooner ends a segment as well: times in milliseconds, as RTMP
+    /// has them, make a GOP a little shorter than it is.
+    std::chrono::nanoseconds early{std::chrono::milliseconds(10)};
     /// EXT-X-TARGETDURATION. No segment outlasts it, rounded; at least `segment`.
     std::chrono::seconds target{6};
     std::chrono::nanoseconds part_target{std::chrono::milliseconds(500)};

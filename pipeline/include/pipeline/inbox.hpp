@@ -15,7 +15,9 @@ namespace sg::pipeline {
 /// What an edge does when it is full.
 enum class OverflowPolicy {
     kBlock,           ///< the sender waits: files
-    kDropToKeyFrame,  ///< media is dropped until a key packet (or any frame) fits again: live
+    /// Media is dropped until a key packet (or any frame) fits again: live. A frame that a Cue marks
+    /// may go over the bounds, up to twice as many items: without it a GOP would have no start.
+    kDropToKeyFrame,
     kFail,            ///< the graph ends with kLimit
 };
 
@@ -82,6 +84,7 @@ class Inbox {
         std::deque<std::int64_t>
             times;  ///< of queued media in nanoseconds; media::kNoTime where unknown
         bool dropping = false;
+        bool cued = false;  ///< the next media item is marked
         bool closed = false;
         EdgeCounters counters;
     };

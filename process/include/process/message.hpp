@@ -20,6 +20,7 @@ enum class MessageType : std::uint16_t {
     kResult = 2,    ///< child to parent, last
     kError = 3,     ///< child to parent, last; the payload is encode_error()'s
     kProgress = 4,  ///< child to parent, any number; also the heartbeat
+    kMedia = 5,     ///< both ways, any number; only on a socket of its own
 };
 
 inline constexpr std::uint16_t kMessageVersion = 1;

@@ -28,7 +28,10 @@ struct AudioConformOptions {
     int sample_rate = 48000;
     std::string channel_layout = "stereo";
     std::string sample_format = "fltp";
-    std::int64_t samples = 0;  ///< exactly so many come out, the first at presentation zero
+    /// Exactly so many come out, the first at presentation zero; negative: as many as came (live).
+    std::int64_t samples = 0;
+    /// Drift is corrected by at most one sample in so many.
+    int stretch_one_in = 200;
     AudioRepairReport* report = nullptr;  ///< borrowed, may be null
     std::string name;                     ///< of the rendition, for errors
 };

@@ -27,7 +27,7 @@ struct AudioEncoderOptions {
     std::string channel_layout = "stereo";
     std::int64_t frame_samples = 0;
     std::int64_t priming = 0;
-    std::int64_t samples = 0;  ///< presented
+    std::int64_t samples = 0;  ///< presented; negative: as many as come (live)
     std::string name;          ///< of the rendition, for errors
 };
 [[nodiscard]] AudioEncoderOptions audio_encoder_options(const pipeline::AudioRendition& rendition);

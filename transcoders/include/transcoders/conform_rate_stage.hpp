@@ -24,6 +24,13 @@ struct ConformRateOptions {
         0;  ///< of the grid; a GOP starts at every multiple counted from its segment's start
     /// Frame numbers where segments start (any range that covers the chunk; others are ignored).
     std::vector<std::int64_t> segment_starts;
+    /// Live: `frames` counts for nothing, pictures come until the stream ends. Instead of the two
+    /// above, a GOP starts at the first frame at or after each multiple of this time (from
+    /// `first_frame` on) whose number is a multiple of `gop_step`; borders so stay within a frame of
+    /// the clock for ever, whatever the rate.
+    std::int64_t gop_ns = 0;
+    std::int64_t gop_step = 1;
+    std::int64_t segment_gops = 1;  ///< a segment starts with every so many
     ConformRateReport* report = nullptr;  ///< borrowed, may be null
 };
 

@@ -1,0 +1,275 @@
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include <fcntl.h>
+
+#include <fmt/format.h>
+
+#include <base/file.hpp>
+#include <base/log.hpp>
+#include <pipeline/runner.hpp>
+#include <presets/loader.hpp>
+#include <transcoders/audio_conform_stage.hpp>
+#include <transcoders/audio_encoder_stage.hpp>
+#include <transcoders/conform_rate_stage.hpp>
+#include <transcoders/decoder_stage.hpp>
+#include <transcoders/frame_filter_stage.hpp>
+#include <transcoders/scale_stage.hpp>
+#include <transcoders/video_encoder_stage.hpp>
+
+#include "live_input.hpp"
+#include "live_plan.hpp"
+#include "live_sender.hpp"
+#include "task.hpp"
+
+namespace sg::engine {
+namespace {
+
+using pipeline::EdgeOptions;
+using pipeline::GraphBuilder;
+
+/// Pictures that wait for an encoder; more are dropped.
+constexpr std::size_t kPicturesBeforeEncoder = 16;
+/// Drift between clocks is followed by at most 0.1 %.
+constexpr int kStretchOneIn = 1000;
+/// What boxes around samples add at most to a declared rate.
+constexpr std::uint64_t kContainerBits = 24'000;
+
+EdgeOptions edge(std::string name, std::size_t items) {
+    EdgeOptions options;
+    options.name = std::move(name);
+    options.max_items = items;
+    return options;
+}
+
+EdgeOptions dropping_edge(std::string name) {
+    auto options = edge(std::move(name), kPicturesBeforeEncoder);
+    options.policy = pipeline::OverflowPolicy::kDropToKeyFrame;
+    return options;
+}
+
+/// From when the tracks are known to where the timeline breaks or a track comes or goes.
+class LiveRun {
+  public:
+    LiveRun(LivePlan plan, LiveStart start, LiveInput& input, LiveSender& sender)
+        : live_(std::move(plan)), start_(std::move(start)), input_(input), sender_(sender) {}
+
+    [[nodiscard]] Status run(std::chrono::milliseconds segment, std::stop_token stop);
+
+  private:
+    [[nodiscard]] std::vector<LiveRenditionInfo> renditions(
+        std::chrono::milliseconds segment) const;
+    [[nodiscard]] std::map<int, int> choose_ports();
+    [[nodiscard]] Status add_video(GraphBuilder& graph, GraphBuilder::Node source, int port);
+    [[nodiscard]] Status add_branch(GraphBuilder& graph,
+                                    GraphBuilder::Node grid,
+                                    std::int64_t branch);
+    [[nodiscard]] Status add_audio(GraphBuilder& graph, GraphBuilder::Node source);
+    [[nodiscard]] int track_of(std::int64_t stream) const {
+        return start_.tracks[static_cast<std::size_t>(stream)].track.id;
+    }
+
+    LivePlan live_;
+    LiveStart start_;
+    LiveInput& input_;
+    LiveSender& sender_;
+    std::map<std::int64_t, int> port_of_stream_;
+};
+
+std::vector<LiveRenditionInfo> LiveRun::renditions(std::chrono::milliseconds segment) const {
+    const auto& plan = live_.plan;
+    std::vector<LiveRenditionInfo> all;
+    const auto codec_of = [](media::CodecId id) {
+        for (int i = 0; i <= static_cast<int>(formats::Codec::kMp3); ++i) {
+            if (codec_id(static_cast<formats::Codec>(i)) == id)
+                return static_cast<formats::Codec>(i);
+        }
+        return formats::Codec::kH264;
+    };
+    for (const auto& r : plan.video.renditions) {
+        LiveRenditionInfo info;
+        info.name = r.name;
+        info.codec = codec_of(r.codec);
+        info.source_track = track_of(r.source_stream);
+        info.frame_ns = media::mul_div(
+            1'000'000'000, r.frame_rate.den, r.frame_rate.num, media::Rounding::kNearest);
+        if (r.encoder.max_bitrate > 0) {
+            // A segment may begin with the buffer full and end with it empty.
+            const auto burst =
+                media::mul_div(r.encoder.buffer_bits, 1000, segment.count(), media::Rounding::kUp);
+            info.average = static_cast<std::uint64_t>(r.encoder.max_bitrate) + kContainerBits;
+            info.peak = info.average + static_cast<std::uint64_t>(burst);
+        }
+        all.push_back(std::move(info));
+    }
+    for (const auto& r : plan.audio) {
+        LiveRenditionInfo info;
+        info.name = r.name;
+        info.codec = codec_of(r.codec);
+        info.source_track = track_of(r.source_stream);
+        info.language = r.language;
+        info.label = r.label;
+        info.is_default = r.is_default;
+        if (r.encoder.max_bitrate > 0)
+            info.peak = info.average =
+                static_cast<std::uint64_t>(r.encoder.max_bitrate) + kContainerBits;
+        all.push_back(std::move(info));
+    }
+    return all;
+}
+
+/// By track; also fills port_of_stream_.
+std::map<int, int> LiveRun::choose_ports() {
+    const auto& plan = live_.plan;
+    std::map<int, int> ports;
+    const auto add = [&](std::int64_t stream) {
+        const auto port = static_cast<int>(port_of_stream_.size());
+        if (port_of_stream_.try_emplace(stream, port).second) ports[track_of(stream)] = port;
+    };
+    if (!plan.video.renditions.empty()) add(plan.video.source_stream);
+    for (const auto& r : plan.audio) add(r.source_stream);
+    return ports;
+}
+
+Status LiveRun::add_branch(GraphBuilder& graph, GraphBuilder::Node grid, std::int64_t branch) {
+    const auto& video = live_.plan.video;
+    const auto members = transcoders::branch_renditions(video, branch);
+    if (members.empty()) return {};
+    const auto& described = video.branches[static_cast<std::size_t>(branch)];
+    SG_TRY_ASSIGN(auto filter, transcoders::FrameFilterStage::create(described.filters));
+    SG_TRY_ASSIGN(auto targets, transcoders::scale_targets(video, branch));
+    SG_TRY_ASSIGN(auto scale, transcoders::ScaleStage::create(std::move(targets)));
+    const auto filter_node = graph.add_stage("filter-" + described.name, std::move(filter), 1, 1);
+    const auto scale_node = graph.add_stage(
+        "scale-" + described.name, std::move(scale), 1, static_cast<int>(members.size()));
+    graph.connect(grid, 0, filter_node, 0, edge("grid>" + described.name, 4));
+    graph.connect(filter_node, 0, scale_node, 0);
+    for (std::size_t i = 0; i < members.size(); ++i) {
+        const auto& r = video.renditions[members[i]];
+        SG_TRY_ASSIGN(
+            auto encoder,
+            transcoders::VideoEncoderStage::create(transcoders::video_encoder_options(r, 0)));
+        const auto encoder_node = graph.add_stage("enc-" + r.name, std::move(encoder), 1, 1);
+        const auto sink_node = graph.add_stage(
+            "out-" + r.name, std::make_unique<LiveSinkStage>(sender_, members[i]), 1, 0);
+        graph.connect(
+            scale_node, static_cast<int>(i), encoder_node, 0, dropping_edge("scale>" + r.name));
+        graph.connect(encoder_node, 0, sink_node, 0);
+    }
+    return {};
+}
+
+Status LiveRun::add_video(GraphBuilder& graph, GraphBuilder::Node source, int port) {
+    const auto& video = live_.plan.video;
+    transcoders::DecoderOptions decoder_options;
+    // Frame threads would hold back a picture each.
+    decoder_options.threads = 1;
+    transcoders::ConformRateOptions rate;
+    rate.grid = video.grid;
+    rate.gop_ns = live_.gop_ns;
+    rate.gop_step = live_.gop_step;
+    rate.segment_gops = live_.segment_gops;
+    SG_TRY_ASSIGN(auto decoder, transcoders::DecoderStage::create(decoder_options));
+    SG_TRY_ASSIGN(auto size,
+                  transcoders::ConformSizeStage::create(transcoders::source_format(video)));
+    SG_TRY_ASSIGN(auto filter, transcoders::FrameFilterStage::create(video.source_filters));
+    SG_TRY_ASSIGN(auto grid, transcoders::ConformRateStage::create(std::move(rate)));
+    const auto decoder_node = graph.add_stage("decoder", std::move(decoder), 1, 1);
+    const auto size_node = graph.add_stage("size", std::move(size), 1, 1);
+    const auto filter_node = graph.add_stage("source-filter", std::move(filter), 1, 1);
+    const auto grid_node = graph.add_stage("grid", std::move(grid), 1, 1);
+    auto packets = edge("source>video", 32);
+    packets.max_bytes = std::size_t{16} << 20;
+    graph.connect(source, port, decoder_node, 0, packets);
+    graph.connect(decoder_node, 0, size_node, 0);
+    graph.connect(size_node, 0, filter_node, 0);
+    graph.connect(filter_node, 0, grid_node, 0);
+    for (std::size_t b = 0; b < video.branches.size(); ++b)
+        SG_TRY(add_branch(graph, grid_node, static_cast<std::int64_t>(b)));
+    return {};
+}
+
+Status LiveRun::add_audio(GraphBuilder& graph, GraphBuilder::Node source) {
+    const auto& plan = live_.plan;
+    std::map<std::int64_t, GraphBuilder::Node> decoders;
+    for (std::size_t i = 0; i < plan.audio.size(); ++i) {
+        const auto& r = plan.audio[i];
+        auto decoder = decoders.find(r.source_stream);
+        if (decoder == decoders.end()) {
+            SG_TRY_ASSIGN(auto stage, transcoders::DecoderStage::create({}));
+            const auto node =
+                graph.add_stage(fmt::format("decoder-{}", r.source_stream), std::move(stage), 1, 1);
+            graph.connect(source,
+                          port_of_stream_.at(r.source_stream),
+                          node,
+                          0,
+                          edge(fmt::format("source>{}", r.source_stream), 64));
+            decoder = decoders.emplace(r.source_stream, node).first;
+        }
+        SG_TRY_ASSIGN(auto conform_options, transcoders::audio_conform_options(r));
+        conform_options.stretch_one_in = kStretchOneIn;
+        SG_TRY_ASSIGN(auto conform,
+                      transcoders::AudioConformStage::create(std::move(conform_options)));
+        SG_TRY_ASSIGN(
+            auto encoder,
+            transcoders::AudioEncoderStage::create(transcoders::audio_encoder_options(r)));
+        const auto conform_node = graph.add_stage("conform-" + r.name, std::move(conform), 1, 1);
+        const auto encoder_node = graph.add_stage("enc-" + r.name, std::move(encoder), 1, 1);
+        const auto number = plan.video.renditions.size() + i;
+        const auto sink_node = graph.add_stage(
+            "out-" + r.name, std::make_unique<LiveSinkStage>(sender_, number), 1, 0);
+        graph.connect(decoder->second, 0, conform_node, 0);
+        graph.connect(conform_node, 0, encoder_node, 0);
+        graph.connect(encoder_node, 0, sink_node, 0);
+    }
+    return {};
+}
+
+Status LiveRun::run(std::chrono::milliseconds segment, std::stop_token stop) {
+    auto ports = choose_ports();
+    const auto outputs = static_cast<int>(ports.size());
+    sender_.begin(renditions(segment), start_.origin_ns, stop);
+    GraphBuilder graph;
+    // The tracks' numbers are needed until the graph stands.
+    auto source = std::make_unique<LiveSource>(
+        LiveStart{start_.tracks, std::move(start_.units), start_.origin_ns},
+        std::move(ports),
+        input_);
+    const auto source_node = graph.add_source("source", std::move(source), outputs);
+    const auto& plan = live_.plan;
+    if (!plan.video.renditions.empty())
+        SG_TRY(add_video(graph, source_node, port_of_stream_.at(plan.video.source_stream)));
+    SG_TRY(add_audio(graph, source_node));
+    SG_TRY_ASSIGN(auto built, std::move(graph).build());
+    return pipeline::Runner::run(std::move(built), stop);
+}
+
+}  // namespace
+
+Result<std::string> run_live_task(const TaskRequest& request, TaskContext& context) {
+    if (context.fds.empty() || request.segment_ms <= 0)
+        return Error{Errc::kInternal, "live task without its socket or segment duration"};
+    SG_TRY_ASSIGN(const auto preset, presets::preset_from_json(request.preset));
+    // One reads while others write: a descriptor for each.
+    UniqueFd other(::fcntl(context.fds.front().get(), F_DUPFD_CLOEXEC, 0));
+    if (!other.valid()) return errno_error(errno, "live encoding of " + request.source_name);
+    LiveSender sender(std::move(other));
+    LiveInput input(std::move(context.fds.front()));
+    const std::chrono::milliseconds segment(request.segment_ms);
+    for (;;) {
+        SG_TRY_ASSIGN(auto start, input.gather(context.stop));
+        if (!start) return std::string("{}");
+        auto plan = make_live_plan(request.source_name, start->tracks, preset, segment);
+        if (!plan) return plan.error();
+        for (const auto& note : plan->plan.notes)
+            log::info(
+                "plan_note code={} subject={} reason=\"{}\"", note.code, note.subject, note.reason);
+        LiveRun run(std::move(*plan), std::move(*start), input, sender);
+        if (auto status = run.run(segment, context.stop); !status)
+            return status.error().within(request.source_name);
+    }
+}
+
+}  // namespace sg::engine
