@@ -43,9 +43,9 @@ std::vector<std::string> Assembly::names() const {
     return names;
 }
 
-Status Assembly::add(const std::vector<TrackPart>& parts) {
+Status Assembly::add(std::vector<TrackPart> parts) {
     const auto known = names();
-    for (const auto& part : parts) {
+    for (auto& part : parts) {
         const auto& name = part.description.rendition;
         if (std::find(known.begin(), known.end(), name) == known.end()) {
             return Error{Errc::kMismatch,
@@ -65,13 +65,13 @@ Status Assembly::add(const std::vector<TrackPart>& parts) {
                     track.description.init_file,
                     part.description.init_file)};
         }
-        for (const auto& s : part.segments) {
+        for (auto& s : part.segments) {
             if (s.number < 1 || s.number > plan_.segment_count) {
                 return Error{
                     Errc::kMismatch,
                     fmt::format("rendition {}: segment {} is not in the plan", name, s.number)};
             }
-            track.segments.insert_or_assign(s.number, s);
+            track.segments.insert_or_assign(s.number, std::move(s));
         }
     }
     return {};
@@ -94,6 +94,15 @@ std::size_t Assembly::common_segments() const {
 
 bool Assembly::complete() const {
     return common_segments() == static_cast<std::size_t>(plan_.segment_count);
+}
+
+std::int64_t Assembly::bytes() const {
+    std::int64_t bytes = 0;
+    for (const auto& [name, track] : tracks_) {
+        for (const auto& [number, segment] : track.segments)
+            bytes += static_cast<std::int64_t>(segment.bytes);
+    }
+    return bytes;
 }
 
 std::vector<TrackIndex> Assembly::tracks(std::size_t segments) const {
@@ -139,6 +148,7 @@ Status write_manifests(const fs::path& stage,
         }
         packagers::MultivariantOptions options;
         options.target_seconds = target;
+        options.iframe_playlists = plan.packaging.iframe_playlists;
         SG_TRY(write_text(stage / "index.m3u8", packagers::multivariant_playlist(tracks, options)));
     }
     if (plan.packaging.dash)
@@ -152,6 +162,7 @@ Status write_growing_playlists(const fs::path& folder,
     const auto target = packagers::planned_target_seconds(tracks);
     packagers::MultivariantOptions options;
     options.target_seconds = target;
+    options.iframe_playlists = false;  // written at the end
     for (const auto& r : plan.video.renditions)
         options.declared[r.name] = promised(r.encoder, plan.packaging.target_ms);
     for (const auto& r : plan.audio)

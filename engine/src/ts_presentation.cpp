@@ -101,6 +101,7 @@ Status write_playlists(const fs::path& output,
     packagers::MultivariantOptions options;
     options.target_seconds = packagers::final_target_seconds(made);
     options.folder = "ts/";
+    options.iframe_playlists = plan.packaging.iframe_playlists;
     if (muxed_audio != nullptr) options.muxed_audio = *muxed_audio;
     packagers::MediaPlaylistOptions media;
     media.target_seconds = options.target_seconds;

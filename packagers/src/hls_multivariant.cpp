@@ -211,6 +211,7 @@ void Multivariant::add_video(const std::vector<VideoGroup>& groups) {
         if (first == 0) first = list_.variants.size();
     }
     put_first_choice_first(first);
+    if (!options_.iframe_playlists) return;
     for (const VideoGroup& video : groups) {
         for (const TrackIndex* t : video.tracks) {
             const Bitrate b = measured_iframe_bitrate(*t, iframe_target_seconds(*t));

@@ -165,6 +165,14 @@ TEST_CASE("hls: declared rates stand in for what is still being encoded") {
     CHECK(list.find("BANDWIDTH=999000,AVERAGE-BANDWIDTH=888000") != std::string::npos);
 }
 
+TEST_CASE("hls: I-frame playlists are named only where they exist") {
+    const auto all = ladder();
+    CHECK(multivariant_playlist(all, {6}).find("iframes.m3u8") != std::string::npos);
+    MultivariantOptions options{6};
+    options.iframe_playlists = false;
+    CHECK(multivariant_playlist(all, options).find("iframes.m3u8") == std::string::npos);
+}
+
 TEST_CASE("hls: EXTINF values add up to the true length over any number of segments") {
     std::vector<std::int64_t> frames;
     for (int i = 0; i < 1000; ++i) frames.push_back(i % 3 == 0 ? 187 : 188);

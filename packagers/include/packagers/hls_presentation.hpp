@@ -28,6 +28,7 @@ struct MultivariantOptions {
     std::map<std::string, Bitrate> declared = {};
     /// Where the renditions' folders lie from the multivariant playlist: "" or "ts/".
     std::string folder = {};
+    bool iframe_playlists = true;  ///< they exist, so they are named
     /// TS: the audio that is inside every video segment; it is a rendition without a URI.
     std::optional<TrackDescription> muxed_audio = {};
 };
