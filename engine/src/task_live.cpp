@@ -9,6 +9,7 @@
 
 #include <base/file.hpp>
 #include <base/log.hpp>
+#include <media_av/libav.hpp>
 #include <pipeline/runner.hpp>
 #include <presets/loader.hpp>
 #include <transcoders/audio_conform_stage.hpp>
@@ -31,7 +32,9 @@ using pipeline::EdgeOptions;
 using pipeline::GraphBuilder;
 
 /// Pictures that wait for an encoder; more are dropped.
-constexpr std::size_t kPicturesBeforeEncoder = 16;
+constexpr std::size_t kPicturesBeforeEncoder = 12;
+/// What was gathered while the child started is no sign of one that is too slow.
+constexpr std::size_t kPicturesAtStart = 90;
 /// Drift between clocks is followed by at most 0.1 %.
 constexpr int kStretchOneIn = 1000;
 /// What boxes around samples add at most to a declared rate.
@@ -47,6 +50,7 @@ EdgeOptions edge(std::string name, std::size_t items) {
 EdgeOptions dropping_edge(std::string name) {
     auto options = edge(std::move(name), kPicturesBeforeEncoder);
     options.policy = pipeline::OverflowPolicy::kDropToKeyFrame;
+    options.first_wait = kPicturesAtStart;
     return options;
 }
 
@@ -99,8 +103,7 @@ std::vector<LiveRenditionInfo> LiveRun::renditions(std::chrono::milliseconds seg
             // A segment may begin with the buffer full and end with it empty.
             const auto burst =
                 media::mul_div(r.encoder.buffer_bits, 1000, segment.count(), media::Rounding::kUp);
-            info.average = static_cast<std::uint64_t>(r.encoder.max_bitrate) + kContainerBits;
-            info.peak = info.average + static_cast<std::uint64_t>(burst);
+            info.peak = static_cast<std::uint64_t>(r.encoder.max_bitrate + burst) + kContainerBits;
         }
         all.push_back(std::move(info));
     }
@@ -113,8 +116,7 @@ std::vector<LiveRenditionInfo> LiveRun::renditions(std::chrono::milliseconds seg
         info.label = r.label;
         info.is_default = r.is_default;
         if (r.encoder.max_bitrate > 0)
-            info.peak = info.average =
-                static_cast<std::uint64_t>(r.encoder.max_bitrate) + kContainerBits;
+            info.peak = static_cast<std::uint64_t>(r.encoder.max_bitrate) + kContainerBits;
         all.push_back(std::move(info));
     }
     return all;
@@ -252,6 +254,8 @@ Result<std::string> run_live_task(const TaskRequest& request, TaskContext& conte
     if (context.fds.empty() || request.segment_ms <= 0)
         return Error{Errc::kInternal, "live task without its socket or segment duration"};
     SG_TRY_ASSIGN(const auto preset, presets::preset_from_json(request.preset));
+    // Encoders tell all their settings, which is no news.
+    av_log_set_level(AV_LOG_ERROR);
     // One reads while others write: a descriptor for each.
     UniqueFd other(::fcntl(context.fds.front().get(), F_DUPFD_CLOEXEC, 0));
     if (!other.valid()) return errno_error(errno, "live encoding of " + request.source_name);

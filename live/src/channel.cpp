@@ -38,11 +38,11 @@ SwitchPolicy switch_policy(const ChannelSettings& settings) {
 }  // namespace
 
 struct Channel::Impl {
-    Impl(ChannelSettings channel_settings, ChannelContext channel_context)
+    Impl(ChannelSettings channel_settings, ChannelContext channel_context, bool encoded)
         : settings(std::move(channel_settings)),
           context(std::move(channel_context)),
           media(settings,
-                {context.epoch, context.first_number, context.first_number > 0, false},
+                {context.epoch, context.first_number, context.first_number > 0, encoded},
                 context.clock),
           repair(media),
           inputs(switch_policy(settings), repair),
@@ -92,8 +92,9 @@ struct Channel::Impl {
 
 std::shared_ptr<Channel> Channel::create(ChannelSettings settings, ChannelContext context) {
     auto make_encoder = std::move(context.make_encoder);
+    const bool encoded = make_encoder != nullptr;
     auto channel = std::shared_ptr<Channel>(
-        new Channel(std::make_unique<Impl>(std::move(settings), std::move(context))));
+        new Channel(std::make_unique<Impl>(std::move(settings), std::move(context), encoded)));
     auto& impl = *channel->impl_;
     impl.media.on_batch = [raw = channel.get()] { raw->publish(); };
     if (make_encoder) impl.media.set_encoder(make_encoder(impl.media));

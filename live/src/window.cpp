@@ -59,13 +59,15 @@ struct Rates {
         ticks += s.duration;
     }
     [[nodiscard]] packagers::Bitrate bitrate() const {
-        if (declared.peak != 0) return {declared.peak, std::min(declared.peak, declared.average)};
+        if (declared.peak != 0 && declared.average != 0)
+            return {declared.peak, std::min(declared.peak, declared.average)};
         double top = peak * kPeakMargin;
         double mean = us > 0 ? static_cast<double>(bytes) * 8e6 / static_cast<double>(us) : 0;
         // Before the first segment is whole: its first parts, which begin with a key frame.
         if (us == 0 && open_us > 0)
             top = mean = static_cast<double>(open_bytes) * 8e6 / static_cast<double>(open_us);
         const std::uint64_t average = rounded_up(mean);
+        if (declared.peak != 0) return {declared.peak, std::min(declared.peak, average)};
         return {std::max(rounded_up(top), average), average};
     }
 };

@@ -64,6 +64,28 @@ void Inbox::enqueue(Edge& edge, int number, Item item) {
     readable_.notify_one();
 }
 
+bool Inbox::drop_oldest_frame(Edge& edge, int number) {
+    bool marked = false;
+    std::ptrdiff_t position = 0;
+    for (auto entry = queue_.begin(); entry != queue_.end(); ++entry) {
+        if (entry->edge != number) continue;
+        if (!carries_media(entry->item)) {
+            marked = marked || std::holds_alternative<Cue>(entry->item);
+            continue;
+        }
+        if (!std::exchange(marked, false)) {
+            --edge.items;
+            edge.bytes -= item_bytes(entry->item);
+            edge.times.erase(edge.times.begin() + position);
+            ++edge.counters.dropped;
+            queue_.erase(entry);
+            return true;
+        }
+        ++position;
+    }
+    return false;
+}
+
 Result<Flow> Inbox::push(int number, Item item, std::stop_token stop) {
     std::unique_lock lock(mutex_);
     auto& edge = edges_.at(static_cast<std::size_t>(number));
@@ -73,7 +95,8 @@ Result<Flow> Inbox::push(int number, Item item, std::stop_token stop) {
     if (stop.stop_requested()) return cancelled;
     if (gone()) return Flow::kDone;
     const bool is_media = carries_media(item);
-    if (edge.options.policy == OverflowPolicy::kBlock) {
+    if (edge.options.policy == OverflowPolicy::kBlock ||
+        edge.counters.items < edge.options.first_wait) {
         if (full(edge, item)) {
             ++waiting_writers_;
             const bool ready =
@@ -88,6 +111,10 @@ Result<Flow> Inbox::push(int number, Item item, std::stop_token stop) {
         if (marked) {
             enqueue(edge, number, std::move(item));
             return Flow::kContinue;
+        }
+        if (std::holds_alternative<media::Frame>(item)) {
+            while (full(edge, item) && drop_oldest_frame(edge, number)) {
+            }
         }
         if (full(edge, item)) edge.dropping = true;
         if (edge.dropping && (full(edge, item) || !starts_afresh(item))) {

@@ -42,7 +42,7 @@ struct WindowConfig {
 /// What one rendition's bit rate is said to be, when it is bounded by its encoder.
 struct DeclaredRate {
     std::uint64_t peak = 0;
-    std::uint64_t average = 0;
+    std::uint64_t average = 0;  ///< 0: as measured
 };
 
 /// The segments of a channel that can be played, and the views of them that the origin serves.

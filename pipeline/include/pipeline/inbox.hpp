@@ -14,11 +14,12 @@ namespace sg::pipeline {
 
 /// What an edge does when it is full.
 enum class OverflowPolicy {
-    kBlock,           ///< the sender waits: files
-    /// Media is dropped until a key packet (or any frame) fits again: live. A frame that a Cue marks
-    /// may go over the bounds, up to twice as many items: without it a GOP would have no start.
+    kBlock,  ///< the sender waits: files
+    /// Live. Packets are dropped until a key packet fits again. Of frames the oldest goes for each
+    /// that comes, so that what the reader gets is never old. A frame that a Cue marks stays, over
+    /// the bounds up to twice as many items: without it a GOP would have no start.
     kDropToKeyFrame,
-    kFail,            ///< the graph ends with kLimit
+    kFail,  ///< the graph ends with kLimit
 };
 
 /// An edge is never unbounded. Zero duration means "no bound on media time".
@@ -28,6 +29,7 @@ struct EdgeOptions {
     std::size_t max_bytes = std::size_t{256} << 20;
     std::chrono::nanoseconds max_duration{0};
     OverflowPolicy policy = OverflowPolicy::kBlock;
+    std::size_t first_wait = 0;  ///< the first so many items wait for room, whatever the policy
 };
 
 struct EdgeCounters {
@@ -91,6 +93,8 @@ class Inbox {
 
     [[nodiscard]] static bool full(const Edge& edge, const Item& item);
     void enqueue(Edge& edge, int number, Item item);
+    /// False when every frame of the edge is marked.
+    bool drop_oldest_frame(Edge& edge, int number);
 
     mutable std::mutex mutex_;
     std::condition_variable_any readable_;
