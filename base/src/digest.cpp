@@ -1,8 +1,23 @@
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include <base/digest.hpp>
 
 namespace sg {
+namespace {
+
+std::string hex_of(std::span<const unsigned char> raw) {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    std::string hex;
+    for (const auto byte : raw) {
+        hex += kDigits[byte >> 4];
+        hex += kDigits[byte & 15];
+    }
+    return hex;
+}
+
+}  // namespace
 
 struct Sha256::Impl {
     EVP_MD_CTX* context = EVP_MD_CTX_new();
@@ -27,13 +42,7 @@ std::string Sha256::finish_hex() {
     unsigned char raw[EVP_MAX_MD_SIZE];
     unsigned length = 0;
     EVP_DigestFinal_ex(impl_->context, raw, &length);
-    static constexpr char kDigits[] = "0123456789abcdef";
-    std::string hex;
-    for (unsigned i = 0; i < length; ++i) {
-        hex += kDigits[raw[i] >> 4];
-        hex += kDigits[raw[i] & 15];
-    }
-    return hex;
+    return hex_of(std::span(raw, length));
 }
 
 std::string sha256_hex(std::span<const std::byte> bytes) {
@@ -44,6 +53,23 @@ std::string sha256_hex(std::span<const std::byte> bytes) {
 
 std::string sha256_hex(std::string_view text) {
     return sha256_hex(std::as_bytes(std::span(text)));
+}
+
+std::string hmac_sha256_hex(std::string_view key, std::string_view text) {
+    unsigned char raw[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+    HMAC(EVP_sha256(),
+         key.data(),
+         static_cast<int>(key.size()),
+         reinterpret_cast<const unsigned char*>(text.data()),
+         text.size(),
+         raw,
+         &length);
+    return hex_of(std::span(raw, length));
+}
+
+bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept {
+    return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 }  // namespace sg

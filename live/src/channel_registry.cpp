@@ -149,6 +149,11 @@ std::optional<ChannelSettings> ChannelRegistry::settings_for(std::string_view na
     return std::nullopt;
 }
 
+std::optional<ChannelSettings> ChannelRegistry::configured(std::string_view name) const {
+    const std::shared_lock lock(mutex_);
+    return settings_for(name);
+}
+
 void ChannelRegistry::reload(RegistryOptions options) {
     const std::unique_lock lock(mutex_);
     options_ = std::move(options);

@@ -5,10 +5,10 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
+#include <live/srt_ingest.hpp>
 
 #include <base/log.hpp>
 #include <ingest/ts_depacketizer.hpp>
-#include <live/srt_ingest.hpp>
 #include <process/message.hpp>
 
 namespace sg::live {
@@ -16,11 +16,17 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr ingest::LiveClock kTsClock{90000, 33};
-
 /// "NAME" alone means the application "live", as encoders with one field for it send.
 std::string channel_of(const protocols::SrtStreamId& id) {
     return id.resource.find('/') == std::string::npos ? "live/" + id.resource : id.resource;
+}
+
+/// "192.0.2.1" of "192.0.2.1:5000", "2001:db8::1" of "[2001:db8::1]:5000".
+std::string address_of(std::string_view peer) {
+    peer = peer.substr(0, peer.rfind(':'));
+    if (peer.size() >= 2 && peer.front() == '[' && peer.back() == ']')
+        peer = peer.substr(1, peer.size() - 2);
+    return std::string(peer);
 }
 
 /// Without the "+input" behind it.
@@ -35,7 +41,11 @@ PublishClaim claim_of(const protocols::SrtStreamId& id, std::string peer) {
     claim.peer = std::move(peer);
     claim.user = id.user;
     claim.arguments = {id.others.begin(), id.others.end()};
-    if (!id.session.empty()) claim.arguments.emplace("token", id.session);
+    // The session is the only secret that the access-control form has a place for.
+    if (!id.session.empty()) {
+        claim.arguments.emplace("token", id.session);
+        claim.arguments.emplace("key", id.session);
+    }
     return claim;
 }
 
@@ -63,9 +73,10 @@ class Publisher : public std::enable_shared_from_this<Publisher> {
         : connection_(std::move(connection)), channel_(std::move(channel)), clock_(clock) {}
 
     void start(std::size_t slot) {
-        auto feed = channel_->open_feed(slot, kTsClock, [self = weak_from_this()](std::string_view) {
-            if (const auto publisher = self.lock()) publisher->connection_->close();
-        });
+        auto feed = channel_->open_feed(
+            slot, ingest::TsDepacketizer::kClock, [self = weak_from_this()](std::string_view) {
+                if (const auto publisher = self.lock()) publisher->connection_->close();
+            });
         if (!feed) {
             log::info("srt_publish_refused channel={} peer={} reason=\"{}\"",
                       channel_->name(),
@@ -87,13 +98,15 @@ class Publisher : public std::enable_shared_from_this<Publisher> {
         };
         handler.on_end = [self = shared_from_this()](const Error& why) {
             log::debug("srt_publisher_left reason=\"{}\"", why.message);
+            if (!self->feed_->replaced()) {
+                self->depacketizer_->flush();
+                self->feed_->batch_done();
+            }
             self->feed_->close();
         };
-        connection_->start(
-            [&home = channel_->home()](std::function<void()> work) {
-                asio::post(home, std::move(work));
-            },
-            std::move(handler));
+        connection_->start([&home = channel_->home()](
+                               std::function<void()> work) { asio::post(home, std::move(work)); },
+                           std::move(handler));
     }
 
   private:
@@ -116,7 +129,7 @@ class Publisher : public std::enable_shared_from_this<Publisher> {
 struct SrtIngest::State {
     ChannelRegistry& registry;
     PublishGate& gate;
-    SrtPassphrases passphrases;
+    SrtEncryptionOf encryption;
     asio::io_context& home;
     const Clock& clock;
 
@@ -139,29 +152,30 @@ struct SrtIngest::State {
 
 SrtIngest::SrtIngest(ChannelRegistry& registry,
                      PublishGate& gate,
-                     SrtPassphrases passphrases,
+                     SrtEncryptionOf encryption,
                      asio::io_context& home,
                      const Clock& clock)
-    : state_(std::make_shared<State>(State{registry, gate, std::move(passphrases), home, clock})) {}
+    : state_(std::make_shared<State>(State{registry, gate, std::move(encryption), home, clock})) {}
 
 SrtIngest::~SrtIngest() = default;
 
 protocols::SrtAdmission SrtIngest::admission() {
-    return [state = state_](const protocols::SrtStreamId& id, const std::string& ip)
-               -> std::variant<protocols::SrtAccept, protocols::SrtReject> {
+    return [state = state_](
+               const protocols::SrtStreamId& id,
+               const std::string& ip) -> std::variant<protocols::SrtAccept, protocols::SrtReject> {
         if (id.mode == protocols::SrtMode::kRequest) return protocols::SrtReject::kBadMode;
         const auto claim = claim_of(id, ip);
         if (!valid_channel_name(plain_name(claim.name))) return protocols::SrtReject::kBadRequest;
         const auto allowed = state->gate.check_now(claim);
         if (!allowed && allowed.error().code != Errc::kAgain) return reject_code(allowed.error());
-        auto [passphrase, key_bytes] = state->passphrases(plain_name(claim.name));
-        return protocols::SrtAccept{std::move(passphrase), key_bytes, std::nullopt};
+        auto secret = state->encryption(plain_name(claim.name));
+        return protocols::SrtAccept{std::move(secret.passphrase), secret.key_bytes, std::nullopt};
     };
 }
 
 protocols::SrtListener::OnConnection SrtIngest::on_connection() {
     return [state = state_](std::shared_ptr<protocols::SrtConnection> connection) {
-        auto claim = claim_of(connection->stream_id(), connection->peer());
+        auto claim = claim_of(connection->stream_id(), address_of(connection->peer()));
         state->gate.check(std::move(claim), [state, connection](const Status& allowed) {
             if (!allowed) {
                 log::info("srt_publish_refused peer={} reason=\"{}\"",

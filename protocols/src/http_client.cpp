@@ -19,6 +19,9 @@ constexpr int kPollMs = 100;
 struct FreeEasy {
     void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
 };
+struct FreeList {
+    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
 struct FreeMulti {
     void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
 };
@@ -38,9 +41,10 @@ struct Transfer {
     std::uint64_t received = 0;
     std::optional<Error> failed;
     std::array<char, CURL_ERROR_SIZE> words{};
+    std::unique_ptr<curl_slist, FreeList> headers;
 
     [[nodiscard]] Error fail(Errc code, const std::string& why) const {
-        return Error{code, fmt::format("read {}: {}", name, why)};
+        return Error{code, fmt::format("{} {}: {}", request.post_json ? "ask" : "read", name, why)};
     }
     [[nodiscard]] long status() const {
         long code = 0;
@@ -151,6 +155,17 @@ void set_up(Transfer& t, const HttpLimits& limits) {
     curl_easy_setopt(h, CURLOPT_ERRORBUFFER, t.words.data());
     curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, &write_body);
     curl_easy_setopt(h, CURLOPT_WRITEDATA, &t);
+    if (t.request.post_json) {
+        // Without "Expect: 100-continue", which costs a second where servers ignore it.
+        t.headers.reset(curl_slist_append(nullptr, "Content-Type: application/json"));
+        if (auto* longer = curl_slist_append(t.headers.get(), "Expect:")) {
+            static_cast<void>(t.headers.release());
+            t.headers.reset(longer);
+        }
+        curl_easy_setopt(h, CURLOPT_HTTPHEADER, t.headers.get());
+        curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE, static_cast<long>(t.request.post_json->size()));
+        curl_easy_setopt(h, CURLOPT_POSTFIELDS, t.request.post_json->c_str());
+    }
     if (t.request.range) {
         const auto& r = *t.request.range;
         curl_easy_setopt(
@@ -215,7 +230,7 @@ Result<HttpAnswer> HttpClient::get(const HttpRequest& request,
                                    std::stop_token stop) const {
     auto session = pool_->take();
     Transfer transfer{
-        request, sink, printable_url(request.url), session.easy.get(), 0, std::nullopt, {}};
+        request, sink, printable_url(request.url), session.easy.get(), 0, std::nullopt, {}, {}};
     if (!session.multi || !session.easy) return transfer.fail(Errc::kLimit, "out of memory");
     set_up(transfer, limits_);
     const auto added = curl_multi_add_handle(session.multi.get(), session.easy.get());

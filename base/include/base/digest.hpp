@@ -29,4 +29,10 @@ class Sha256 {
 [[nodiscard]] std::string sha256_hex(std::string_view text);
 [[nodiscard]] std::string sha256_hex(std::span<const std::byte> bytes);
 
+/// HMAC-SHA256 (RFC 2104), 64 lower-case hex digits.
+[[nodiscard]] std::string hmac_sha256_hex(std::string_view key, std::string_view text);
+
+/// Compares in a time that depends on the sizes only.
+[[nodiscard]] bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept;
+
 }  // namespace sg

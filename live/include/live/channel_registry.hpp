@@ -59,6 +59,9 @@ class ChannelRegistry final : public PlaybackDirectory {
     /// that cannot be, kLimit when there are too many channels.
     [[nodiscard]] Result<Place> place_for(std::string_view name, boost::asio::io_context& near);
 
+    /// What a channel of this name is made with; nothing when none is configured.
+    [[nodiscard]] std::optional<ChannelSettings> configured(std::string_view name) const;
+
     /// New settings for channels to come; those that run keep theirs.
     void reload(RegistryOptions options);
     /// Ends all channels, each on its own thread.

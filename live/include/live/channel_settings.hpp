@@ -44,6 +44,12 @@ struct InputSettings {
     std::string url;   ///< of kPull and kFileLoop
 };
 
+/// Encryption of a channel's SRT publishers; without a passphrase there is none.
+struct SrtEncryption {
+    std::string passphrase;  ///< 10 to 79 bytes
+    unsigned key_bytes = 0;  ///< 16, 24 or 32; 0: as the publisher wants
+};
+
 struct SlateSettings {
     bool enabled = false;
     std::string image;  ///< empty: the test card
@@ -63,6 +69,7 @@ struct ChannelSettings {
     RecordingSettings recording;
     std::vector<RestreamTarget> restream;
     SlateSettings slate;
+    SrtEncryption srt;
 };
 
 }  // namespace sg::live

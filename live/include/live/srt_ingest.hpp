@@ -11,13 +11,8 @@
 
 namespace sg::live {
 
-/// Encryption of a channel's SRT publishers; empty: none.
-struct SrtPassphrase {
-    std::string passphrase;
-    unsigned key_bytes = 0;
-};
-/// Any thread.
-using SrtPassphrases = std::function<SrtPassphrase(std::string_view channel)>;
+/// Of the channel with this name. Any thread.
+using SrtEncryptionOf = std::function<SrtEncryption(std::string_view channel)>;
 
 /// Brings SRT publishers, who send transport streams, to their channels. Their media is handled on
 /// the channels' home threads.
@@ -26,7 +21,7 @@ class SrtIngest {
     /// `home` is that of channels which an SRT publisher brings into being.
     SrtIngest(ChannelRegistry& registry,
               PublishGate& gate,
-              SrtPassphrases passphrases,
+              SrtEncryptionOf encryption,
               boost::asio::io_context& home,
               const Clock& clock);
     ~SrtIngest();

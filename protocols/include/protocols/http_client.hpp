@@ -21,9 +21,10 @@ struct HttpRange {
 };
 
 struct HttpRequest {
-    std::string url;                 ///< http or https
-    std::optional<HttpRange> range;  ///< of at least one byte
-    std::uint64_t max_bytes = 0;     ///< of the answer's body
+    std::string url;                       ///< http or https
+    std::optional<HttpRange> range;        ///< of at least one byte
+    std::uint64_t max_bytes = 0;           ///< of the answer's body
+    std::optional<std::string> post_json;  ///< sent by POST; otherwise GET
 };
 
 struct HttpAnswer {
@@ -41,8 +42,8 @@ struct HttpLimits {
 /// Takes a body's bytes as they come. Its error ends the request.
 using HttpSink = std::function<Status(std::span<const std::byte>)>;
 
-/// GET over HTTP/1.1 and HTTP/2, to any address family, with redirects between http and https only.
-/// Holds nothing of a body. Thread-safe; connections are kept for the next request.
+/// GET, or POST, over HTTP/1.1 and HTTP/2, to any address family, with redirects between http and
+/// https only. Holds nothing of a body. Thread-safe; connections are kept for the next request.
 class HttpClient {
   public:
     explicit HttpClient(HttpLimits limits = {});
