@@ -97,7 +97,8 @@ struct ServerState : std::enable_shared_from_this<ServerState> {
     void remove(Connection& connection);
     /// Looks for connections past their deadline while there are connections.
     void schedule_sweep();
-    /// Until the next moment at which all publishers are read together.
+    /// Returns at once while there is little to read; under load, at the next moment at which all
+    /// publishers are read together.
     boost::asio::awaitable<void> next_read();
     boost::asio::awaitable<void> accept(std::shared_ptr<Transport::Tcp::acceptor> acceptor,
                                         RtmpServer::Security security);
@@ -113,6 +114,9 @@ struct ServerState : std::enable_shared_from_this<ServerState> {
     boost::asio::steady_timer sweep_timer;
     std::chrono::milliseconds sweep_interval;
     boost::asio::steady_timer read_timer;
+    SteadyTime reads_since{};
+    double reads = 0;  ///< since then
+    bool busy = false;
     std::uint64_t seed;
 };
 

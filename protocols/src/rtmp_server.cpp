@@ -25,6 +25,12 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 /// After accept() failed, mostly for want of descriptors.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
+/// Reads a second from which on publishers are read together, and below which no longer: together
+/// they are fewer. One stream makes up to 80.
+constexpr double kBusy = 400;
+constexpr double kBusyAgain = 200;
+constexpr std::chrono::milliseconds kReadRateTime{250};
+
 std::chrono::milliseconds sweep_interval(const RtmpServerOptions& options) {
     const auto shortest = std::min(options.setup_timeout, options.idle_timeout);
     return std::clamp<std::chrono::milliseconds>(
@@ -69,6 +75,14 @@ void ServerState::schedule_sweep() {
 asio::awaitable<void> ServerState::next_read() {
     if (options.read_interval.count() == 0) co_return;
     const SteadyTime now = steady_clock::now();
+    if (now - reads_since >= kReadRateTime) {
+        const double seconds = std::chrono::duration<double>(now - reads_since).count();
+        busy = reads > seconds * (busy ? kBusyAgain : kBusy);
+        reads_since = now;
+        reads = 0;
+    }
+    ++reads;
+    if (!busy) co_return;
     if (read_timer.expiry() <= now) read_timer.expires_at(now + options.read_interval);
     co_await read_timer.async_wait(kAwait);
 }

@@ -112,8 +112,8 @@ struct RtmpServerOptions {
     std::chrono::milliseconds decision_timeout{10'000};
     /// Without a byte from a publisher, or without taking our answers.
     std::chrono::milliseconds idle_timeout{15'000};
-    /// A publisher's bytes wait this long for more, so that one wake-up reads many messages; 0
-    /// reads at once.
+    /// While many publishers send, their bytes wait this long for more, so that one wake-up reads
+    /// many messages; a few are read at once. 0 always reads at once.
     std::chrono::milliseconds read_interval{20};
 };
 
