@@ -66,9 +66,9 @@ Status LivePackager::set_renditions(std::vector<LiveRenditionConfig> configs) {
             kept[index] = true;
             continue;
         }
-        SG_TRY_ASSIGN(
-            LiveRenditionWriter writer,
-            LiveRenditionWriter::create(std::move(config), config_.offset, config_.part_target));
+        SG_TRY_ASSIGN(LiveRenditionWriter writer,
+                      LiveRenditionWriter::create(
+                          std::move(config), config_.offset, config_.part_target, config_.segment));
         output_->on_rendition(index, writer.init());
         if (found == renditions_.end()) {
             renditions_.push_back(std::make_unique<Rendition>(std::move(writer)));

@@ -37,7 +37,8 @@ std::int64_t opus_samples(std::span<const std::byte> packet) {
 
 Result<LiveRenditionWriter> LiveRenditionWriter::create(LiveRenditionConfig config,
                                                         std::chrono::seconds offset,
-                                                        std::chrono::nanoseconds part_target) {
+                                                        std::chrono::nanoseconds part_target,
+                                                        std::chrono::nanoseconds segment) {
     LiveRenditionWriter writer(std::move(config));
     const LiveRenditionConfig& own = writer.config_;
     const Codec codec = own.codec.codec;
@@ -60,6 +61,7 @@ Result<LiveRenditionWriter> LiveRenditionWriter::create(LiveRenditionConfig conf
     writer.offset_ = offset.count() * writer.timescale_;
     writer.part_target_ =
         media::mul_div(part_target.count(), writer.timescale_, kNanos, media::Rounding::kDown);
+    writer.segment_span_ = writer.ticks(segment.count());
     SG_TRY_ASSIGN(CmafInit made, make_cmaf_init(track, writer.offset_));
     auto init = std::make_shared<LiveInit>();
     init->description = std::move(made.description);
@@ -105,17 +107,31 @@ std::optional<LiveRenditionWriter::Place> LiveRenditionWriter::place(
 
 void LiveRenditionWriter::begin_segment(std::int64_t start) {
     segment_start_ = start;
+    before_first_dts_ = segment_first_dts_;
     segment_first_dts_.reset();
-    first_part_ = true;
+    parts_made_ = 0;
+}
+
+/// Segments repeat: parts divide the one before evenly, so that no scrap is left for the last one,
+/// which players skip. None but the last is shorter than 85 % of the target.
+bool LiveRenditionWriter::part_is_full(std::int64_t next_dts, std::int64_t estimate) const {
+    if (next_dts - held_.front().dts + estimate > part_target_ + rounding()) return true;
+    const std::int64_t count =
+        std::max<std::int64_t>(1, (segment_span_ - rounding() + part_target_ - 1) / part_target_);
+    const std::int64_t least = shortest_part() + estimate / 2;
+    const std::int64_t border =
+        std::max(segment_span_ * (parts_made_ + 1) / count, least * (parts_made_ + 1));
+    return next_dts - *segment_first_dts_ + estimate / 2 >= border &&
+           next_dts - held_.front().dts >= shortest_part();
 }
 
 Status LiveRenditionWriter::settle(std::int64_t next_dts,
                                    std::int64_t estimate,
                                    std::vector<LivePart>& parts) {
     // The last sample came to last longer than expected: it goes into a part of its own.
-    if (held_.size() > 1 && next_dts - held_.front().dts > part_target_)
+    if (held_.size() > 1 && next_dts - held_.front().dts > part_target_ + rounding())
         SG_TRY(close(held_.size() - 1, held_.back().dts, parts));
-    if (!held_.empty() && next_dts - held_.front().dts + estimate > part_target_)
+    if (!held_.empty() && part_is_full(next_dts, estimate))
         SG_TRY(close(held_.size(), next_dts, parts));
     return {};
 }
@@ -134,7 +150,14 @@ Status LiveRenditionWriter::add(const Place& place,
     const std::int64_t frame = frame_ticks(sample.data);
     if (last_dts_) last_duration_ = place.dts - *last_dts_;
     if (!held_.empty()) SG_TRY(settle(place.dts, frame > 0 ? frame : last_duration_, parts));
-    if (!segment_first_dts_) segment_first_dts_ = place.dts;
+    // A part that begins with a key frame is one that players can begin with.
+    if (video_ && sample.key && !held_.empty() && place.dts - held_.front().dts >= shortest_part())
+        SG_TRY(close(held_.size(), place.dts, parts));
+    if (!segment_first_dts_) {
+        if (before_first_dts_ && place.dts > *before_first_dts_)
+            segment_span_ = place.dts - *before_first_dts_;
+        segment_first_dts_ = place.dts;
+    }
     held_.push_back({place.pts,
                      place.dts,
                      static_cast<std::uint32_t>(size),
@@ -144,8 +167,7 @@ Status LiveRenditionWriter::add(const Place& place,
     if (frame > 0) {
         last_duration_ = frame;
         expected_ = place.pts + frame;
-        if (*expected_ - held_.front().dts + frame > part_target_)
-            return close(held_.size(), *expected_, parts);
+        if (part_is_full(*expected_, frame)) return close(held_.size(), *expected_, parts);
     }
     return {};
 }
@@ -202,7 +224,7 @@ Status LiveRenditionWriter::close(std::size_t count,
         part.independent |= h.key;
     }
     header_.clear();
-    if (first_part_) formats::append_segment_type(header_);
+    if (parts_made_ == 0) formats::append_segment_type(header_);
     formats::Fragment fragment;
     fragment.sequence = ++sequence_;
     fragment.decode_time = static_cast<std::uint64_t>(held_.front().dts + offset_);
@@ -215,17 +237,21 @@ Status LiveRenditionWriter::close(std::size_t count,
         SG_TRY(append_clean_sample(config_.codec, config_.annex_b, held_[i].data, bytes));
     part.start = segment_start_ + (held_.front().dts - *segment_first_dts_);
     part.duration = end_dts - held_.front().dts;
+    if (part.duration - part_target_ <= rounding())
+        part.duration = std::min(part.duration, part_target_);
     part.samples = static_cast<std::uint32_t>(count);
     part.bytes = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
     parts.push_back(std::move(part));
     held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(count));
-    first_part_ = false;
+    ++parts_made_;
     return {};
 }
 
 void LiveRenditionWriter::reset_times() {
     held_.clear();
     last_dts_.reset();
+    before_first_dts_.reset();
+    segment_first_dts_.reset();
     expected_.reset();
     last_duration_ = 0;
 }

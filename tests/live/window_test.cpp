@@ -321,7 +321,7 @@ TEST_CASE("segments of an earlier run come first, with their own epoch and Perio
     window.discontinuity_sequence = 7;
     LiveRenditionConfig video = live_video("720p");
     const auto writer = LiveRenditionWriter::create(
-        video, std::chrono::seconds(10), std::chrono::milliseconds(500));
+        video, std::chrono::seconds(10), std::chrono::milliseconds(500), std::chrono::seconds(4));
     REQUIRE(writer);
     LivePackagerConfig config = packager_config();
     config.epoch = "k4";

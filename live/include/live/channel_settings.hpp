@@ -15,7 +15,9 @@ enum class Conflict { kRefuse, kTakeOver };
 struct OutputSettings {
     std::chrono::milliseconds segment{2000};  ///< shortest; it ends at the next key frame
     std::chrono::seconds target{6};           ///< EXT-X-TARGETDURATION; longer GOPs are cut
-    std::chrono::milliseconds part{500};
+    /// Longest. A third of a second in whole frames of all usual rates, so that parts divide a
+    /// second evenly.
+    std::chrono::milliseconds part{360};
     bool low_latency = true;
     bool hls = true;
     bool dash = true;
@@ -41,7 +43,8 @@ enum class InputKind { kPublish, kPull, kFileLoop, kTestCard };
 struct InputSettings {
     InputKind kind = InputKind::kPublish;
     std::string name;  ///< "main", "backup": publishers of a backup use NAME+backup
-    std::string url;   ///< of kPull and kFileLoop
+    std::string url;   ///< of kPull and kFileLoop; may hold secrets
+    std::uint64_t max_bandwidth = 0;  ///< bits per second of the HLS variant that is pulled; 0: the best
 };
 
 /// Encryption of a channel's SRT publishers; without a passphrase there is none.
@@ -53,6 +56,7 @@ struct SrtEncryption {
 struct SlateSettings {
     bool enabled = false;
     std::string image;  ///< empty: the test card
+    std::chrono::seconds limit{0};  ///< a channel with nothing else for so long ends; 0: never
 };
 
 /// One channel as configured, by file, API or template.

@@ -43,9 +43,11 @@ class LiveRenditionWriter {
         std::int64_t dts = 0;
     };
 
+    /// `segment`: how long the first one will be, as far as that is known.
     [[nodiscard]] static Result<LiveRenditionWriter> create(LiveRenditionConfig config,
                                                             std::chrono::seconds offset,
-                                                            std::chrono::nanoseconds part_target);
+                                                            std::chrono::nanoseconds part_target,
+                                                            std::chrono::nanoseconds segment);
 
     [[nodiscard]] const LiveRenditionConfig& config() const { return config_; }
     [[nodiscard]] const std::shared_ptr<const LiveInit>& init() const { return init_; }
@@ -89,6 +91,11 @@ class LiveRenditionWriter {
 
     explicit LiveRenditionWriter(LiveRenditionConfig config) : config_(std::move(config)) {}
 
+    /// What the rounding of times may add to a part.
+    [[nodiscard]] std::int64_t rounding() const { return timescale_ / 1000; }
+    /// RFC 8216bis §4.4.4.9: of all but the last of a segment.
+    [[nodiscard]] std::int64_t shortest_part() const { return (part_target_ * 85 + 99) / 100; }
+    [[nodiscard]] bool part_is_full(std::int64_t next_dts, std::int64_t estimate) const;
     [[nodiscard]] std::int64_t frame_ticks(std::span<const std::byte> data) const;
     [[nodiscard]] Status settle(std::int64_t next_dts,
                                 std::int64_t estimate,
@@ -109,7 +116,9 @@ class LiveRenditionWriter {
     std::uint32_t sequence_ = 0;
     std::int64_t segment_start_ = 0;
     std::optional<std::int64_t> segment_first_dts_;
-    bool first_part_ = true;
+    std::optional<std::int64_t> before_first_dts_;  ///< of the segment before
+    std::int64_t segment_span_ = 0;                 ///< how long segments last, by the last one
+    std::int64_t parts_made_ = 0;                   ///< of the open segment
     std::optional<std::int64_t> last_dts_;
     std::int64_t last_duration_ = 0;        ///< of the sample before the last
     std::optional<std::int64_t> expected_;  ///< audio: where the next frame starts
