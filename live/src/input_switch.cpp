@@ -8,8 +8,12 @@ namespace sg::live {
 InputSwitch::InputSwitch(const SwitchPolicy& policy, ingest::TimelineRepair& repair)
     : policy_(policy), repair_(repair) {}
 
-int InputSwitch::open(int priority, const ingest::LiveClock& clock, std::int64_t arrival_ns) {
+int InputSwitch::open(int priority,
+                      const ingest::LiveClock& clock,
+                      std::int64_t arrival_ns,
+                      bool filler) {
     Input input;
+    input.filler = filler;
     input.priority = priority;
     input.clock = clock;
     input.opened_ns = input.last_ns = input.steady_since_ns = arrival_ns;
@@ -45,8 +49,9 @@ void InputSwitch::unit(int number, ingest::LiveUnit unit, std::int64_t arrival_n
         return;
     }
     const auto& current = inputs_.at(*on_air_);
-    const bool better = input.priority < current.priority &&
-                        arrival_ns - input.steady_since_ns >= policy_.stable.count();
+    const bool steady =
+        current.filler || arrival_ns - input.steady_since_ns >= policy_.stable.count();
+    const bool better = input.priority < current.priority && steady;
     // At a key frame that has just come, so that viewers see nothing twice.
     const bool just_now = input.standby.size() == 1;
     if ((better && ready(input) && just_now) || (silent(current, arrival_ns) && ready(input)))
@@ -73,6 +78,7 @@ void InputSwitch::close(int number, std::int64_t arrival_ns) {
 }
 
 void InputSwitch::advance(std::int64_t now_ns) {
+    now_ns_ = std::max(now_ns_, now_ns);
     if (on_air_ && silent(inputs_.at(*on_air_), now_ns)) {
         if (const auto next = best(now_ns, on_air_)) put_on_air(*next, now_ns);
     }
@@ -81,9 +87,10 @@ void InputSwitch::advance(std::int64_t now_ns) {
 
 std::optional<std::int64_t> InputSwitch::deadline_ns() const {
     auto deadline = repair_.deadline_ns();
-    if (on_air_ && inputs_.size() > 1) {
+    if (on_air_ && (inputs_.size() > 1 || has_filler_)) {
         const auto silence = inputs_.at(*on_air_).last_ns + policy_.silence.count();
-        deadline = deadline ? std::min(*deadline, silence) : silence;
+        // Once past, there was none to take over; one that comes to be ready does so by itself.
+        if (silence > now_ns_) deadline = deadline ? std::min(*deadline, silence) : silence;
     }
     return deadline;
 }
@@ -91,6 +98,14 @@ std::optional<std::int64_t> InputSwitch::deadline_ns() const {
 std::int64_t InputSwitch::last_arrival_ns(int number) const {
     const auto found = inputs_.find(number);
     return found == inputs_.end() ? 0 : found->second.last_ns;
+}
+
+bool InputSwitch::filling() const {
+    return on_air_ && inputs_.at(*on_air_).filler;
+}
+
+bool InputSwitch::idle(std::int64_t now_ns) const {
+    return !on_air_ || filling() || silent(inputs_.at(*on_air_), now_ns);
 }
 
 bool InputSwitch::silent(const Input& input, std::int64_t now_ns) const {

@@ -30,8 +30,12 @@ class InputSwitch {
     InputSwitch(const SwitchPolicy& policy, ingest::TimelineRepair& repair);
 
     /// A publisher arrived, or a pull connected. Lower `priority` is better. The number that it is
-    /// called by below is never used again.
-    int open(int priority, const ingest::LiveClock& clock, std::int64_t arrival_ns);
+    /// called by below is never used again. A `filler` gives way to any other as soon as that has a
+    /// key frame.
+    int open(int priority,
+             const ingest::LiveClock& clock,
+             std::int64_t arrival_ns,
+             bool filler = false);
     void track(int input, const ingest::LiveTrack& track, std::int64_t arrival_ns);
     void unit(int input, ingest::LiveUnit unit, std::int64_t arrival_ns);
     void marker(int input, ingest::LiveMarker marker, std::int64_t arrival_ns);
@@ -46,6 +50,13 @@ class InputSwitch {
 
     [[nodiscard]] std::optional<int> on_air() const { return on_air_; }
     [[nodiscard]] std::size_t inputs() const { return inputs_.size(); }
+    /// A filler will be opened when nothing arrives: silence has a deadline although there is one
+    /// input only.
+    void expect_filler() { has_filler_ = true; }
+    /// A filler is on air.
+    [[nodiscard]] bool filling() const;
+    /// Nothing but a filler delivers.
+    [[nodiscard]] bool idle(std::int64_t now_ns) const;
     /// When anything came of this input; its opening before that.
     [[nodiscard]] std::int64_t last_arrival_ns(int input) const;
     [[nodiscard]] std::uint64_t switches() const { return switches_; }
@@ -57,6 +68,7 @@ class InputSwitch {
     };
     struct Input {
         int priority = 0;
+        bool filler = false;
         ingest::LiveClock clock;
         unsigned session = 0;  ///< of the repair while on air
         std::map<int, ingest::LiveTrack> tracks;
@@ -82,6 +94,8 @@ class InputSwitch {
     std::optional<int> on_air_;
     int next_ = 0;
     std::uint64_t switches_ = 0;
+    bool has_filler_ = false;
+    std::int64_t now_ns_ = 0;  ///< of the last advance()
 };
 
 }  // namespace sg::live
