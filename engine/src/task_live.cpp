@@ -34,7 +34,7 @@ using pipeline::GraphBuilder;
 /// Pictures that wait for an encoder; more are dropped.
 constexpr std::size_t kPicturesBeforeEncoder = 12;
 /// What was gathered while the child started is no sign of one that is too slow.
-constexpr std::size_t kPicturesAtStart = 90;
+constexpr std::size_t kPicturesAtStart = 20;
 /// Drift between clocks is followed by at most 0.1 %.
 constexpr int kStretchOneIn = 1000;
 /// What boxes around samples add at most to a declared rate.

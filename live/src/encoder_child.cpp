@@ -361,11 +361,16 @@ std::string EncoderChild::trouble(Time now) {
         const bool late = first_input_ != Time{} && now - first_input_ > settings_.start;
         return late ? "it made nothing of what came" : "";
     }
+    // One rung may be slow for a while; a child of which nothing comes at all hangs.
+    Time any{};
+    for (const auto& r : renditions_) any = std::max(any, r.last);
     for (const auto& r : renditions_) {
         const auto track = tracks_.find(r.track);
         if (track == tracks_.end() || now - track->second.last > kFlowing) continue;
         if (track->second.needs_key) continue;
-        if (now - std::max(r.last, track->second.since) > settings_.hang) {
+        const auto since = track->second.since;
+        if (now - std::max(any, since) > settings_.hang ||
+            now - std::max(r.last, since) > settings_.start) {
             return fmt::format("it hangs: nothing of {} came for {} ms",
                                r.name,
                                std::chrono::duration_cast<milliseconds>(now - r.last).count());

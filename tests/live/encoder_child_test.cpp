@@ -3,8 +3,8 @@
 #include <map>
 
 #include <boost/asio/io_context.hpp>
-
 #include <live/encoder_child.hpp>
+
 #include <support/catch.hpp>
 #include <support/temp_folder.hpp>
 
@@ -121,9 +121,8 @@ TEST_CASE("encoder child: one that fails again and again is started at longer in
           "[live]") {
     Bench bench("refuse");
     const auto begin = steady_clock::now();
-    REQUIRE(bench.until([&] {
-        return bench.metrics.count("streamgate_encoder_restarts_total") >= 3;
-    }));
+    REQUIRE(
+        bench.until([&] { return bench.metrics.count("streamgate_encoder_restarts_total") >= 3; }));
     // At once, after half a second.
     CHECK(steady_clock::now() - begin >= milliseconds(500));
     CHECK(bench.made.announced == 0);

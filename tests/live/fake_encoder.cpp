@@ -50,10 +50,9 @@ Result<std::string> echo(process::Channel& media, std::string_view mode, bool mi
         using process::MessageType;
         if (units++ == 0)
             SG_TRY(media.send(MessageType::kMedia, engine::encode(renditions(unit->track))));
-        SG_TRY(media.send(
-            MessageType::kMedia,
-            engine::encode(
-                engine::LiveEncodedSample{0, unit->pts_ns, unit->dts_ns, true, unit->data})));
+        SG_TRY(media.send(MessageType::kMedia,
+                          engine::encode(engine::LiveEncodedSample{
+                              0, unit->pts_ns, unit->dts_ns, true, unit->data})));
         if (!misbehave || units < 5) continue;
         if (mode == "crash-once") std::abort();
         for (;;) ::pause();

@@ -1,6 +1,6 @@
-#include <support/catch.hpp>
-
 #include "unit_queue.hpp"
+
+#include <support/catch.hpp>
 
 using namespace sg;
 using live::UnitQueue;

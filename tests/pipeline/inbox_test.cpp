@@ -158,6 +158,25 @@ TEST_CASE("inbox: after a drop any frame will do", "[pipeline]") {
     CHECK(item_time(inbox.pop({})->item) == 3);
 }
 
+TEST_CASE("inbox: of frames a live edge drops the oldest, but none that a cue marks",
+          "[pipeline]") {
+    Inbox inbox;
+    const int edge =
+        inbox.add_edge({.name = "e", .max_items = 3, .policy = OverflowPolicy::kDropToKeyFrame});
+    REQUIRE(passes(inbox, edge, Cue{}));
+    for (int i = 1; i <= 3; ++i) REQUIRE(passes(inbox, edge, test::make_video_frame(16, 16, i)));
+    REQUIRE(passes(inbox, edge, test::make_video_frame(16, 16, 4)));
+    REQUIRE(passes(inbox, edge, Cue{}));
+    REQUIRE(passes(inbox, edge, test::make_video_frame(16, 16, 5)));
+    REQUIRE(passes(inbox, edge, test::make_video_frame(16, 16, 6)));
+    CHECK(inbox.counters()[0].dropped == 3);
+    CHECK(std::holds_alternative<Cue>(inbox.pop({})->item));
+    CHECK(item_time(inbox.pop({})->item) == 1);
+    CHECK(std::holds_alternative<Cue>(inbox.pop({})->item));
+    CHECK(item_time(inbox.pop({})->item) == 5);
+    CHECK(item_time(inbox.pop({})->item) == 6);
+}
+
 TEST_CASE("inbox: a blocked writer goes on when there is room", "[pipeline]") {
     Inbox inbox;
     const int edge = inbox.add_edge({.name = "e", .max_items = 1});

@@ -24,7 +24,7 @@ struct EncoderChildSettings {
 
     /// A child that is given media and makes none for so long hangs.
     std::chrono::milliseconds hang{1500};
-    /// The same until its first sample.
+    /// The same until its first sample, and for one rendition while others come.
     std::chrono::milliseconds start{8000};
     /// Input that waits for the child; more is dropped.
     std::chrono::milliseconds queue{1000};
