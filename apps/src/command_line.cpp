@@ -11,6 +11,7 @@
 #include <presets/document.hpp>
 #include <presets/loader.hpp>
 
+#include "command_line_live.hpp"
 #include "help_page.hpp"
 #include "quantities.hpp"
 
@@ -21,13 +22,15 @@ constexpr const char* kFileType = "FILE";
 
 /// The CLI11 tree and the values it fills.
 struct Parser {
-    CLI::App app{"StreamGate turns files into adaptive streams."};
+    CLI::App app{"StreamGate turns files and live feeds into adaptive streams."};
     TranscodeOptions transcode;
     ProbeOptions probe;
     PlanOptions plan;
     PresetsOptions presets;
     VerifyOptions verify;
     ServeOptions serve;
+    LiveOptions live;
+    ConfigOptions config;
     CompletionOptions completion;
     bool version = false;
     bool no_verify = false;
@@ -52,6 +55,8 @@ struct Parser {
     void add_presets();
     void add_verify();
     void add_serve();
+    void add_live();
+    void add_config();
     void add_completion();
     CLI::App* add_command(const std::string& group,
                           const std::string& name,
@@ -75,7 +80,9 @@ Parser::Parser() {
     app.name("streamgate");
     app.set_help_flag("-h,--help", "Show this and exit");
     app.add_flag("--version", version, "Show the version, and those of the media libraries");
-    app.add_option("--log-level", log_level, "Least important log lines shown (default: warn; serve: info)")
+    app.add_option("--log-level",
+                   log_level,
+                   "Least important log lines shown (default: warn; serve, live: info)")
         ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
         ->type_name("LEVEL");
     app.require_subcommand(0, 1);
@@ -85,6 +92,8 @@ Parser::Parser() {
     add_plan();
     add_verify();
     add_serve();
+    add_live();
+    add_config();
     add_presets();
     add_completion();
 }
@@ -96,9 +105,12 @@ CLI::App* Parser::add_command(const std::string& group,
     command->group(group);
     command->set_help_flag("-h,--help", "Show this and exit");
     if (name != "completion") {
+        const bool serves = group == "Live";
         command
-            ->add_option(
-                "--log-level", log_level, "Least important log lines shown (default: warn)")
+            ->add_option("--log-level",
+                         log_level,
+                         serves ? "Least important log lines shown (default: info)"
+                                : "Least important log lines shown (default: warn)")
             ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
             ->type_name("LEVEL");
     }
@@ -197,14 +209,18 @@ void Parser::add_plan() {
 }
 
 void Parser::add_serve() {
-    auto* c = add_command("Live", "serve", "Take live streams in and serve them to players");
-    c->add_option("-c,--config", serve.config, "Configuration (YAML)")->type_name(kFileType);
-    const auto listen = [c](const char* flag, std::string& into, const char* text) {
-        c->add_option(flag, into, text)->type_name("ADDRESS:PORT|off")->group("Where it listens");
-    };
-    listen("--rtmp", serve.rtmp, "RTMP (default: 127.0.0.1:1935)");
-    listen("--srt", serve.srt, "SRT, UDP (default: 127.0.0.1:8890)");
-    listen("--http", serve.http, "Players, metrics, health (default: 127.0.0.1:8080)");
+    add_serve_flags(*add_command("Live", "serve", "Take live streams in and serve them to players"),
+                    serve);
+}
+
+void Parser::add_live() {
+    auto* c = add_command("Live", "live", "Serve one live channel, without a configuration");
+    add_live_flags(*c, live);
+}
+
+void Parser::add_config() {
+    add_config_commands(
+        *add_command("Settings", "config", "Check and show the configuration of serve"), config);
 }
 
 void Parser::add_verify() {
@@ -347,6 +363,7 @@ std::string explain_unknown_word(const CommandSpec& root, int argc, const char* 
                 command = next;
                 continue;
             }
+            if (!command->arguments.empty()) continue;
             std::vector<std::string> names;
             for (const auto& known : command->commands) names.push_back(known.name);
             const auto meant = meant_by(word, names);
@@ -436,6 +453,12 @@ PresetsOptions::Action presets_action(const std::string& name) {
     return PresetsOptions::Action::kList;
 }
 
+ConfigOptions::Action config_action(const std::string& name) {
+    if (name == "show") return ConfigOptions::Action::kShow;
+    if (name == "schema") return ConfigOptions::Action::kSchema;
+    return ConfigOptions::Action::kCheck;
+}
+
 Result<CommandOptions> take_command(Parser& parser, const CLI::App& command) {
     const auto& name = command.get_name();
     if (name == "transcode") return take_transcode(parser);
@@ -449,6 +472,13 @@ Result<CommandOptions> take_command(Parser& parser, const CLI::App& command) {
         return CommandOptions(parser.verify);
     }
     if (name == "serve") return CommandOptions(parser.serve);
+    if (name == "live") {
+        return CommandOptions(parser.live);
+    }
+    if (name == "config") {
+        parser.config.action = config_action(command.get_subcommands().front()->get_name());
+        return CommandOptions(parser.config);
+    }
     if (name == "completion") return CommandOptions(parser.completion);
     SG_TRY_ASSIGN(parser.presets.overrides, read_overrides(parser.presets_set));
     parser.presets.action = presets_action(command.get_subcommands().front()->get_name());

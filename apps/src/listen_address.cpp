@@ -2,7 +2,9 @@
 
 #include <charconv>
 
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <fmt/format.h>
 
 namespace sg::apps {
@@ -41,7 +43,9 @@ Result<std::optional<ListenAddress>> parse_listen_address(std::string_view what,
     else if (host.find(':') != std::string_view::npos)
         return refuse(what, text);
     ListenAddress address;
-    address.address = host.empty() || host == "*" ? "0.0.0.0" : host == "localhost" ? "127.0.0.1" : host;
+    address.address = host.empty() || host == "*" ? "0.0.0.0"
+                      : host == "localhost"       ? "127.0.0.1"
+                                                  : host;
     const auto parsed = std::from_chars(port.data(), port.data() + port.size(), address.port);
     boost::system::error_code failed;
     static_cast<void>(boost::asio::ip::make_address(address.address, failed));
@@ -50,6 +54,20 @@ Result<std::optional<ListenAddress>> parse_listen_address(std::string_view what,
         return refuse(what, text);
     }
     return std::optional(address);
+}
+
+Status check_port_free(const ListenAddress& at) {
+    using boost::asio::ip::tcp;
+    boost::asio::io_context context;
+    boost::system::error_code failed;
+    const auto address = boost::asio::ip::make_address(at.address, failed);
+    tcp::acceptor probe(context);
+    if (!failed) probe.open(tcp::endpoint(address, at.port).protocol(), failed);
+    if (!failed) probe.set_option(tcp::acceptor::reuse_address(true), failed);
+    if (!failed) probe.bind(tcp::endpoint(address, at.port), failed);
+    if (!failed) return {};
+    return Error{failed == boost::system::errc::permission_denied ? Errc::kPermission : Errc::kIo,
+                 fmt::format("listen on {}: {}", at.text(), failed.message())};
 }
 
 }  // namespace sg::apps

@@ -20,4 +20,8 @@ struct ListenAddress {
 [[nodiscard]] Result<std::optional<ListenAddress>> parse_listen_address(std::string_view what,
                                                                         std::string_view text);
 
+/// Whether a TCP listener could be bound now. Listeners of several threads share a port, so that
+/// binding alone would not notice another service of ours.
+[[nodiscard]] Status check_port_free(const ListenAddress& at);
+
 }  // namespace sg::apps

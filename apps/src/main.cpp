@@ -28,6 +28,8 @@ struct Run {
     ExitCode operator()(const PresetsOptions& o) const { return run_presets(o); }
     ExitCode operator()(const VerifyOptions& o) const { return run_verify(o); }
     ExitCode operator()(const ServeOptions& o) const { return run_serve(o); }
+    ExitCode operator()(const LiveOptions& o) const { return run_live(o); }
+    ExitCode operator()(const ConfigOptions& o) const { return run_config(o); }
     ExitCode operator()(const CompletionOptions& o) const { return run_completion(o); }
 };
 
@@ -41,7 +43,8 @@ int run(int argc, const char* const* argv) {
         return static_cast<int>(leave->code);
     }
     const auto& invocation = std::get<Invocation>(parsed);
-    const bool serves = std::holds_alternative<ServeOptions>(invocation.command);
+    const bool serves = std::holds_alternative<ServeOptions>(invocation.command) ||
+                        std::holds_alternative<LiveOptions>(invocation.command);
     log::init(invocation.log_level.value_or(serves ? log::Level::kInfo : log::Level::kWarn));
     return static_cast<int>(std::visit(Run{}, invocation.command));
 }

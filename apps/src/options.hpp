@@ -74,8 +74,39 @@ struct CompletionOptions {
 struct ServeOptions {
     std::string config;
     std::string rtmp;
+    std::string rtmps;
     std::string srt;
     std::string http;
+    std::string https;
+    std::string data;
+    std::vector<std::string> set;  ///< KEY=VALUE, may hold secrets
+};
+
+/// One channel. Empty: the configuration's default.
+struct LiveOptions {
+    std::vector<std::string> inputs;  ///< rtmp, srt, test-card, a URL or a file; best first
+    std::string name = "live/stream";
+    std::string preset;
+    std::string segment;
+    std::string part;
+    std::string window;
+    std::string dvr;
+    bool ts = false;
+    bool record = false;
+    std::string rtmp;
+    std::string srt;
+    std::string http;
+    std::string data;
+    std::string key_file;
+    bool anyone = false;
+    std::vector<std::string> set;
+};
+
+struct ConfigOptions {
+    enum class Action { kCheck, kShow, kSchema };
+    Action action = Action::kCheck;
+    ServeOptions serve;
+    bool json = false;
 };
 
 using CommandOptions = std::variant<TranscodeOptions,
@@ -84,6 +115,8 @@ using CommandOptions = std::variant<TranscodeOptions,
                                     PresetsOptions,
                                     VerifyOptions,
                                     ServeOptions,
+                                    LiveOptions,
+                                    ConfigOptions,
                                     CompletionOptions>;
 
 struct Invocation {

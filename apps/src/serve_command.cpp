@@ -1,28 +1,68 @@
+#include <cstdlib>
+
 #include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "commands.hpp"
+#include "serve_messages.hpp"
+#include "serve_run.hpp"
 #include "service.hpp"
 #include "terminal.hpp"
 
 namespace sg::apps {
 
-ExitCode run_serve(const ServeOptions& options) {
-    ServeSettings settings;
-    if (!options.rtmp.empty()) settings.listen.rtmp = options.rtmp;
-    if (!options.http.empty()) settings.listen.http = options.http;
-    auto service = Service::create(settings);
+ExitCode serve_until_stopped(const ConfigSources& sources, const std::string& channel) {
+    const auto settings = load_settings(sources);
+    if (!settings) return complain(ExitCode::kUsage, settings.error().message);
+    auto service = Service::create(*settings);
     if (!service) {
         const auto usage = service.error().code == Errc::kInvalidArgument;
         return complain(usage ? ExitCode::kUsage : ExitCode::kSomeFailed, service.error().message);
     }
-    std::string text = "StreamGate listens on\n";
-    for (const auto& address : (*service)->addresses()) text += fmt::format("  {}\n", address);
-    (void)write_text(STDERR_FILENO, text);
-    const auto status = (*service)->run([settings]() -> Result<ServeSettings> { return settings; });
+    (void)write_text(STDERR_FILENO, start_message((*service)->addresses(), *settings, channel));
+    const auto status = (*service)->run([&sources] { return load_settings(sources); });
     if (!status) return complain(ExitCode::kSomeFailed, status.error().message);
     return ExitCode::kSuccess;
+}
+
+Result<ConfigSources::Override> read_setting(const std::string& pair) {
+    const auto equals = pair.find('=');
+    if (equals == std::string::npos || equals == 0) {
+        // Not with its text, which may be a secret.
+        return Error{Errc::kInvalidArgument,
+                     "--set takes KEY=VALUE, for example --set listen.http=:8080"};
+    }
+    return ConfigSources::Override{
+        "--set " + pair.substr(0, equals), pair.substr(0, equals), pair.substr(equals + 1)};
+}
+
+Result<ConfigSources> config_sources(const ServeOptions& options) {
+    ConfigSources sources;
+    sources.environment = process_environment();
+    sources.file = options.config;
+    const auto named = sources.environment.find("STREAMGATE_CONFIG");
+    if (sources.file.empty() && named != sources.environment.end()) sources.file = named->second;
+    for (const auto& pair : options.set) {
+        SG_TRY_ASSIGN(auto setting, read_setting(pair));
+        sources.overrides.push_back(std::move(setting));
+    }
+    const auto flag = [&](const char* name, const char* key, const std::string& value) {
+        if (!value.empty()) sources.overrides.push_back({name, key, value});
+    };
+    flag("--rtmp", "listen.rtmp", options.rtmp);
+    flag("--rtmps", "listen.rtmps", options.rtmps);
+    flag("--srt", "listen.srt", options.srt);
+    flag("--http", "listen.http", options.http);
+    flag("--https", "listen.https", options.https);
+    flag("--data", "data", options.data);
+    return sources;
+}
+
+ExitCode run_serve(const ServeOptions& options) {
+    const auto sources = config_sources(options);
+    if (!sources) return complain(ExitCode::kUsage, sources.error().message);
+    return serve_until_stopped(*sources, "live/NAME");
 }
 
 }  // namespace sg::apps

@@ -1,14 +1,23 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include <base/result.hpp>
 
 #include "serve_settings.hpp"
 
 namespace sg::apps {
+
+/// What listens where: "rtmp://127.0.0.1:1935", with the ports that port 0 became; empty when off.
+struct ServiceAddresses {
+    std::string rtmp;
+    std::string rtmps;
+    std::string srt;
+    std::string http;
+    std::string https;
+};
 
 /// The live service: listeners, channels, origin. The only place that joins them.
 class Service {
@@ -17,8 +26,7 @@ class Service {
     [[nodiscard]] static Result<std::unique_ptr<Service>> create(const ServeSettings& settings);
     ~Service();
 
-    /// What listens where, for people: "rtmp://127.0.0.1:1935/live/NAME".
-    [[nodiscard]] std::vector<std::string> addresses() const;
+    [[nodiscard]] const ServiceAddresses& addresses() const;
 
     /// Until SIGINT or SIGTERM came and all is closed. SIGHUP calls `reload` for new settings.
     [[nodiscard]] Status run(const std::function<Result<ServeSettings>()>& reload);
