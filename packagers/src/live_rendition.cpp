@@ -118,10 +118,10 @@ bool LiveRenditionWriter::part_is_full(std::int64_t next_dts, std::int64_t estim
     if (next_dts - held_.front().dts + estimate > part_target_ + rounding()) return true;
     const std::int64_t count =
         std::max<std::int64_t>(1, (segment_span_ - rounding() + part_target_ - 1) / part_target_);
-    const std::int64_t least = shortest_part() + estimate / 2;
-    const std::int64_t border =
-        std::max(segment_span_ * (parts_made_ + 1) / count, least * (parts_made_ + 1));
-    return next_dts - *segment_first_dts_ + estimate / 2 >= border &&
+    // The last one goes to the segment's end, wherever that comes to be.
+    if (parts_made_ + 1 >= count) return false;
+    const std::int64_t share = std::max(segment_span_ / count, shortest_part());
+    return next_dts - *segment_first_dts_ + rounding() >= share * (parts_made_ + 1) &&
            next_dts - held_.front().dts >= shortest_part();
 }
 

@@ -127,6 +127,32 @@ TEST_CASE("segments begin at key frames, and audio at the first frame behind the
     CHECK(packager.next_number() == 6);
 }
 
+TEST_CASE("parts divide segments evenly, and key frames begin parts") {
+    LiveRecorder out;
+    auto settings = config();
+    settings.segment = std::chrono::seconds(2);
+    settings.part_target = std::chrono::milliseconds(360);
+    auto packager = *LivePackager::create(settings, {live_video("v"), live_audio("a")}, out);
+    LiveFeed feed(packager);
+    feed.videos = {{}};
+    const auto rate = GENERATE(25, 30, 50);
+    feed.videos[0].frame_ns = kSecond / rate;
+    feed.videos[0].gop = rate;
+    feed.milliseconds = GENERATE(false, true);
+    feed.audios = {{}};
+    feed.run_until(21 * kSecond);
+    REQUIRE(packager.finish());
+    for (std::size_t track = 0; track < 2; ++track) {
+        const std::int64_t target = track == 0 ? 32'400 : 17'280;
+        for (std::size_t i = 1; i + 1 < out.track(track).segments.size(); ++i) {
+            const auto& segment = *out.track(track).segments[i];
+            CHECK(segment.parts.size() == 6);
+            CHECK(segment.parts.back().duration * 100 >= target * 80);
+            if (track == 0) CHECK(segment.parts[3].independent);
+        }
+    }
+}
+
 TEST_CASE("audio with times in milliseconds counts samples and has no gaps") {
     LiveRecorder out;
     auto packager = *LivePackager::create(config(), {live_video("v"), live_audio("a")}, out);
