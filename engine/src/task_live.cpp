@@ -32,9 +32,7 @@ using pipeline::EdgeOptions;
 using pipeline::GraphBuilder;
 
 /// Pictures that wait for an encoder; more are dropped.
-constexpr std::size_t kPicturesBeforeEncoder = 12;
-/// What was gathered while the child started is no sign of one that is too slow.
-constexpr std::size_t kPicturesAtStart = 20;
+constexpr std::size_t kPicturesBeforeEncoder = 16;
 /// Drift between clocks is followed by at most 0.1 %.
 constexpr int kStretchOneIn = 1000;
 /// What boxes around samples add at most to a declared rate.
@@ -50,7 +48,6 @@ EdgeOptions edge(std::string name, std::size_t items) {
 EdgeOptions dropping_edge(std::string name) {
     auto options = edge(std::move(name), kPicturesBeforeEncoder);
     options.policy = pipeline::OverflowPolicy::kDropToKeyFrame;
-    options.first_wait = kPicturesAtStart;
     return options;
 }
 

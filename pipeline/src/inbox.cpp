@@ -95,8 +95,7 @@ Result<Flow> Inbox::push(int number, Item item, std::stop_token stop) {
     if (stop.stop_requested()) return cancelled;
     if (gone()) return Flow::kDone;
     const bool is_media = carries_media(item);
-    if (edge.options.policy == OverflowPolicy::kBlock ||
-        edge.counters.items < edge.options.first_wait) {
+    if (edge.options.policy == OverflowPolicy::kBlock) {
         if (full(edge, item)) {
             ++waiting_writers_;
             const bool ready =

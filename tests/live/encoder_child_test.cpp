@@ -53,10 +53,10 @@ class CountingMetrics final : public Metrics {
 
 /// A channel's thread with one track of sound, a unit every 5 ms.
 struct Bench {
-    explicit Bench(std::string mode) {
+    explicit Bench(std::string mode, milliseconds hang = milliseconds(15'000)) {
         live::EncoderChildSettings settings;
         settings.channel = "live/test";
-        settings.hang = milliseconds(400);
+        settings.hang = hang;
         settings.executable = SG_FAKE_ENCODER;
         settings.argv = {"fake_encoder", std::move(mode), (folder.path() / "flag").string()};
         encoder = live::make_encoder_child(settings, context, made, clock, metrics);
@@ -112,9 +112,9 @@ TEST_CASE("encoder child: one that crashed is started anew and announces again",
 }
 
 TEST_CASE("encoder child: one that hangs is killed and started anew", "[live]") {
-    Bench bench("hang-once");
-    REQUIRE(bench.until([&] { return bench.made.announced == 2 && bench.made.times.size() > 20; }));
-    CHECK(bench.metrics.count("streamgate_encoder_restarts_total") == 1);
+    Bench bench("hang-once", milliseconds(400));
+    REQUIRE(bench.until([&] { return bench.made.announced >= 2 && bench.made.times.size() > 20; }));
+    CHECK(bench.metrics.count("streamgate_encoder_restarts_total") >= 1);
 }
 
 TEST_CASE("encoder child: one that fails again and again is started at longer intervals",

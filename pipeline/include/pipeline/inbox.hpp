@@ -29,7 +29,6 @@ struct EdgeOptions {
     std::size_t max_bytes = std::size_t{256} << 20;
     std::chrono::nanoseconds max_duration{0};
     OverflowPolicy policy = OverflowPolicy::kBlock;
-    std::size_t first_wait = 0;  ///< the first so many items wait for room, whatever the policy
 };
 
 struct EdgeCounters {
