@@ -30,6 +30,7 @@ struct Parser {
     VerifyOptions verify;
     ServeOptions serve;
     LiveOptions live;
+    ClipOptions clip;
     ConfigOptions config;
     CompletionOptions completion;
     bool version = false;
@@ -216,6 +217,7 @@ void Parser::add_serve() {
 void Parser::add_live() {
     auto* c = add_command("Live", "live", "Serve one live channel, without a configuration");
     add_live_flags(*c, live);
+    add_clip_command(*c, clip);
 }
 
 void Parser::add_config() {
@@ -473,6 +475,7 @@ Result<CommandOptions> take_command(Parser& parser, const CLI::App& command) {
     }
     if (name == "serve") return CommandOptions(parser.serve);
     if (name == "live") {
+        if (!command.get_subcommands().empty()) return CommandOptions(parser.clip);
         return CommandOptions(parser.live);
     }
     if (name == "config") {

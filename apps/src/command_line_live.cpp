@@ -77,6 +77,22 @@ void add_live_flags(CLI::App& command, LiveOptions& o) {
         ->group("Settings");
 }
 
+void add_clip_command(CLI::App& live, ClipOptions& o) {
+    live.require_subcommand(0, 1);
+    auto* c = live.add_subcommand("clip", "Make a film of what a channel's DVR window still has");
+    c->set_help_flag("-h,--help", "Show this and exit");
+    c->add_option("channel", o.channel, "Its name")->type_name("APP/NAME")->required();
+    const auto time = [c](const char* flag, std::string& into, const char* text) {
+        c->add_option(flag, into, text)->type_name("TIME")->group("What to take");
+    };
+    time("--from", o.from, "2026-01-31T12:00:00Z, -90s before the end, or 5m into it");
+    time("--to", o.to, "The same (default: the end)");
+    c->add_option("-o,--output", o.output, "Folder to make")->type_name("DIR")->required();
+    c->add_option("--data", o.data, "Where serve keeps it (default: streamgate-data)")
+        ->type_name("DIR");
+    c->add_flag("--json", o.json, "JSON on standard output");
+}
+
 void add_config_commands(CLI::App& command, ConfigOptions& o) {
     auto* c = &command;
     c->require_subcommand(1);

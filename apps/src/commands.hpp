@@ -13,6 +13,7 @@ namespace sg::apps {
 [[nodiscard]] ExitCode run_verify(const VerifyOptions& options);
 [[nodiscard]] ExitCode run_serve(const ServeOptions& options);
 [[nodiscard]] ExitCode run_live(const LiveOptions& options);
+[[nodiscard]] ExitCode run_clip(const ClipOptions& options);
 [[nodiscard]] ExitCode run_config(const ConfigOptions& options);
 [[nodiscard]] ExitCode run_completion(const CompletionOptions& options);
 /// The whole answer to --version.

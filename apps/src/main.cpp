@@ -29,6 +29,7 @@ struct Run {
     ExitCode operator()(const VerifyOptions& o) const { return run_verify(o); }
     ExitCode operator()(const ServeOptions& o) const { return run_serve(o); }
     ExitCode operator()(const LiveOptions& o) const { return run_live(o); }
+    ExitCode operator()(const ClipOptions& o) const { return run_clip(o); }
     ExitCode operator()(const ConfigOptions& o) const { return run_config(o); }
     ExitCode operator()(const CompletionOptions& o) const { return run_completion(o); }
 };

@@ -109,6 +109,16 @@ struct ConfigOptions {
     bool json = false;
 };
 
+/// `live clip`. Times as typed.
+struct ClipOptions {
+    std::string channel;
+    std::string from;
+    std::string to;
+    std::string output;
+    std::string data = "streamgate-data";
+    bool json = false;
+};
+
 using CommandOptions = std::variant<TranscodeOptions,
                                     ProbeOptions,
                                     PlanOptions,
@@ -116,6 +126,7 @@ using CommandOptions = std::variant<TranscodeOptions,
                                     VerifyOptions,
                                     ServeOptions,
                                     LiveOptions,
+                                    ClipOptions,
                                     ConfigOptions,
                                     CompletionOptions>;
 

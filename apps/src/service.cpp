@@ -15,8 +15,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 #include <live/publish_rules.hpp>
+#include <live/restreamer.hpp>
 #include <live/pull_inputs.hpp>
 #include <live/rtmp_ingest.hpp>
+#include <live/segment_store.hpp>
 #include <live/srt_ingest.hpp>
 #include <server/http_server.hpp>
 #include <server/playback_routes.hpp>
@@ -141,6 +143,7 @@ struct Service::Impl {
     [[nodiscard]] Status start_rtmp(const Listeners& listeners);
     [[nodiscard]] Status start_srt(const Listeners& listeners);
     [[nodiscard]] Status start_http(const Listeners& listeners);
+    void add_store();
     void add_health();
     void wait_for_signal();
     void take(const ServeSettings& fresh);
@@ -154,6 +157,7 @@ struct Service::Impl {
     live::RuledGate gate;
     std::unique_ptr<protocols::SrtService> srt_service;
     std::vector<std::unique_ptr<Worker>> workers;
+    std::unique_ptr<live::SegmentStore> store;
     std::unique_ptr<live::ChannelRegistry> registry;
     std::unique_ptr<live::PullInputs> pulls;
     std::unique_ptr<protocols::SrtListener> srt;
@@ -184,6 +188,7 @@ Status Service::Impl::start() {
     registry =
         std::make_unique<live::ChannelRegistry>(registry_options(settings), homes, clock, metrics);
     registry->set_encoder_factory(encoder_factory(clock, metrics));
+    add_store();
     pulls = std::make_unique<live::PullInputs>(
         *registry, homes, srt_service.get(), clock, metrics);
     const auto free = [](const char* key, const std::optional<ListenAddress>& at) -> Status {
@@ -200,6 +205,19 @@ Status Service::Impl::start() {
     SG_TRY(start_http(listeners));
     add_health();
     return {};
+}
+
+void Service::Impl::add_store() {
+    live::SegmentStoreOptions options;
+    options.folder = settings.data;
+    store = std::make_unique<live::SegmentStore>(std::move(options), clock, metrics);
+    store->clean();
+    registry->set_continuations(
+        [this](const live::ChannelSettings& channel) { return store->restore(channel); });
+    registry->set_observer_factory([this](live::Channel& channel) {
+        store->observe(channel);
+        live::observe_restream(channel, clock, metrics, srt_service.get());
+    });
 }
 
 Status Service::Impl::start_rtmp(const Listeners& listeners) {

@@ -42,7 +42,7 @@ struct Channel::Impl {
         : settings(std::move(channel_settings)),
           context(std::move(channel_context)),
           media(settings,
-                {context.epoch, context.first_number, context.first_number > 0, encoded},
+                {context.epoch, &context.continuation, encoded},
                 context.clock),
           repair(media),
           inputs(switch_policy(settings), repair),
@@ -153,7 +153,31 @@ void Channel::when_ended(std::function<void()> then) {
     impl_->ended_callbacks.push_back(std::move(then));
 }
 
+void Channel::stored(std::size_t rendition, std::int64_t number, MediaBytes where) {
+    impl_->media.stored(rendition, number, std::move(where));
+}
+
+const std::string& Channel::epoch() const {
+    return impl_->context.epoch;
+}
+
+const ChannelContinuation& Channel::continuation() const {
+    return impl_->context.continuation;
+}
+
+std::optional<packagers::WallTime> Channel::availability_start() const {
+    return impl_->media.window().availability_start();
+}
+
 void Channel::end(std::string_view reason) {
+    leave(reason, false);
+}
+
+void Channel::pause(std::string_view reason) {
+    leave(reason, true);
+}
+
+void Channel::leave(std::string_view reason, bool may_continue) {
     auto& impl = *impl_;
     if (std::exchange(impl.ended, true)) return;
     const auto keep = shared_from_this();
@@ -165,7 +189,7 @@ void Channel::end(std::string_view reason) {
         feed->close();
         if (replaced) replaced(reason);
     }
-    impl.media.finish();
+    impl.media.finish(may_continue);
     impl.on_air.set(0);
     publish();
     for (auto& then : std::exchange(impl.ended_callbacks, {})) then();

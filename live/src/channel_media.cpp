@@ -16,7 +16,9 @@ constexpr auto kTrackGone = std::chrono::seconds(10);
 
 constexpr auto kGridEarly = std::chrono::milliseconds(50);
 
-WindowConfig window_config(const ChannelSettings& settings, bool fixed_grid) {
+WindowConfig window_config(const ChannelSettings& settings,
+                           bool fixed_grid,
+                           const ChannelContinuation* before) {
     const auto& output = settings.output;
     WindowConfig config;
     config.target_seconds = output.target.count();
@@ -30,6 +32,10 @@ WindowConfig window_config(const ChannelSettings& settings, bool fixed_grid) {
     config.length = output.event ? std::chrono::seconds(0) : std::max(output.window, output.dvr);
     // What a live player asks for comes from memory, the past from disk.
     if (on_disk) config.memory_segments = 8;
+    if (before != nullptr && before->next_number > 0) {
+        config.discontinuity_sequence = before->discontinuities - before->discontinuities_restored;
+        config.availability_start = before->availability_start;
+    }
     return config;
 }
 
@@ -50,7 +56,29 @@ ChannelMedia::ChannelMedia(const ChannelSettings& settings, Start start, const C
       clock_(clock),
       arrival_(clock.now()),
       dates_(clock.wall(), clock.now()),
-      window_(window_config(settings, start_.fixed_grid)) {}
+      window_(window_config(settings, start_.fixed_grid, start_.continuation)) {
+    if (start_.continuation != nullptr) restore(*start_.continuation);
+}
+
+void ChannelMedia::restore(ChannelContinuation& before) {
+    if (before.not_before) dates_.not_before(*before.not_before);
+    for (auto& restored : before.segments) {
+        const auto& name = restored.segment.init->description.rendition;
+        if (restored.rendition >= window_names_.size()) window_names_.resize(restored.rendition + 1);
+        window_names_[restored.rendition] = name;
+        window_.restore(
+            restored.rendition, std::move(restored.segment), std::move(restored.where));
+    }
+    before.segments = {};
+}
+
+std::size_t ChannelMedia::in_window(std::size_t rendition) const {
+    return rendition < in_window_.size() ? in_window_[rendition] : rendition;
+}
+
+void ChannelMedia::stored(std::size_t rendition, std::int64_t number, MediaBytes where) {
+    window_.stored(in_window(rendition), number, std::move(where));
+}
 
 void ChannelMedia::add_observer(std::unique_ptr<ChannelObserver> observer) {
     observers_.push_back(std::move(observer));
@@ -67,6 +95,7 @@ void ChannelMedia::advance(Clock::Monotonic now) {
     for (auto it = tracks_.begin(); it != tracks_.end();) {
         if (tracks_.size() > 1 && it->second.gone_since && now - *it->second.gone_since >= kTrackGone) {
             log::info("live_track_gone channel={} track={}", name_, it->first);
+            for (auto& observer : observers_) observer->on_track_end(it->first);
             it = tracks_.erase(it);
             gone = true;
         } else {
@@ -87,12 +116,12 @@ std::optional<Clock::Monotonic> ChannelMedia::deadline() const {
     return first;
 }
 
-void ChannelMedia::finish() {
+void ChannelMedia::finish(bool may_continue) {
     if (std::exchange(finished_, true)) return;
     if (packager_) report(packager_->finish());
-    window_.end();
+    if (!may_continue) window_.end();
     dirty_ = true;
-    for (auto& observer : observers_) observer->on_end();
+    for (auto& observer : observers_) observer->on_end(may_continue);
     observers_.clear();
     encoder_.reset();
 }
@@ -145,28 +174,34 @@ void ChannelMedia::on_rendition(std::size_t rendition,
                                 const std::shared_ptr<const packagers::LiveInit>& init) {
     const auto& name = init->description.rendition;
     renditions_[name] = rendition;
-    window_.set_rendition(rendition, init);
+    if (in_window_.size() <= rendition) in_window_.resize(rendition + 1);
+    const auto known = std::find(window_names_.begin(), window_names_.end(), name);
+    const auto place = static_cast<std::size_t>(known - window_names_.begin());
+    if (known == window_names_.end()) window_names_.push_back(name);
+    in_window_[rendition] = place;
+    window_.set_rendition(place, init);
     inits_[rendition] = init;
     if (output_.ts) choose_ts();
     if (const auto rate = rates_.find(name); rate != rates_.end())
-        window_.declare_rate(rendition, rate->second);
+        window_.declare_rate(place, rate->second);
     for (auto& observer : observers_) observer->on_rendition(rendition, init);
     dirty_ = true;
 }
 
 void ChannelMedia::on_rendition_end(std::size_t rendition) {
-    window_.end_rendition(rendition);
+    window_.end_rendition(in_window(rendition));
+    for (auto& observer : observers_) observer->on_rendition_end(rendition);
     inits_.erase(rendition);
     if (output_.ts) choose_ts();
     dirty_ = true;
 }
 
 void ChannelMedia::on_segment_start(std::size_t rendition, const packagers::LiveSegment& segment) {
-    window_.start_segment(rendition, segment);
+    window_.start_segment(in_window(rendition), segment);
 }
 
 void ChannelMedia::on_part(std::size_t rendition, const packagers::LivePart& part) {
-    window_.add_part(rendition, part);
+    window_.add_part(in_window(rendition), part);
     for (auto& observer : observers_) observer->on_part(rendition, part);
     dirty_ = dirty_ || output_.low_latency;
 }
@@ -175,7 +210,7 @@ void ChannelMedia::on_segment_end(std::size_t rendition,
                                   std::shared_ptr<const packagers::LiveSegment> segment) {
     ++segments_;
     for (auto& observer : observers_) observer->on_segment(rendition, segment);
-    window_.end_segment(rendition, segment);
+    window_.end_segment(in_window(rendition), segment);
     if (output_.ts) add_ts(rendition, segment);
     dirty_ = true;
 }
@@ -202,7 +237,7 @@ void ChannelMedia::add_ts(std::size_t rendition,
             report(made.error());
             continue;
         }
-        for (auto& each : *made) window_.set_ts(main, each.number, std::move(each.bytes));
+        for (auto& each : *made) window_.set_ts(in_window(main), each.number, std::move(each.bytes));
     }
 }
 
@@ -273,8 +308,8 @@ bool ChannelMedia::renew(std::vector<packagers::LiveRenditionConfig> renditions)
     }
     packagers::LivePackagerConfig config;
     config.epoch = start_.epoch;
-    config.first_number = start_.first_number;
-    config.continues = start_.continues;
+    if (start_.continuation != nullptr) config.first_number = start_.continuation->next_number;
+    config.continues = config.first_number > 0;
     config.segment = output_.segment;
     // Where a GOP is no whole number of frames, one is a frame shorter than the other.
     if (start_.fixed_grid) config.early = kGridEarly;
@@ -286,6 +321,9 @@ bool ChannelMedia::renew(std::vector<packagers::LiveRenditionConfig> renditions)
         return false;
     }
     packager_.emplace(std::move(*packager));
+    // Renditions of an earlier run that did not come back.
+    for (std::size_t place = 0; place < window_names_.size(); ++place)
+        if (!renditions_.contains(window_names_[place])) window_.end_rendition(place);
     return true;
 }
 

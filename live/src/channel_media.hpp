@@ -13,6 +13,7 @@
 #include <ingest/timeline_repair.hpp>
 #include <live/channel_observer.hpp>
 #include <live/channel_settings.hpp>
+#include <live/channel_state.hpp>
 #include <live/live_encoder.hpp>
 #include <live/window.hpp>
 #include <packagers/live_packager.hpp>
@@ -28,8 +29,8 @@ class ChannelMedia final : public ingest::TimelineSink,
   public:
     struct Start {
         std::string epoch;
-        std::int64_t first_number = 0;
-        bool continues = false;
+        /// Its segments are taken.
+        ChannelContinuation* continuation = nullptr;
         bool fixed_grid = false;
     };
     ChannelMedia(const ChannelSettings& settings, Start start, const Clock& clock);
@@ -45,10 +46,12 @@ class ChannelMedia final : public ingest::TimelineSink,
     void advance(Clock::Monotonic now);
     /// Tracks that have been gone for long are given up then.
     [[nodiscard]] std::optional<Clock::Monotonic> deadline() const;
-    /// Closes everything, with ENDLIST.
-    void finish();
+    /// Closes everything, with ENDLIST unless it may continue.
+    void finish(bool may_continue);
+    void stored(std::size_t rendition, std::int64_t number, MediaBytes where);
 
     [[nodiscard]] LiveWindow& window() { return window_; }
+    [[nodiscard]] const LiveWindow& window() const { return window_; }
     [[nodiscard]] std::uint64_t segments() const { return segments_; }
     [[nodiscard]] const packagers::LivePackagerCounts* packager_counts() const {
         return packager_ ? &packager_->counts() : nullptr;
@@ -97,6 +100,9 @@ class ChannelMedia final : public ingest::TimelineSink,
     /// Transport streams of the segments that have closed.
     void add_ts(std::size_t rendition, const std::shared_ptr<const packagers::LiveSegment>& segment);
     void report(const Status& status);
+    void restore(ChannelContinuation& continuation);
+    /// The window's number of a rendition: those of an earlier run keep theirs, by name.
+    [[nodiscard]] std::size_t in_window(std::size_t rendition) const;
 
     std::string name_;
     OutputSettings output_;
@@ -111,6 +117,8 @@ class ChannelMedia final : public ingest::TimelineSink,
     std::map<int, Track> tracks_;
     std::map<std::string, std::size_t> renditions_;  ///< the packager's numbers, by name
     std::map<std::size_t, std::shared_ptr<const packagers::LiveInit>> inits_;
+    std::vector<std::string> window_names_;          ///< by the window's numbers
+    std::vector<std::size_t> in_window_;             ///< by the packager's numbers
     std::vector<std::size_t> encoded_;               ///< the same, by the encoder's numbers
     std::map<std::string, DeclaredRate> rates_;
     std::map<std::size_t, packagers::LiveTsWriter> ts_;  ///< by the rendition that has the pictures

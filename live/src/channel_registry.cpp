@@ -111,7 +111,8 @@ Result<ChannelRegistry::Place> ChannelRegistry::place_for(std::string_view name,
 
 std::shared_ptr<Channel> ChannelRegistry::make(ChannelSettings settings,
                                                boost::asio::io_context& home) {
-    ChannelContext context{home, clock_, metrics_, make_epoch(clock_, epochs_++), 0, {}};
+    ChannelContext context{home, clock_, metrics_, make_epoch(clock_, epochs_++), {}, {}};
+    if (find_continuation_) context.continuation = find_continuation_(settings);
     if (settings.preset != "passthrough" && make_encoder_) {
         context.make_encoder = [this, settings, &home](EncoderOutput& output) {
             return make_encoder_(settings, home, output);
@@ -162,7 +163,12 @@ void ChannelRegistry::reload(RegistryOptions options) {
 void ChannelRegistry::end_all(std::string_view reason) {
     for (const auto& channel : channels()) {
         boost::asio::post(channel->home(),
-                          [channel, text = std::string(reason)] { channel->end(text); });
+                          [channel, text = std::string(reason), pause = find_continuation_ != nullptr] {
+                              if (pause)
+                                  channel->pause(text);
+                              else
+                                  channel->end(text);
+                          });
     }
 }
 

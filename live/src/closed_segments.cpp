@@ -94,6 +94,8 @@ void SegmentLog::append(std::shared_ptr<const LiveSegment> segment, const MediaB
     entry->segment = std::move(segment);
     now_.tail.push_back(std::move(entry));
     dirty_ = true;
+    // Without a view in between: a window that is restored.
+    if (now_.tail.size() > 3 * kBlock) form_blocks();
 }
 
 void SegmentLog::set_stored(std::int64_t number, const MediaBytes& where) {

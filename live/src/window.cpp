@@ -46,15 +46,16 @@ struct Rates {
     std::uint64_t open_bytes = 0;
     std::int64_t open_us = 0;
 
-    void add(const LiveSegment& s, std::int64_t target_us) {
+    void add(const LiveSegment& s, std::uint64_t size, std::int64_t target_us) {
         const std::int64_t length = micros(s.duration, *s.init);
         if (s.gap || length <= 0) return;
-        const std::uint64_t size = s.bytes();
         // Runs of half a target count, RFC 8216 §4.1.
         if (2 * length >= target_us || peak == 0)
             peak = std::max(peak, static_cast<double>(size) * 8e6 / static_cast<double>(length));
         bytes += size;
         us += length;
+        // A restored one does not know its samples.
+        if (s.parts.empty()) return;
         samples += s.samples();
         ticks += s.duration;
     }
@@ -232,7 +233,7 @@ void LiveWindow::Impl::close(Rendition& r,
     const LiveSegment& s = *segment;
     if (!s.independent && !s.gap) r.last_dependent = s.number;
     if (s.gap) r.last_gap = s.number;
-    r.rates.add(s, target_us);
+    r.rates.add(s, stored.bytes != 0 ? stored.bytes : s.bytes(), target_us);
     longest_us = std::max(longest_us, micros(s.duration, *s.init));
     r.last_init = s.init->description.init_file;
     r.epoch = s.epoch;

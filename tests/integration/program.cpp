@@ -119,6 +119,10 @@ std::vector<pid_t> Program::children() const {
     return found;
 }
 
+std::string Program::err() const {
+    return contents(folder_ / "err");
+}
+
 Ended Program::finish() {
     while (line()) {
     }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,7 @@
 #include <ingest/timeline_repair.hpp>
 #include <live/channel_observer.hpp>
 #include <live/channel_settings.hpp>
+#include <live/channel_state.hpp>
 #include <live/live_encoder.hpp>
 #include <live/playback.hpp>
 
@@ -31,7 +33,8 @@ struct ChannelContext {
     const Clock& clock;
     Metrics& metrics;
     std::string epoch;  ///< in the URLs of its segments; another one for each channel object
-    std::int64_t first_number = 0;
+    /// What an earlier run of the service left; its segments are moved into the window.
+    ChannelContinuation continuation;
     /// Null: passthrough. Called once, on the channel's thread.
     std::function<std::unique_ptr<LiveEncoder>(EncoderOutput&)> make_encoder;
 };
@@ -105,6 +108,13 @@ class Channel final : public PlaybackChannel, public std::enable_shared_from_thi
     void when_ended(std::function<void()> then);
     /// Home thread: ENDLIST now.
     void end(std::string_view reason);
+    /// Home thread: as end(), but playlists stay open, since the channel goes on after a restart.
+    void pause(std::string_view reason);
+    /// Home thread: a closed segment is in a file as well; `rendition` as observers see it.
+    void stored(std::size_t rendition, std::int64_t number, MediaBytes where);
+    [[nodiscard]] const std::string& epoch() const;
+    [[nodiscard]] const ChannelContinuation& continuation() const;
+    [[nodiscard]] std::optional<packagers::WallTime> availability_start() const;  ///< home thread
     [[nodiscard]] ChannelStatus status() const;  ///< home thread
 
     // PlaybackChannel, any thread.
@@ -119,6 +129,7 @@ class Channel final : public PlaybackChannel, public std::enable_shared_from_thi
     struct Impl;
     explicit Channel(std::unique_ptr<Impl> impl);
 
+    void leave(std::string_view reason, bool may_continue);
     void publish();
     void closed(ChannelFeed& feed);
     void arm_timer();

@@ -34,6 +34,8 @@ struct RegistryOptions {
 /// Makes the encoder of a channel whose preset is not passthrough.
 using EncoderFactory = std::function<std::unique_ptr<LiveEncoder>(
     const ChannelSettings&, boost::asio::io_context& home, EncoderOutput&)>;
+/// What an earlier run of the service left of a channel. Any thread.
+using ContinuationFinder = std::function<ChannelContinuation(const ChannelSettings&)>;
 /// Recording, DVR and restreaming of a new channel. On its home thread, before its first feed.
 using ObserverFactory = std::function<void(Channel&)>;
 
@@ -47,6 +49,7 @@ class ChannelRegistry final : public PlaybackDirectory {
     ~ChannelRegistry() override;
 
     void set_encoder_factory(EncoderFactory factory) { make_encoder_ = std::move(factory); }
+    void set_continuations(ContinuationFinder find) { find_continuation_ = std::move(find); }
     void set_observer_factory(ObserverFactory factory) { observe_ = std::move(factory); }
 
     struct Place {
@@ -64,7 +67,7 @@ class ChannelRegistry final : public PlaybackDirectory {
 
     /// New settings for channels to come; those that run keep theirs.
     void reload(RegistryOptions options);
-    /// Ends all channels, each on its own thread.
+    /// Ends all channels, each on its own thread; only pauses them when they can be continued.
     void end_all(std::string_view reason);
 
     [[nodiscard]] std::shared_ptr<PlaybackChannel> find(std::string_view name) const override;
@@ -82,6 +85,7 @@ class ChannelRegistry final : public PlaybackDirectory {
     Metrics& metrics_;
     EncoderFactory make_encoder_;
     ObserverFactory observe_;
+    ContinuationFinder find_continuation_;
     std::uint64_t epochs_ = 0;
 
     mutable std::shared_mutex mutex_;
