@@ -2,21 +2,21 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include <base/result.hpp>
 #include <formats/bmff_reader.hpp>
+#include <formats/windowed_bytes.hpp>
 
 namespace sg::formats {
 
-/// Reads bytes of a file at an offset, like pread: the count is short only at the end of the file.
-using ReadAt = std::function<Result<std::size_t>(std::uint64_t offset, std::span<std::byte> into)>;
-
 struct SampleTableLimits {
     std::size_t moov_bytes = std::size_t{512} << 20;
-    std::uint32_t samples = 1U << 27;  ///< of one track
+    std::size_t kept_bytes = std::size_t{64} << 20;  ///< of moov, without the sample tables
+    std::uint32_t samples = 1U << 27;                ///< of one track
 };
 
 /// One sample of a progressive file, as its tables say.
@@ -31,12 +31,20 @@ struct Sample {
     bool key = true;
 };
 
+/// A box of stbl whose length grows with the movie's.
+struct TableBox {
+    FourCc type = 0;
+    WindowedBytes payload;
+};
+
 /// The tables of one track (ISO/IEC 14496-12 section 8.6 and 8.7) as they are stored: run lengths
-/// stay run lengths and nothing is copied. Borrows the movie's bytes.
+/// stay run lengths, and they are read from the file as they are looked at. One thread at a time.
 class SampleTable {
   public:
-    /// `stbl` payload. kBadData when a table is missing or contradicts itself.
+    /// `stbl` payload, which it borrows. kBadData when a table is missing or contradicts itself.
     [[nodiscard]] static Result<SampleTable> parse(std::span<const std::byte> stbl,
+                                                   const SampleTableLimits& limits);
+    [[nodiscard]] static Result<SampleTable> parse(const std::vector<TableBox>& boxes,
                                                    const SampleTableLimits& limits);
 
     [[nodiscard]] std::uint32_t samples() const { return samples_; }
@@ -45,6 +53,30 @@ class SampleTable {
     /// Sample groups (ISO/IEC 14496-12 section 10.4, 14496-15 section 8.4.4) say more of which
     /// samples can be started at.
     [[nodiscard]] bool grouped_keys() const { return grouped_keys_; }
+    /// 0 when each sample has its own.
+    [[nodiscard]] std::uint32_t constant_size() const { return constant_size_; }
+    /// A table could not be read.
+    [[nodiscard]] bool failed() const;
+
+    /// Entries of stts and ctts as they are stored.
+    struct Run {
+        std::uint32_t samples = 0;
+        std::uint32_t value = 0;
+    };
+    [[nodiscard]] std::size_t duration_runs() const { return durations_.size() / 2; }
+    [[nodiscard]] Run duration_run(std::size_t i) const {
+        return {durations_[2 * i], durations_[2 * i + 1]};
+    }
+    [[nodiscard]] std::size_t offset_runs() const { return offsets_.size() / 2; }
+    [[nodiscard]] Run offset_run(std::size_t i) const {
+        return {offsets_[2 * i], offsets_[2 * i + 1]};
+    }
+
+    /// The last sample that is decoded at or before this time; costs time in proportion to the
+    /// runs.
+    [[nodiscard]] std::optional<std::uint32_t> sample_at(std::int64_t dts) const;
+    /// The last key sample up to this one.
+    [[nodiscard]] std::optional<std::uint32_t> key_up_to(std::uint32_t sample) const;
 
   private:
     friend class SampleCursor;
@@ -53,31 +85,28 @@ class SampleTable {
     class Words {
       public:
         Words() = default;
-        explicit Words(std::span<const std::byte> bytes) : bytes_(bytes) {}
+        explicit Words(WindowedBytes bytes) : bytes_(std::move(bytes)) {}
         [[nodiscard]] std::size_t size() const { return bytes_.size() / 4; }
+        [[nodiscard]] bool failed() const { return bytes_.failed(); }
         [[nodiscard]] std::uint32_t operator[](std::size_t i) const {
-            const std::byte* at = bytes_.data() + 4 * i;
-            return std::to_integer<std::uint32_t>(at[0]) << 24 |
-                   std::to_integer<std::uint32_t>(at[1]) << 16 |
-                   std::to_integer<std::uint32_t>(at[2]) << 8 |
-                   std::to_integer<std::uint32_t>(at[3]);
+            return bytes_.u32(std::uint64_t{4} * i);
         }
 
       private:
-        std::span<const std::byte> bytes_;
+        WindowedBytes bytes_;
     };
 
-    [[nodiscard]] Status parse_sizes(std::span<const std::byte> stbl,
+    [[nodiscard]] Status parse_sizes(const std::vector<TableBox>& stbl,
                                      const SampleTableLimits& limits);
-    [[nodiscard]] Status parse_chunks(std::span<const std::byte> stbl);
-    [[nodiscard]] Status parse_times(std::span<const std::byte> stbl);
+    [[nodiscard]] Status parse_chunks(const std::vector<TableBox>& stbl);
+    [[nodiscard]] Status parse_times(const std::vector<TableBox>& stbl);
     [[nodiscard]] std::uint32_t size_of(std::uint32_t sample) const;
     [[nodiscard]] std::uint64_t chunk_offset(std::size_t chunk) const;
 
     std::uint32_t samples_ = 0;
     std::uint32_t constant_size_ = 0;
     unsigned size_bits_ = 0;  ///< 0: all have constant_size_
-    std::span<const std::byte> sizes_;
+    WindowedBytes sizes_;
     Words durations_;   ///< count, delta
     Words offsets_;     ///< count, offset
     Words chunk_runs_;  ///< first chunk, samples per chunk, description
@@ -88,10 +117,10 @@ class SampleTable {
     Words keys_;  ///< sample numbers from 1
 };
 
-/// Goes through a table's samples in decoding order in constant memory. Borrows the table.
+/// Goes through a table's samples in decoding order in constant memory.
 class SampleCursor {
   public:
-    explicit SampleCursor(const SampleTable& table);
+    explicit SampleCursor(SampleTable table);
 
     /// False at the end and where the tables contradict themselves; the latter also makes damaged()
     /// true.
@@ -107,11 +136,12 @@ class SampleCursor {
         std::uint32_t used = 0;  ///< of the entry's count
     };
 
+    void rewind();
     bool place(Sample& sample);
     [[nodiscard]] bool enter_chunk();
     void advance_chunk();
 
-    const SampleTable* table_;
+    SampleTable table_;  ///< its own, so that its windows are where this cursor is
     std::uint32_t index_ = 0;
     std::int64_t dts_ = 0;
     Run duration_;
@@ -130,22 +160,33 @@ class MovieFile {
     MovieFile(MovieFile&&) noexcept = default;
     MovieFile& operator=(MovieFile&&) noexcept = default;
 
-    /// Finds ftyp and moov by `read`, wherever they are. kBadData when it is no MP4 or MOV file,
-    /// kLimit when moov is too large.
+    /// Finds ftyp and moov by `read`, wherever they are; the tables are read by a copy of it as
+    /// they are looked at. kBadData when it is no MP4 or MOV file, kLimit when moov is too large.
     [[nodiscard]] static Result<MovieFile> open(const ReadAt& read,
                                                 const SampleTableLimits& limits);
 
     [[nodiscard]] const MovieInfo& info() const { return info_; }
-    /// Of info().tracks[track]. The table borrows this object's bytes, which moving it does not
-    /// move.
+    /// Of info().tracks[track].
     [[nodiscard]] Result<SampleTable> samples(std::size_t track) const;
+
+    /// Payload of moov without the boxes of stbl that grow with the movie's length.
+    [[nodiscard]] std::span<const std::byte> kept() const { return kept_; }
+    /// Those boxes, of info().tracks[track].
+    [[nodiscard]] const std::vector<TableBox>& tables(std::size_t track) const {
+        return tables_[track];
+    }
+    /// Where the moov box begins in the file, and its length with its header.
+    [[nodiscard]] std::uint64_t moov_offset() const { return moov_offset_; }
+    [[nodiscard]] std::uint64_t moov_bytes() const { return moov_bytes_; }
 
   private:
     MovieFile() = default;
 
     MovieInfo info_;
-    std::vector<std::byte> moov_;
-    std::vector<std::span<const std::byte>> tables_;
+    std::vector<std::byte> kept_;
+    std::vector<std::vector<TableBox>> tables_;
+    std::uint64_t moov_offset_ = 0;
+    std::uint64_t moov_bytes_ = 0;
     SampleTableLimits limits_;
 };
 
