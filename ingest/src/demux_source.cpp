@@ -37,6 +37,7 @@ struct DemuxSource::State {
         std::int64_t leading_until_ns = kNoTime;  ///< pictures shown before it, up to the next key
                                                   ///< frame, lack what they refer to
         std::int64_t last_ns = kNoTime;
+        std::vector<std::int64_t> after_ns;  ///< of the pictures at and after the stop, the first
         bool ended = false;
     };
 
@@ -74,6 +75,8 @@ struct DemuxSource::State {
         ready.push_back({static_cast<int>(port), pipeline::StreamStart{ports[port].info}});
     }
     void note_epoch(std::int64_t position);
+    [[nodiscard]] bool past_end(const Port& port, std::int64_t time, std::int64_t margin) const;
+    void note_after(Port& port, std::int64_t pts) const;
     [[nodiscard]] bool stray(const Port& port, std::int64_t ns);
     [[nodiscard]] bool wanted(Port& port, const TimedReader::TimedPacket& timed, std::int64_t ns);
     void take(TimedReader::TimedPacket timed);
@@ -159,6 +162,22 @@ Result<bool> DemuxSource::State::meet_start(const TimedReader::TimedPacket& time
     return false;
 }
 
+bool DemuxSource::State::past_end(const Port& port, std::int64_t time, std::int64_t margin) const {
+    auto end = options.stop_ns;
+    if (port.video && options.pictures_after > 0) {
+        if (std::ssize(port.after_ns) < options.pictures_after) return false;
+        end = port.after_ns.back() + 1;
+    }
+    return end < std::numeric_limits<std::int64_t>::max() - margin && time >= end + margin;
+}
+
+/// Keeps the earliest, in order.
+void DemuxSource::State::note_after(Port& port, std::int64_t pts) const {
+    if (!port.video || pts < options.stop_ns) return;
+    port.after_ns.insert(std::upper_bound(port.after_ns.begin(), port.after_ns.end(), pts), pts);
+    if (std::ssize(port.after_ns) > options.pictures_after) port.after_ns.pop_back();
+}
+
 void DemuxSource::State::take(TimedReader::TimedPacket timed) {
     const auto index =
         static_cast<std::size_t>(port_of_stream[static_cast<std::size_t>(timed.packet.stream())]);
@@ -182,12 +201,11 @@ void DemuxSource::State::take(TimedReader::TimedPacket timed) {
     // allowed a second.
     const bool guessed = timed.filled || dts == kNoTime;
     const std::int64_t margin = port.video && guessed ? kSecond : 0;
-    const bool past_end = options.stop_ns < std::numeric_limits<std::int64_t>::max() - margin &&
-                          time >= options.stop_ns + margin;
-    if (past_end) {
+    if (past_end(port, time, margin)) {
         end(index);
         return;
     }
+    if (!timed.second_field) note_after(port, pts);
     note_epoch(native->pos);
     announce(index);
     native->duration = media::rescale(

@@ -1,6 +1,8 @@
 #include "file_io.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include <unistd.h>
 
@@ -22,10 +24,32 @@ Status FileIo::start(const std::string& name) {
     return {};
 }
 
+int FileIo::read_shown(std::uint8_t* into, int& size) {
+    const auto begin = static_cast<std::int64_t>(movie_->offset);
+    const auto end = begin + static_cast<std::int64_t>(movie_->bytes);
+    if (offset_ >= end) return 0;
+    if (offset_ < begin) {
+        size = static_cast<int>(std::min<std::int64_t>(size, begin - offset_));
+        return 0;
+    }
+    const auto header = std::ssize(movie_->header);
+    const auto in = offset_ - begin;
+    const auto count = std::min<std::int64_t>(size, in < header ? header - in : end - offset_);
+    if (in < header)
+        std::memcpy(into, movie_->header.data() + in, static_cast<std::size_t>(count));
+    else
+        std::memset(into, 0, static_cast<std::size_t>(count));
+    offset_ += count;
+    return static_cast<int>(count);
+}
+
 int FileIo::read(void* self, std::uint8_t* into, int size) {
     auto& me = *static_cast<FileIo*>(self);
     for (;;) {
         if (me.interrupt_.stopped() || me.interrupt_.expired()) return AVERROR_EXIT;
+        if (me.movie_ != nullptr) {
+            if (const int shown = me.read_shown(into, size); shown > 0) return shown;
+        }
         const auto got = ::pread(me.fd_, into, static_cast<std::size_t>(size), me.offset_);
         if (got > 0) {
             me.offset_ += got;

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include <base/result.hpp>
+#include <formats/short_movie.hpp>
 #include <media_av/interrupt.hpp>
 #include <media_av/libav.hpp>
 #include <media_av/ptrs.hpp>
@@ -18,6 +19,8 @@ class FileIo {
     FileIo& operator=(const FileIo&) = delete;
 
     [[nodiscard]] Status start(const std::string& name);
+    /// Shows this instead of the file's own movie header. It outlives this.
+    void show(const formats::ShortMovie& movie) { movie_ = &movie; }
     [[nodiscard]] AVIOContext* context() const { return io_.get(); }
     [[nodiscard]] std::int64_t size() const { return size_; }
     [[nodiscard]] std::int64_t offset() const { return offset_; }
@@ -30,12 +33,17 @@ class FileIo {
     static int read(void* self, std::uint8_t* into, int size);
     static std::int64_t seek(void* self, std::int64_t offset, int whence);
 
+    /// Bytes given from the shown header; 0 where the file's own count. `size` is cut off before
+    /// it.
+    int read_shown(std::uint8_t* into, int& size);
+
     int fd_;
     std::int64_t size_;
     const av::Interrupt& interrupt_;
     std::int64_t offset_ = 0;
     int read_error_ = 0;
     bool shrank_ = false;
+    const formats::ShortMovie* movie_ = nullptr;
     av::IoPtr io_;
 };
 

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -15,12 +17,14 @@
 #include <media_av/libav.hpp>
 #include <media_av/ptrs.hpp>
 
+#include "block_time.hpp"
 #include "diagnose.hpp"
 #include "edit_facts.hpp"
 #include "file_io.hpp"
 #include "known_streams.hpp"
 #include "look.hpp"
 #include "read_facts.hpp"
+#include "table_packets.hpp"
 
 namespace sg::ingest {
 namespace {
@@ -79,6 +83,8 @@ struct MediaInput::State {
     bool consumed = false;  ///< a packet was handed out since the source was opened
     std::vector<bool> wanted;
     std::vector<std::int64_t> last_position;
+    std::optional<formats::ShortMovie> movie;  ///< shown to the demuxer instead of the whole
+    std::unique_ptr<TablePackets> tables;      ///< give the packets, instead of the demuxer
 
     ~State() { context.reset(); }
 
@@ -94,11 +100,14 @@ struct MediaInput::State {
                     ": took longer than allowed; the file may be damaged or its disk too slow"};
     }
 
+    void shorten_movie();
+    void describe_shortened();
     [[nodiscard]] Status open_demuxer();
     [[nodiscard]] Error open_error(int rc) const;
     [[nodiscard]] Status check_bounds() const;
     [[nodiscard]] Status look();
     [[nodiscard]] Result<media::Packet> pull();
+    void restore_time(AVPacket& packet);
     void apply_selection();
 };
 
@@ -121,11 +130,54 @@ Error MediaInput::State::open_error(int rc) const {
                            " but its header is damaged"};
 }
 
+void MediaInput::State::shorten_movie() {
+    const formats::ReadAt read = [this](std::uint64_t offset, std::span<std::byte> into) {
+        return read_at(fd.get(), offset, into, name);
+    };
+    formats::ShortMovieOptions options;
+    options.head = limits.abridged_samples;
+    options.from_samples = limits.abridge_from_samples;
+    if (const auto whole = formats::MovieFile::open(read, {}))
+        movie = formats::shorten(*whole, options);
+}
+
+/// What libav would have found in the whole tables.
+void MediaInput::State::describe_shortened() {
+    for (const auto& track : movie->tracks) {
+        for (unsigned i = 0; i < context->nb_streams; ++i) {
+            AVStream* stream = context->streams[i];
+            if (stream->id != static_cast<int>(track.id)) continue;
+            auto* par = stream->codecpar;
+            const auto scale = static_cast<std::int64_t>(track.timescale);
+            stream->nb_frames = track.samples;
+            if (track.duration == 0) continue;
+            const auto duration = static_cast<std::int64_t>(track.duration);
+            par->bit_rate = av_rescale_rnd(
+                static_cast<std::int64_t>(track.bytes) * 8, scale, duration, AV_ROUND_DOWN);
+            if (par->codec_type != AVMEDIA_TYPE_VIDEO) continue;
+            av_reduce(&stream->avg_frame_rate.num,
+                      &stream->avg_frame_rate.den,
+                      scale * track.samples,
+                      duration,
+                      INT_MAX);
+            if (track.frame_duration > 0)
+                av_reduce(&stream->r_frame_rate.num,
+                          &stream->r_frame_rate.den,
+                          scale,
+                          track.frame_duration,
+                          INT_MAX);
+            if (par->codec_id == AV_CODEC_ID_H264)
+                par->video_delay = std::max(par->video_delay, track.reorder);
+        }
+    }
+}
+
 Status MediaInput::State::open_demuxer() {
     context.reset();
     arm(limits.open_timeout);
     io = std::make_unique<FileIo>(fd.get(), size, *interrupt);
     SG_TRY(io->start(name));
+    if (movie) io->show(*movie);
 
     const AVInputFormat* format = nullptr;
     if (!forced_demuxer.empty()) {
@@ -158,6 +210,7 @@ Status MediaInput::State::open_demuxer() {
     int rc = avformat_open_input(&raw, "", format, nullptr);
     if (rc < 0) return open_error(rc);  // libav has freed the context
     context.reset(raw);
+    if (movie) describe_shortened();
 
     std::vector<AVDictionary*> options(context->nb_streams, nullptr);
     for (unsigned i = 0; i < context->nb_streams; ++i) {
@@ -231,6 +284,21 @@ Status MediaInput::State::look() {
     return {};
 }
 
+/// Of a Matroska packet before zero.
+void MediaInput::State::restore_time(AVPacket& packet) {
+    if (packet.pts != AV_NOPTS_VALUE || packet.dts != AV_NOPTS_VALUE || packet.pos < 0 ||
+        !std::string_view(context->iformat->name).starts_with("matroska"))
+        return;
+    std::array<std::byte, 20> element{};
+    const auto got = read_at(fd.get(), static_cast<std::uint64_t>(packet.pos), element, name);
+    if (!got) return;
+    const auto track = context->streams[packet.stream_index]->id;
+    const auto time = time_before_zero(std::span(element).first(*got), track);
+    if (!time) return;
+    packet.pts = *time;
+    ++damage.before_zero;
+}
+
 Result<media::Packet> MediaInput::State::pull() {
     int in_a_row = 0;
     for (;;) {
@@ -266,6 +334,7 @@ Result<media::Packet> MediaInput::State::pull() {
             if (stream >= facts.streams.size()) continue;
             wanted.resize(facts.streams.size(), true);
         }
+        restore_time(*native);
         if (last_position.size() <= stream) last_position.resize(stream + 1, -1);
         if (native->pos < 0)
             native->pos = last_position[stream];
@@ -308,6 +377,7 @@ Result<std::unique_ptr<MediaInput>> MediaInput::open(OpenOptions options) {
         SG_TRY_ASSIGN(s.fd, open_path(options.path, s.name));
     }
     SG_TRY_ASSIGN(s.size, checked_size(s.fd.get(), s.name));
+    if (options.abridge || !options.tables.empty()) s.shorten_movie();
     SG_TRY(s.open_demuxer());
 
     s.facts.name = s.name;
@@ -361,7 +431,30 @@ Result<std::unique_ptr<MediaInput>> MediaInput::open(OpenOptions options) {
     if (options.identify) {
         SG_TRY_ASSIGN(s.facts.identity, sg::ingest::identify(s.fd.get(), s.name));
     }
-    return std::unique_ptr<MediaInput>(new MediaInput(std::move(state)));
+    std::unique_ptr<MediaInput> input(new MediaInput(std::move(state)));
+    if (!options.tables.empty()) SG_TRY(input->read_by_tables(options.tables));
+    return input;
+}
+
+bool MediaInput::abridged() const {
+    return state_->movie.has_value() && !state_->tables;
+}
+
+Status MediaInput::read_by_tables(const std::vector<TableStream>& tables) {
+    auto& s = *state_;
+    SG_TRY_ASSIGN(s.tables, TablePackets::open(s.fd.get(), s.facts, tables));
+    s.ahead.clear();
+    return {};
+}
+
+Status MediaInput::show_whole() {
+    auto& s = *state_;
+    s.tables.reset();
+    if (!s.movie) return {};
+    s.movie.reset();
+    SG_TRY(s.open_demuxer());
+    s.apply_selection();
+    return {};
 }
 
 const SourceFacts& MediaInput::facts() const {
@@ -371,7 +464,7 @@ const DamageCounters& MediaInput::damage() const {
     return state_->damage;
 }
 std::int64_t MediaInput::position() const {
-    return state_->io->offset();
+    return state_->tables ? state_->tables->position() : state_->io->offset();
 }
 int MediaInput::fd() const {
     return state_->fd.get();
@@ -384,6 +477,7 @@ Result<media::Packet> MediaInput::read_packet() {
     auto& s = *state_;
     if (s.stop.stop_requested()) return s.interrupted("read");
     s.consumed = true;
+    if (s.tables) return s.tables->next(s.wanted, s.limits.max_packet_bytes, s.damage);
     while (!s.ahead.empty()) {
         auto packet = std::move(s.ahead.front());
         s.ahead.pop_front();
@@ -404,6 +498,18 @@ void MediaInput::select(const std::vector<int>& streams) {
 
 Status MediaInput::seek(const pipeline::SeekPoint& point, pipeline::SeekMethod method, int stream) {
     auto& s = *state_;
+    if (s.tables && !s.tables->has(s.wanted)) SG_TRY(show_whole());
+    if (s.tables) {
+        s.consumed = true;
+        if (point.pts == kNoTime || method == pipeline::SeekMethod::kScan)
+            s.tables->rewind();
+        else if (method == pipeline::SeekMethod::kTime)
+            return s.tables->seek(stream, point.dts != kNoTime ? point.dts : point.pts);
+        else
+            return Error{Errc::kUnsupported,
+                         "seek in " + s.name + ": its packets are found by their time"};
+        return {};
+    }
     if (point.pts == kNoTime || method == pipeline::SeekMethod::kScan) {
         if (!s.consumed) return {};
         SG_TRY(s.open_demuxer());

@@ -220,3 +220,33 @@ TEST_CASE("a stop request cancels a source") {
     REQUIRE_FALSE(item);
     CHECK(item.error().code == Errc::kCancelled);
 }
+
+TEST_CASE("pictures after the stop are counted, however slowly they come") {
+    test::TempFolder folder;
+    test::ClipOptions clip;
+    clip.video[0].rate = {5, 1};
+    clip.video[0].seconds = 8;
+    clip.audio.clear();
+    for (const int b_frames : {0, 2}) {
+        clip.video[0].b_frames = b_frames;
+        const auto path = test::make_clip(folder / "a.mp4", clip);
+        const auto index = index_of(path);
+        const auto origin = index.video.front().first_ns;
+        const std::int64_t stop = origin + 4'000'000'000;
+        DemuxOptions options;
+        options.streams = {index.video.front().stream};
+        options.timeline = index.timeline;
+        options.stop_ns = stop;
+        options.pictures_after = 3;
+        auto source = DemuxSource::create(open(path), std::move(options));
+        REQUIRE(source);
+        auto pts = drain(**source)[0].pts;
+        std::sort(pts.begin(), pts.end());
+        CAPTURE(b_frames, pts.size());
+        const auto first = std::lower_bound(pts.begin(), pts.end(), stop);
+        CHECK(first - pts.begin() == 20);
+        REQUIRE(pts.end() - first >= 3);
+        CHECK(*(first + 2) - stop == Approx(400'000'000).margin(1e6));
+        CHECK(pts.end() - first < 10);
+    }
+}

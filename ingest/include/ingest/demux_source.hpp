@@ -23,6 +23,7 @@ struct DemuxOptions {
     /// Presentation time at which a port may end: every picture or sample shown before it is
     /// delivered.
     std::int64_t stop_ns = std::numeric_limits<std::int64_t>::max();
+    int pictures_after = 0;  ///< of a video port, shown at that time or later, are delivered too
 };
 
 /// Reads chosen streams of a file in presentation time: packets carry nanoseconds on the plan's

@@ -11,6 +11,7 @@
 #include <base/result.hpp>
 #include <base/unique_fd.hpp>
 #include <ingest/facts.hpp>
+#include <ingest/table_stream.hpp>
 #include <media/packet.hpp>
 #include <pipeline/plan.hpp>
 
@@ -29,6 +30,10 @@ struct InputLimits {
     std::int64_t max_pixels = std::int64_t{16384} * 8704;
     std::int64_t max_side = 16384;
     std::int64_t max_duration_s = std::int64_t{14} * 24 * 3600;
+    /// Of a movie with more samples than this (all tracks), the demuxer may be shown so many of
+    /// each track's first.
+    std::uint64_t abridge_from_samples = 20'000;
+    std::uint32_t abridged_samples = 4096;
     std::int64_t max_packet_bytes = std::int64_t{256} << 20;
 };
 
@@ -44,6 +49,12 @@ struct OpenOptions {
     std::string demuxer;  ///< forced short name, so that probing cannot differ; empty: found out
     Depth depth = Depth::kFull;
     bool identify = false;  ///< fill SourceFacts::identity
+    /// The source is a progressive MP4 or MOV with these packets: they are read by its sample
+    /// tables. Streams that are not among them make libav's demuxer read all.
+    std::vector<TableStream> tables;
+    /// The demuxer may see only the ends of a long movie's sample tables, so that it needs no
+    /// memory for the rest: packets are right only after read_by_tables() or show_whole().
+    bool abridge = false;
     InputLimits limits;
     std::stop_token stop;
 };
@@ -52,6 +63,7 @@ struct DamageCounters {
     std::int64_t corrupt_packets = 0;  ///< marked by the demuxer, handed out all the same
     std::int64_t read_errors = 0;      ///< passed over
     std::int64_t oversized = 0;
+    std::int64_t before_zero = 0;  ///< their times lie where the container has none; given back
     bool truncated = false;  ///< the end came before the container's own
 };
 
@@ -85,6 +97,11 @@ class MediaInput {
     [[nodiscard]] std::int64_t position() const;
     [[nodiscard]] int fd() const;
     void set_stop(std::stop_token stop);
+
+    [[nodiscard]] bool abridged() const;
+    /// From here on, and from the start of the source.
+    [[nodiscard]] Status read_by_tables(const std::vector<TableStream>& tables);
+    [[nodiscard]] Status show_whole();
 
   private:
     struct State;
