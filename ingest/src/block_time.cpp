@@ -20,13 +20,11 @@ std::optional<std::uint64_t> take_vint(std::span<const std::byte>& bytes) {
 
 }  // namespace
 
-std::optional<std::int64_t> time_before_zero(std::span<const std::byte> element,
-                                             std::int64_t track) {
-    if (!take_vint(element)) return std::nullopt;
-    const auto of = take_vint(element);
-    if (!of || *of != static_cast<std::uint64_t>(track) || element.size() < 2) return std::nullopt;
-    const auto time = static_cast<std::int16_t>(std::to_integer<unsigned>(element[0]) << 8 |
-                                                std::to_integer<unsigned>(element[1]));
+std::optional<std::int64_t> time_before_zero(std::span<const std::byte> block) {
+    const auto track = take_vint(block);
+    if (!track || block.size() < 2) return std::nullopt;
+    const auto time = static_cast<std::int16_t>(std::to_integer<unsigned>(block[0]) << 8 |
+                                                std::to_integer<unsigned>(block[1]));
     if (time >= 0) return std::nullopt;
     return time;
 }

@@ -289,11 +289,10 @@ void MediaInput::State::restore_time(AVPacket& packet) {
     if (packet.pts != AV_NOPTS_VALUE || packet.dts != AV_NOPTS_VALUE || packet.pos < 0 ||
         !std::string_view(context->iformat->name).starts_with("matroska"))
         return;
-    std::array<std::byte, 20> element{};
-    const auto got = read_at(fd.get(), static_cast<std::uint64_t>(packet.pos), element, name);
+    std::array<std::byte, 12> block{};
+    const auto got = read_at(fd.get(), static_cast<std::uint64_t>(packet.pos), block, name);
     if (!got) return;
-    const auto track = context->streams[packet.stream_index]->id;
-    const auto time = time_before_zero(std::span(element).first(*got), track);
+    const auto time = time_before_zero(std::span(block).first(*got));
     if (!time) return;
     packet.pts = *time;
     ++damage.before_zero;
