@@ -19,6 +19,7 @@ Result<std::unique_ptr<ingest::MediaInput>> open_source(const std::string& uri) 
     options.fd = std::move(local.fd);
     options.name = local.name;
     options.identify = true;
+    options.abridge = true;
     return ingest::MediaInput::open(std::move(options));
 }
 

@@ -20,6 +20,15 @@ std::string segment_file(std::int64_t number) {
     return fmt::format("seg-{}.m4s", number);
 }
 
+std::string result_text(const nlohmann::json& rest,
+                        const std::vector<std::unique_ptr<AttemptSink>>& sinks) {
+    std::vector<const TrackPart*> tracks;
+    for (const auto& sink : sinks) {
+        if (sink != nullptr) tracks.push_back(&sink->part());
+    }
+    return tracks_text(rest.is_null() ? nlohmann::json::object() : rest, tracks);
+}
+
 AttemptSink::AttemptSink(std::filesystem::path attempt, std::string rendition)
     : folder_(std::move(attempt) / rendition) {}
 

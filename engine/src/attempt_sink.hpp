@@ -3,6 +3,8 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <memory>
+#include <vector>
 
 #include <packagers/segmenter.hpp>
 
@@ -38,6 +40,10 @@ class AttemptSink final : public packagers::SegmentSink {
     TrackPart part_;
     std::atomic<std::int64_t> bytes_{0};
 };
+
+/// A task's result: `rest` and the tracks of the sinks that are there.
+[[nodiscard]] std::string result_text(const nlohmann::json& rest,
+                                      const std::vector<std::unique_ptr<AttemptSink>>& sinks);
 
 /// "seg-12.m4s"
 [[nodiscard]] std::string segment_file(std::int64_t number);

@@ -133,10 +133,7 @@ Result<std::optional<std::string>> copy_by_tables(const TaskRequest& request,
         if (ec) return errno_error(ec.value(), "clear " + request.folder.string());
         return nothing;
     }
-    nlohmann::json result;
-    result["tracks"] = nlohmann::json::array();
-    for (const auto& sink : rows.sinks()) result["tracks"].push_back(to_json(sink->part()));
-    return std::optional(result.dump());
+    return std::optional(result_text(nlohmann::json::object(), rows.sinks()));
 }
 
 }  // namespace sg::engine

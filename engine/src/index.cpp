@@ -53,7 +53,10 @@ double seconds(std::int64_t ns) {
     return static_cast<double>(ns) / 1e9;
 }
 
-void write_repairs(Index& index, const IndexClock& clock, const ingest::SourceFacts& facts) {
+void write_repairs(Index& index,
+                   const IndexClock& clock,
+                   const ingest::SourceFacts& facts,
+                   std::int64_t before_zero) {
     for (const auto& v : index.video) {
         const auto name = fmt::format("stream {}", v.stream);
         note(index,
@@ -118,6 +121,13 @@ void write_repairs(Index& index, const IndexClock& clock, const ingest::SourceFa
          clock.outliers(),
          fmt::format("{} packets with times that fit nothing around them are left out",
                      clock.outliers()));
+    note(
+        index,
+        "times_before_zero",
+        before_zero,
+        fmt::format("{} packets lie before the container's zero, where it gives no times; the film "
+                    "begins with them",
+                    before_zero));
     note(index,
          "damaged_packets",
          index.damaged_packets,
@@ -203,6 +213,25 @@ const AudioIndex* Index::audio_stream(int stream) const {
     return found != audio.end() ? &*found : nullptr;
 }
 
+ingest::TableStream StreamTable::packets() const {
+    return {stream,
+            track_id,
+            span.first,
+            span.end,
+            span.pts_offset,
+            dts_offset,
+            span.discarded,
+            last_duration,
+            skip_samples};
+}
+
+std::vector<ingest::TableStream> Index::table_streams() const {
+    if (tables.size() != video.size() + audio.size()) return {};
+    std::vector<ingest::TableStream> streams;
+    for (const auto& t : tables) streams.push_back(t.packets());
+    return streams;
+}
+
 Result<Index> build_index(ingest::MediaInput& input, const IndexOptions& options) {
     const auto& facts = input.facts();
     Index index;
@@ -218,13 +247,16 @@ Result<Index> build_index(ingest::MediaInput& input, const IndexOptions& options
     input.set_stop(options.stop);
     ingest::TimedReader reader(input);
     bool done = false;
-    if (facts.bytes >= options.tables_from_bytes) {
+    if (facts.bytes >= options.tables_from_bytes || input.abridged()) {
         SG_TRY_ASSIGN(
             done,
             records_from_tables(
                 reader, streams, [&](const IndexRecord& r) { trackers.add(r); }, index.tables));
     }
-    if (!done) SG_TRY(scan(reader, options, clock, trackers));
+    if (!done) {
+        SG_TRY(input.show_whole());
+        SG_TRY(scan(reader, options, clock, trackers));
+    }
     index.timeline = pipeline::TimelineMap(clock.epochs());
     index.jumps = clock.jumps();
     for (auto& t : trackers.video) {
@@ -237,7 +269,7 @@ Result<Index> build_index(ingest::MediaInput& input, const IndexOptions& options
     index.damaged_packets = damage.corrupt_packets;
     index.skipped_errors = damage.read_errors;
     index.truncated = damage.truncated;
-    write_repairs(index, clock, facts);
+    write_repairs(index, clock, facts, damage.before_zero);
     const bool playable = std::any_of(index.video.begin(),
                                       index.video.end(),
                                       [](const VideoIndex& v) { return v.frames > 0; }) ||
@@ -247,6 +279,12 @@ Result<Index> build_index(ingest::MediaInput& input, const IndexOptions& options
     if (!playable)
         return Error{Errc::kBadData,
                      "index " + facts.name + ": no picture and no sound could be read from it"};
+    if (input.abridged()) {
+        if (const auto tables = index.table_streams(); !tables.empty())
+            SG_TRY(input.read_by_tables(tables));
+        else
+            SG_TRY(input.show_whole());
+    }
     SG_TRY_ASSIGN(index.seek, prove_seek(reader, index));
     if (options.progress) options.progress(facts.bytes, facts.bytes);
     return index;

@@ -249,7 +249,10 @@ json table_json(const StreamTable& t) {
             {"first", t.span.first},
             {"end", t.span.end},
             {"pts_offset", t.span.pts_offset},
-            {"discarded", t.span.discarded}};
+            {"discarded", t.span.discarded},
+            {"dts_offset", t.dts_offset},
+            {"last_duration", t.last_duration},
+            {"skip_samples", t.skip_samples}};
 }
 
 StreamTable read_table(const json& object, bool& ok) {
@@ -269,6 +272,9 @@ StreamTable read_table(const json& object, bool& ok) {
     get("end", t.span.end);
     r.get("pts_offset", t.span.pts_offset);
     get("discarded", t.span.discarded);
+    r.get("dts_offset", t.dts_offset);
+    r.get("last_duration", t.last_duration);
+    r.get("skip_samples", t.skip_samples);
     return t;
 }
 

@@ -153,7 +153,8 @@ class TableReader {
             std::uint32_t count = 0;
             while (cursor.next(s)) {
                 ++count;
-                if (s.offset + s.size > static_cast<std::uint64_t>(input_.facts().bytes))
+                if (s.size == 0 ||
+                    s.offset + s.size > static_cast<std::uint64_t>(input_.facts().bytes))
                     return false;
             }
             if (cursor.damaged() || count != t.table->samples()) return false;
@@ -167,15 +168,25 @@ class TableReader {
         for (const auto& t : tracks_) {
             const auto cut = [](const IndexRecord& r) { return r.discard; };
             const auto kept = std::find_if_not(t.head.begin(), t.head.end(), cut);
-            const bool plain = kept != t.head.end() && std::none_of(kept, t.head.end(), cut) &&
+            const auto trimmed = [](const IndexRecord& r) {
+                return r.skip_samples != 0 || r.drop_samples != 0;
+            };
+            const bool plain = kept != t.head.end() && t.head.front().drop_samples == 0 &&
+                               std::none_of(t.head.begin() + 1, t.head.end(), trimmed) &&
+                               std::none_of(t.tail.begin(), t.tail.end(), trimmed) &&
+                               std::none_of(kept, t.head.end(), cut) &&
                                std::none_of(t.tail.begin(), t.tail.end(), cut);
             if (!plain || t.table->grouped_keys()) continue;
-            out.push_back({t.stream,
-                           t.track_id,
-                           {t.first,
-                            t.end,
-                            t.pts_offset,
-                            static_cast<std::uint32_t>(kept - t.head.begin())}});
+            out.push_back(
+                {t.stream,
+                 t.track_id,
+                 {t.first, t.end, t.pts_offset, static_cast<std::uint32_t>(kept - t.head.begin())},
+                 t.dts_offset,
+                 media::rescale(t.tail.back().duration_ns,
+                                media::kNanoseconds,
+                                t.facts->timebase,
+                                media::Rounding::kNearest),
+                 t.head.front().skip_samples});
         }
         return out;
     }

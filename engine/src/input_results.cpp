@@ -25,18 +25,6 @@ Result<json> parsed(const std::string& text) {
     return j;
 }
 
-Result<std::vector<TrackPart>> parts_of(const json& result) {
-    std::vector<TrackPart> parts;
-    const auto tracks = result.find("tracks");
-    if (tracks == result.end() || !tracks->is_array())
-        return Error{Errc::kBadData, "a task's result names no tracks"};
-    for (const auto& t : *tracks) {
-        SG_TRY_ASSIGN(auto part, track_part_from_json(t));
-        parts.push_back(std::move(part));
-    }
-    return parts;
-}
-
 /// Every file that a result names is there, whole.
 Status check_files(const fs::path& folder, const std::vector<TrackPart>& parts) {
     const auto check = [&](const fs::path& path, std::uint64_t bytes) -> Status {
@@ -89,6 +77,7 @@ Status InputRun::on_plan(const std::string& text) {
     summary_.read = true;
     SG_TRY_ASSIGN(plan_, pipeline::Plan::from_json(result.value("plan", std::string())));
     copy_recipe_ = result.value("copy", std::string());
+    sample_tables_ = result.value("sample_tables", std::string());
     SG_TRY(watch_.check(plan_.source.identity));
     const auto digest = plan_.digest();
     summary_.plan_digest = digest;
@@ -166,7 +155,7 @@ Status InputRun::load_finished_work() {
             waiting_.push_back(std::move(work));
             return {};
         }
-        auto status = commit(work.name, *recorded, true);
+        auto status = commit_recorded(work.name, *recorded);
         if (!status) {
             // The record and the files do not fit together (a disk that lost writes): make them
             // again.
@@ -220,12 +209,11 @@ Status InputRun::load_finished_work() {
 }
 
 Status InputRun::on_encoded(const Work& work, const std::string& text) {
-    SG_TRY_ASSIGN(const auto result, parsed(text));
-    SG_TRY_ASSIGN(const auto parts, parts_of(result));
-    SG_TRY(check_files(work.folder, parts));
+    SG_TRY_ASSIGN(auto result, tracks_from_text(text));
+    SG_TRY(check_files(work.folder, result.tracks));
     SG_TRY(work_->move_to_stage(work.folder));
     SG_TRY(work_->record_result(work.name, text));
-    SG_TRY(commit(work.name, text, false));
+    SG_TRY(commit(work.name, std::move(result)));
     if (work.kind == TaskKind::kVideo) {
         const auto seconds =
             std::chrono::duration<double>(std::chrono::steady_clock::now() - work.begun).count();
@@ -236,19 +224,18 @@ Status InputRun::on_encoded(const Work& work, const std::string& text) {
     return publish_what_is_ready();
 }
 
-Status InputRun::commit(const std::string& task, const std::string& text, bool recorded) {
-    SG_TRY_ASSIGN(const auto result, parsed(text));
-    SG_TRY_ASSIGN(const auto parts, parts_of(result));
-    if (recorded) SG_TRY(check_files(work_->stage(), parts));
-    auto status = assembly_->add(parts);
+Status InputRun::commit_recorded(const std::string& task, const std::string& text) {
+    SG_TRY_ASSIGN(auto result, tracks_from_text(text));
+    SG_TRY(check_files(work_->stage(), result.tracks));
+    return commit(task, std::move(result));
+}
+
+Status InputRun::commit(const std::string& task, TracksDocument result) {
+    auto status = assembly_->add(std::move(result.tracks));
     if (!status) return status.error().within(task);
-    std::int64_t bytes = 0;
-    for (const auto& track : assembly_->tracks()) {
-        for (const auto& s : track.segments) bytes += static_cast<std::int64_t>(s.bytes);
-    }
-    progress_.set_bytes_done(bytes);
-    if (const auto counters = result.find("counters");
-        counters != result.end() && counters->is_object()) {
+    progress_.set_bytes_done(assembly_->bytes());
+    if (const auto counters = result.rest.find("counters");
+        counters != result.rest.end() && counters->is_object()) {
         for (const auto& [name, value] : counters->items()) {
             if (value.is_number_integer()) counters_[name] += value.get<std::int64_t>();
         }

@@ -181,13 +181,16 @@ process::Task InputRun::make_task(Work work) {
         request.cache = work_->path();
     } else {
         request.plan = plan_.canonical_json();
+        request.sample_tables = sample_tables_;
     }
     if (work.kind == TaskKind::kCopy) request.copy = copy_recipe_;
     if (work.kind == TaskKind::kPackage) {
-        json tracks = json::array();
-        for (const auto& t : assembly_->tracks())
-            tracks.push_back(to_json(TrackPart{t.description, t.segments}));
-        request.tracks = tracks.dump();
+        std::vector<TrackPart> parts;
+        for (auto& t : assembly_->tracks())
+            parts.push_back({std::move(t.description), std::move(t.segments)});
+        std::vector<const TrackPart*> tracks;
+        for (const auto& p : parts) tracks.push_back(&p);
+        request.tracks = tracks_text(json::object(), tracks);
         request.stage = work_->stage();
     }
     if (work.kind == TaskKind::kSpool) {
@@ -313,6 +316,7 @@ void InputRun::on_finished(process::Outcome outcome) {
                 status = on_measured(*outcome.result);
                 break;
             case TaskKind::kLive:
+            case TaskKind::kPull:
                 break;  // never part of a job
         }
         if (status)

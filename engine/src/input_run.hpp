@@ -84,7 +84,8 @@ class InputRun {
     [[nodiscard]] Status on_plan(const std::string& result);
     [[nodiscard]] Status load_finished_work();
     [[nodiscard]] Status on_encoded(const Work& work, const std::string& result);
-    [[nodiscard]] Status commit(const std::string& task, const std::string& result, bool recorded);
+    [[nodiscard]] Status commit_recorded(const std::string& task, const std::string& result);
+    [[nodiscard]] Status commit(const std::string& task, TracksDocument result);
     [[nodiscard]] Status on_packaged(const std::string& result);
     [[nodiscard]] Status on_verified(const std::string& result);
     [[nodiscard]] Status on_measured(const std::string& result);
@@ -114,7 +115,8 @@ class InputRun {
     SourceWatch watch_;
     std::optional<WorkFolder> work_;
     pipeline::Plan plan_;
-    std::string copy_recipe_;  ///< from the plan task, for the copy task
+    std::string copy_recipe_;    ///< from the plan task, for the copy task
+    std::string sample_tables_;  ///< likewise, for all that demultiplex the source
     std::optional<Assembly> assembly_;
     std::deque<Work> waiting_;
     std::map<std::string, Work> running_;  ///< by task id

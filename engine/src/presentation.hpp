@@ -21,11 +21,12 @@ class Assembly {
 
     /// Takes a task's parts. kMismatch when a part's init segment differs from what another task of
     /// the same rendition made, or its segments are not the planned ones.
-    [[nodiscard]] Status add(const std::vector<TrackPart>& parts);
+    [[nodiscard]] Status add(std::vector<TrackPart> parts);
 
     /// Segments from the first on that every rendition already has.
     [[nodiscard]] std::size_t common_segments() const;
     [[nodiscard]] bool complete() const;
+    [[nodiscard]] std::int64_t bytes() const;  ///< of all segments
     /// In the plan's order: video, then audio; each with its first `segments` segments.
     [[nodiscard]] std::vector<packagers::TrackIndex> tracks(std::size_t segments) const;
     [[nodiscard]] std::vector<packagers::TrackIndex> tracks() const {

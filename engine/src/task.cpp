@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::pair<TaskKind, const char*>, 9> kKinds{{{TaskKind::kSpool, "spool"},
+constexpr std::array<std::pair<TaskKind, const char*>, 10> kKinds{{{TaskKind::kSpool, "spool"},
                                                                   {TaskKind::kPlan, "plan"},
                                                                   {TaskKind::kVideo, "video"},
                                                                   {TaskKind::kAudio, "audio"},
@@ -20,7 +20,8 @@ constexpr std::array<std::pair<TaskKind, const char*>, 9> kKinds{{{TaskKind::kSp
                                                                   {TaskKind::kPackage, "package"},
                                                                   {TaskKind::kVerify, "verify"},
                                                                   {TaskKind::kQuality, "quality"},
-                                                                  {TaskKind::kLive, "live"}}};
+                                                                  {TaskKind::kLive, "live"},
+                                                                   {TaskKind::kPull, "pull"}}};
 
 }  // namespace
 
@@ -50,13 +51,15 @@ std::string TaskRequest::to_json() const {
                 {"cache", cache.string()},
                 {"stage", stage.string()},
                 {"verify", static_cast<int>(verify)},
+                {"sample_tables", sample_tables},
                 {"copy", copy},
                 {"location", location},
                 {"tracks", tracks},
                 {"images", images},
                 {"spool_bytes", spool_bytes},
                 {"open_seconds", open_seconds},
-                {"segment_ms", segment_ms}}
+                {"segment_ms", segment_ms},
+                {"pull", pull}}
         .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -81,6 +84,7 @@ Result<TaskRequest> TaskRequest::from_json(std::string_view text) {
         r.cache = j.at("cache").get<std::string>();
         r.stage = j.at("stage").get<std::string>();
         r.verify = static_cast<VerifyMode>(j.at("verify").get<int>());
+        j.at("sample_tables").get_to(r.sample_tables);
         j.at("copy").get_to(r.copy);
         j.at("location").get_to(r.location);
         j.at("tracks").get_to(r.tracks);
@@ -88,6 +92,7 @@ Result<TaskRequest> TaskRequest::from_json(std::string_view text) {
         j.at("spool_bytes").get_to(r.spool_bytes);
         j.at("open_seconds").get_to(r.open_seconds);
         j.at("segment_ms").get_to(r.segment_ms);
+        j.at("pull").get_to(r.pull);
         return r;
     } catch (const json::exception& e) {
         return Error{Errc::kBadData, std::string("read a task request: ") + e.what()};
@@ -115,6 +120,8 @@ Result<std::string> run_task(std::string_view text, TaskContext& context) {
             return run_quality_task(request, context);
         case TaskKind::kLive:
             return run_live_task(request, context);
+        case TaskKind::kPull:
+            return run_pull_task(request, context);
     }
     return Error{Errc::kInternal, "task request of no kind"};
 }

@@ -25,6 +25,7 @@ enum class TaskKind {
     kVerify,
     kQuality,  ///< PSNR and SSIM of the finished renditions
     kLive,     ///< encodes a live channel until its input ends
+    kPull,     ///< reads or makes an input of a live channel
 };
 
 [[nodiscard]] const char* task_kind_name(TaskKind kind);
@@ -45,6 +46,9 @@ struct TaskRequest {
     std::filesystem::path cache;  ///< kPlan: where the index is kept
     std::filesystem::path stage;  ///< kPackage: the CMAF segments
     VerifyMode verify = VerifyMode::kQuick;
+    /// Streams that are read by the source's sample tables (JSON), empty when there are none: tasks
+    /// that demultiplex the source.
+    std::string sample_tables;
     std::string copy;      ///< kCopy: a CopyRecipe (JSON), empty when there is none
     std::string location;  ///< kVerify without a plan; the descriptors are for make_asking_getter()
     std::string tracks;    ///< kPackage: the finished tracks (JSON)
@@ -52,6 +56,7 @@ struct TaskRequest {
     std::int64_t spool_bytes = 0;   ///< kSpool: the most that is copied
     std::int64_t open_seconds = 0;  ///< kSpool: how long a pipe may stay silent at first
     std::int64_t segment_ms = 0;    ///< kLive
+    std::string pull;               ///< kPull: which kind; `location` says where
 
     [[nodiscard]] std::string to_json() const;
     [[nodiscard]] static Result<TaskRequest> from_json(std::string_view text);
@@ -78,6 +83,9 @@ struct TaskContext {
                                                    TaskContext& context);
 /// The descriptor is the socket of live_link.hpp's messages.
 [[nodiscard]] Result<std::string> run_live_task(const TaskRequest& request, TaskContext& context);
+
+/// Likewise; pull_task.hpp says what it sends.
+[[nodiscard]] Result<std::string> run_pull_task(const TaskRequest& request, TaskContext& context);
 
 [[nodiscard]] Result<std::string> run_task(std::string_view request, TaskContext& context);
 

@@ -11,6 +11,7 @@
 #include <transcoders/decoder_stage.hpp>
 
 #include "attempt_sink.hpp"
+#include "open_task_source.hpp"
 #include "task.hpp"
 #include "task_meter.hpp"
 
@@ -126,13 +127,7 @@ Result<pipeline::Graph> build_graph(AudioRun& run,
 Result<std::string> run_audio_task(const TaskRequest& request, TaskContext& context) {
     SG_TRY_ASSIGN(const auto plan, Plan::from_json(request.plan));
     if (context.fds.empty()) return Error{Errc::kInternal, "audio task without its source"};
-    ingest::OpenOptions open;
-    open.fd = std::move(context.fds.front());
-    open.name = request.source_name;
-    open.demuxer = plan.source.demuxer;
-    open.depth = ingest::Depth::kBrief;
-    open.stop = context.stop;
-    SG_TRY_ASSIGN(auto input, ingest::MediaInput::open(std::move(open)));
+    SG_TRY_ASSIGN(auto input, open_task_source(request, plan, context));
 
     std::int64_t total = 0;
     std::vector<std::size_t> renditions;
@@ -155,8 +150,6 @@ Result<std::string> run_audio_task(const TaskRequest& request, TaskContext& cont
     if (!status) return status.error().within(request.source_name + ", audio");
 
     nlohmann::json result;
-    result["tracks"] = nlohmann::json::array();
-    for (const auto& sink : run.sinks) result["tracks"].push_back(to_json(sink->part()));
     std::int64_t errors = 0;
     for (const auto& d : run.decode) errors += d.errors;
     nlohmann::json counters = {{"audio_decode_errors", errors}};
@@ -171,7 +164,7 @@ Result<std::string> run_audio_task(const TaskRequest& request, TaskContext& cont
     }
     result["counters"] = counters;
     for (const auto& lane : report.lanes) result["lanes"][lane.name] = lane.cpu.count() / 1'000'000;
-    return result.dump();
+    return result_text(result, run.sinks);
 }
 
 }  // namespace sg::engine

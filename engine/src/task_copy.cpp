@@ -8,6 +8,7 @@
 #include "attempt_sink.hpp"
 #include "copy_by_tables.hpp"
 #include "copy_recipe.hpp"
+#include "open_task_source.hpp"
 #include "task.hpp"
 #include "task_meter.hpp"
 
@@ -39,13 +40,7 @@ namespace {
 Result<std::string> copy_by_packets(const TaskRequest& request,
                                     const Plan& plan,
                                     TaskContext& context) {
-    ingest::OpenOptions open;
-    open.fd = std::move(context.fds.front());
-    open.name = request.source_name;
-    open.demuxer = plan.source.demuxer;
-    open.depth = ingest::Depth::kBrief;
-    open.stop = context.stop;
-    SG_TRY_ASSIGN(auto input, ingest::MediaInput::open(std::move(open)));
+    SG_TRY_ASSIGN(auto input, open_task_source(request, plan, context));
 
     TaskMeter meter(context.progress, plan.source.identity.bytes);
     ingest::DemuxOptions demux;
@@ -93,10 +88,7 @@ Result<std::string> copy_by_packets(const TaskRequest& request,
     auto status = pipeline::Runner::run(std::move(built), context.stop);
     if (!status) return status.error().within(request.source_name + ", copy");
 
-    nlohmann::json result;
-    result["tracks"] = nlohmann::json::array();
-    for (const auto& sink : sinks) result["tracks"].push_back(to_json(sink->part()));
-    return result.dump();
+    return result_text(nlohmann::json::object(), sinks);
 }
 
 }  // namespace

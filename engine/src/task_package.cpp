@@ -15,17 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-Result<std::vector<TrackPart>> tracks_of(const std::string& text) {
-    const auto list = json::parse(text, nullptr, false);
-    if (!list.is_array()) return Error{Errc::kInternal, "package task without its tracks"};
-    std::vector<TrackPart> tracks;
-    for (const auto& t : list) {
-        SG_TRY_ASSIGN(auto track, track_part_from_json(t));
-        tracks.push_back(std::move(track));
-    }
-    return tracks;
-}
-
 Status link_segments(const fs::path& from, const fs::path& to, const TrackPart& track) {
     SG_TRY(link_file(from / track.description.init_file, to / track.description.init_file));
     for (const auto& s : track.segments)
@@ -37,7 +26,8 @@ Status link_segments(const fs::path& from, const fs::path& to, const TrackPart& 
 
 Result<std::string> run_package_task(const TaskRequest& request, TaskContext& context) {
     SG_TRY_ASSIGN(const auto plan, pipeline::Plan::from_json(request.plan));
-    SG_TRY_ASSIGN(const auto tracks, tracks_of(request.tracks));
+    SG_TRY_ASSIGN(const auto document, tracks_from_text(request.tracks));
+    const auto& tracks = document.tracks;
     const auto& wanted = plan.packaging;
     std::error_code ec;
     fs::remove_all(request.folder, ec);

@@ -7,6 +7,7 @@
 #include <presets/loader.hpp>
 
 #include "copy_recipe.hpp"
+#include "open_task_source.hpp"
 #include "task.hpp"
 
 namespace sg::engine {
@@ -41,6 +42,7 @@ Result<std::string> run_plan_task(const TaskRequest& request, TaskContext& conte
     open.fd = std::move(context.fds.front());
     open.name = request.source_name;
     open.identify = true;
+    open.abridge = true;
     open.limits.max_pixels = preset.limits.max_pixels;
     open.stop = context.stop;
     SG_TRY_ASSIGN(auto input, ingest::MediaInput::open(std::move(open)));
@@ -51,6 +53,7 @@ Result<std::string> run_plan_task(const TaskRequest& request, TaskContext& conte
     nlohmann::json result;
     if (const auto recipe = make_copy_recipe(plan, index, *input))
         result["copy"] = recipe->to_json();
+    result["sample_tables"] = table_streams_json(index.table_streams());
     result["plan"] = plan.canonical_json();
     auto& repairs = result["repairs"] = nlohmann::json::array();
     for (const auto& r : index.repairs)

@@ -11,6 +11,7 @@
 #include <transcoders/quality_probe.hpp>
 #include <transcoders/scale_stage.hpp>
 
+#include "open_task_source.hpp"
 #include "rendition_frames.hpp"
 #include "task.hpp"
 #include "task_meter.hpp"
@@ -176,13 +177,7 @@ Result<std::string> run_quality_task(const TaskRequest& request, TaskContext& co
     });
     if (!any) return result.dump();
     if (context.fds.empty()) return Error{Errc::kInternal, "quality task without its source"};
-    ingest::OpenOptions open;
-    open.fd = std::move(context.fds.front());
-    open.name = request.source_name;
-    open.demuxer = plan.source.demuxer;
-    open.depth = ingest::Depth::kBrief;
-    open.stop = context.stop;
-    SG_TRY_ASSIGN(auto input, ingest::MediaInput::open(std::move(open)));
+    SG_TRY_ASSIGN(auto input, open_task_source(request, plan, context));
 
     QualityRun run{plan, request.folder, TaskMeter(context.progress, plan.video.grid.frames), {}};
     run.reports.resize(renditions.size());

@@ -10,6 +10,7 @@
 #include <transcoders/video_encoder_stage.hpp>
 
 #include "attempt_sink.hpp"
+#include "open_task_source.hpp"
 #include "task.hpp"
 #include "task_meter.hpp"
 
@@ -22,8 +23,8 @@ using pipeline::Plan;
 /// Pictures wait in front of each encoder up to this size: eight of 1080p, three of 4K in 10 bits.
 constexpr std::size_t kFrameQueueBytes = std::size_t{64} << 20;
 
-/// A chunk ends with its largest rung, the only one whose encoder never waits: the others leave it a
-/// whole processor, so one chunk fills two of them.
+/// A chunk ends with its largest rung, the only one whose encoder never waits: the others leave it
+/// a whole processor, so one chunk fills two of them.
 constexpr int kSmallerRungNiceness = 5;
 
 pipeline::EdgeOptions packets_edge() {
@@ -62,12 +63,19 @@ std::int64_t source_time(const Plan& plan,
                : plan.source.timeline.to_presentation(start.pts, stream->timebase, start.position);
 }
 
-/// Time by which the source may be left: the chunk's last picture plus what filters and the choice
-/// of the nearest picture look ahead.
+/// Time by which the source may be left: the chunk's last picture plus what the choice of the
+/// nearest picture looks ahead.
 std::int64_t stop_time(const Plan& plan, const pipeline::Chunk& chunk) {
-    std::int64_t ahead = 2;
-    for (const auto& f : plan.video.source_filters) ahead += f.frames_after;
-    return plan.video.grid.time_ns(chunk.first_frame + chunk.frames + ahead);
+    constexpr std::int64_t kAhead = 2;
+    return plan.video.grid.time_ns(chunk.first_frame + chunk.frames + kAhead);
+}
+
+/// Pictures that filters see beyond it. They are the source's own, which may come slower than the
+/// grid's.
+int pictures_after(const Plan& plan) {
+    std::int64_t pictures = 0;
+    for (const auto& f : plan.video.source_filters) pictures += f.frames_after;
+    return static_cast<int>(pictures);
 }
 
 std::vector<std::int64_t> segment_starts(const Plan& plan) {
@@ -180,6 +188,7 @@ Result<pipeline::Graph> build_graph(ChunkRun& run,
     demux.seek = run.plan.source.seek;
     demux.start = run.chunk.start;
     demux.stop_ns = stop_time(run.plan, run.chunk);
+    demux.pictures_after = pictures_after(run.plan);
 
     transcoders::DecoderOptions decoder_options;
     // Decoder threads change no byte. One chunk has the machine to itself; several share it.
@@ -231,13 +240,7 @@ Result<std::string> run_video_task(const TaskRequest& request, TaskContext& cont
         return Error{Errc::kInternal, "video task without its chunk or source"};
     }
     const auto& chunk = plan.video.chunks[static_cast<std::size_t>(request.chunk)];
-    ingest::OpenOptions open;
-    open.fd = std::move(context.fds.front());
-    open.name = request.source_name;
-    open.demuxer = plan.source.demuxer;
-    open.depth = ingest::Depth::kBrief;
-    open.stop = context.stop;
-    SG_TRY_ASSIGN(auto input, ingest::MediaInput::open(std::move(open)));
+    SG_TRY_ASSIGN(auto input, open_task_source(request, plan, context));
 
     ChunkRun run{plan, chunk, TaskMeter(context.progress, chunk.frames), {}, {}, {}};
     run.sinks.resize(plan.video.renditions.size());
@@ -249,10 +252,6 @@ Result<std::string> run_video_task(const TaskRequest& request, TaskContext& cont
             fmt::format("{}, chunk {}", request.source_name, request.chunk));
 
     nlohmann::json result;
-    result["tracks"] = nlohmann::json::array();
-    for (const auto& sink : run.sinks) {
-        if (sink != nullptr) result["tracks"].push_back(to_json(sink->part()));
-    }
     result["counters"] = {{"frames_decoded", run.decode.frames},
                           {"decode_errors", run.decode.errors},
                           {"corrupt_frames", run.decode.corrupt},
@@ -260,7 +259,7 @@ Result<std::string> run_video_task(const TaskRequest& request, TaskContext& cont
                           {"duplicated", run.conform.duplicated},
                           {"dropped", run.conform.dropped}};
     for (const auto& lane : report.lanes) result["lanes"][lane.name] = lane.cpu.count() / 1'000'000;
-    return result.dump();
+    return result_text(result, run.sinks);
 }
 
 }  // namespace sg::engine

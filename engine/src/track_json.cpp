@@ -135,6 +135,64 @@ json to_json(const TrackPart& part) {
     return {{"description", description_json(part.description)}, {"segments", std::move(segments)}};
 }
 
+std::string tracks_text(const json& rest, std::span<const TrackPart* const> tracks) {
+    std::string text = rest.dump();
+    text.pop_back();
+    if (!rest.empty()) text += ',';
+    text += R"("tracks":[)";
+    for (std::size_t i = 0; i < tracks.size(); ++i) {
+        if (i > 0) text += ',';
+        text += R"({"description":)" + description_json(tracks[i]->description).dump();
+        text += R"(,"segments":[)";
+        bool first = true;
+        for (const auto& s : tracks[i]->segments) {
+            if (!first) text += ',';
+            first = false;
+            text += to_json(s).dump();
+        }
+        text += "]}";
+    }
+    text += "]}";
+    return text;
+}
+
+Result<TracksDocument> tracks_from_text(std::string_view text) {
+    // Depths of the document's parts: {tracks: [{segments: [{}]}]}.
+    constexpr int kKeys = 1;
+    constexpr int kTrack = 2;
+    constexpr int kTrackKeys = 3;
+    constexpr int kSegment = 4;
+    TracksDocument document;
+    std::vector<SegmentIndex> segments;
+    bool in_tracks = false;
+    bool in_segments = false;
+    const auto take = [&](int depth, json::parse_event_t event, json& parsed) {
+        if (event == json::parse_event_t::key) {
+            if (depth == kKeys) in_tracks = parsed == "tracks";
+            if (depth == kTrackKeys) in_segments = parsed == "segments";
+        }
+        if (event != json::parse_event_t::object_end || !in_tracks) return true;
+        if (depth == kSegment && in_segments) {
+            segments.push_back(segment_from(parsed));
+            return false;
+        }
+        if (depth != kTrack) return true;
+        document.tracks.push_back(
+            {description_from(parsed.at("description")), std::move(segments)});
+        segments.clear();
+        return false;
+    };
+    try {
+        document.rest = json::parse(text, take);
+        if (!document.rest.is_object() || !document.rest.contains("tracks"))
+            return Error{Errc::kBadData, "a task's result names no tracks"};
+        document.rest.erase("tracks");
+        return document;
+    } catch (const json::exception& e) {
+        return Error{Errc::kBadData, std::string("read a task's result: ") + e.what()};
+    }
+}
+
 Result<SegmentIndex> segment_from_json(const json& j) {
     try {
         return segment_from(j);

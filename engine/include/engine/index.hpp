@@ -9,6 +9,7 @@
 
 #include <base/result.hpp>
 #include <engine/repair.hpp>
+#include <ingest/table_stream.hpp>
 #include <media/rational.hpp>
 #include <media/timestamp.hpp>
 #include <packagers/copied_track.hpp>
@@ -21,7 +22,7 @@ class MediaInput;
 namespace sg::engine {
 
 /// Version of the index file; another version is rebuilt, never migrated.
-inline constexpr int kIndexVersion = 1;
+inline constexpr int kIndexVersion = 2;
 
 /// All times that end in _ns are "source ns": source timestamps on one clock for all streams, after
 /// the repairs in Index::timeline. They may start anywhere, also below zero; the planner picks the
@@ -71,7 +72,7 @@ struct VideoIndex {
     std::int64_t end_ns = media::kNoTime;   ///< when the last picture stops being shown
     std::int64_t reorder_ns =
         0;  ///< the largest pts - dts: how much later than its dts a picture may be shown
-    bool reorders = false;      ///< some picture is shown before one that is decoded earlier
+    bool reorders = false;  ///< some picture is shown before one that is decoded earlier
     bool has_leading_pictures = false;  ///< open GOPs
     bool field_pairs = false;           ///< the packets carried single fields
     std::int64_t lost_before_key_frame = 0;
@@ -115,6 +116,11 @@ struct StreamTable {
     int stream = -1;
     std::uint32_t track_id = 0;
     packagers::TableSpan span;
+    std::int64_t dts_offset = 0;     ///< as span.pts_offset, of decoding times
+    std::int64_t last_duration = 0;  ///< of the last packet, media timescale
+    std::int64_t skip_samples = 0;   ///< cut off the front of the first packets
+
+    [[nodiscard]] ingest::TableStream packets() const;
 };
 
 /// What one pass over a whole source tells. Cached by the source's identity.
@@ -135,6 +141,8 @@ struct Index {
 
     [[nodiscard]] const VideoIndex* video_stream(int stream) const;
     [[nodiscard]] const AudioIndex* audio_stream(int stream) const;
+    /// Of all streams; empty when some have no table.
+    [[nodiscard]] std::vector<ingest::TableStream> table_streams() const;
 };
 
 struct IndexOptions {
