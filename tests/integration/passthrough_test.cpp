@@ -299,3 +299,28 @@ TEST_CASE("published early and killed, a resumed run finishes the same film") {
         CHECK(digests(folder / name) == digests(folder / "whole"));
     }
 }
+
+TEST_CASE("pictures before Matroska's zero are copied and in time") {
+    const TempFolder folder;
+    auto clip = flash_and_beep(5);
+    clip.start_s = -1;
+    clip.video[0].b_frames = 2;
+    clip.muxer_options = {{"avoid_negative_ts", "disabled"}};
+    const auto source = make_clip(folder / "film.mkv", clip);
+    const auto ended = pass_through(source.string(), folder / "out");
+    const auto repairs = ended.one("input.finished").at("repairs");
+    CHECK(std::any_of(repairs.begin(), repairs.end(), [](const auto& r) {
+        return r.at("code") == "times_before_zero";
+    }));
+    const auto video = read_rendition(folder / "out", rendition_named(ended, true));
+    const auto audio = read_rendition(folder / "out", rendition_named(ended, false));
+    CHECK(video.samples() == 125);
+    video.join_to(folder / "video.mp4");
+    audio.join_to(folder / "audio.mp4");
+    const auto seen = watch(folder / "video.mp4");
+    const auto heard = watch(folder / "audio.mp4");
+    REQUIRE(seen.flash_s.size() == 5);
+    REQUIRE(heard.beep_s.size() == 5);
+    for (std::size_t i = 0; i < 5; ++i)
+        CHECK(heard.beep_s[i] - seen.flash_s[i] == Approx(0).margin(0.005));
+}

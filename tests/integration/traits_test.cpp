@@ -206,6 +206,11 @@ std::vector<Trait> traits() {
     with_cover.in_time = false;
 
     add("late-start.mkv", [](ClipOptions& c) { c.start_s = 10; }).codes = {"start_not_zero"};
+    add("before-zero.mkv", [](ClipOptions& c) {
+        c.start_s = -1;
+        c.video[0].b_frames = 2;
+        c.muxer_options = {{"avoid_negative_ts", "disabled"}};
+    }).codes = {"times_before_zero"};
     add("late-start.ts", [](ClipOptions& c) { c.start_s = 3000; }).codes = {"start_not_zero"};
     add("wrap.ts", [](ClipOptions& c) {
         c.start_s = 95'441.7;  // two seconds before 2^33 / 90000

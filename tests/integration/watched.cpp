@@ -111,7 +111,8 @@ class Watcher {
         }
         watched_.picture_s.push_back(at);
         constexpr double kWhite = 190;
-        if (mean_luma(frame) > kWhite) watched_.flash_s.push_back(at);
+        watched_.luma.push_back(mean_luma(frame));
+        if (watched_.luma.back() > kWhite) watched_.flash_s.push_back(at);
     }
 
     void hear(const AVFrame* frame, double at) {

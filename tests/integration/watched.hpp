@@ -9,6 +9,7 @@ namespace sg::test {
 
 struct Watched {
     std::vector<double> picture_s;  ///< times of all pictures as the container says them
+    std::vector<double> luma;       ///< their mean brightness
     std::vector<double> flash_s;    ///< of the white ones
     int width = 0;                  ///< of the first picture
     int height = 0;
