@@ -73,6 +73,7 @@ class CardEncoder {
 };
 
 Result<CardEncoder> CardEncoder::video(int gop) {
+    av::route_log();
     const auto* codec = avcodec_find_encoder_by_name("libx264");
     if (codec == nullptr)
         return Error{Errc::kUnsupported, "make a test card: libav was built without libx264"};

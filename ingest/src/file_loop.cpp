@@ -226,8 +226,13 @@ Status FileLoop::give_first() {
     waiting_.erase(first);
     waiting_bytes_ -= each.unit.data.size();
     SG_TRY(wait_until(at));
-    auto& track = tracks_.at(each.stream);
-    if (!std::exchange(track.announced, true)) SG_TRY(media_.on_track(track.described));
+    // All that are known at once, so that what follows begins with all of them.
+    if (!tracks_.at(each.stream).announced) {
+        for (auto& [stream, track] : tracks_) {
+            if (!track.has_config || std::exchange(track.announced, true)) continue;
+            SG_TRY(media_.on_track(track.described));
+        }
+    }
     return media_.on_unit(std::move(each.unit));
 }
 

@@ -295,7 +295,11 @@ bool ChannelMedia::rebuild() {
     if (configs.empty()) return false;
     std::vector<std::pair<int, std::string>> names;
     for (const auto& config : configs) names.emplace_back(config.source_track, config.name);
-    if (!renew(std::move(configs))) return false;
+    if (!renew(std::move(configs))) {
+        // Nothing is packaged of what was refused, until a track is announced anew.
+        for (auto& [id, track] : tracks_) track.packaged = false;
+        return false;
+    }
     for (const auto& [track, name] : names) tracks_.at(track).rendition = renditions_[name];
     return true;
 }
