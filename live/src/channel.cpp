@@ -28,6 +28,9 @@ Clock::Monotonic instant(std::int64_t ns) {
         std::chrono::duration_cast<Clock::Monotonic::duration>(std::chrono::nanoseconds(ns)));
 }
 
+const std::string kSlate = "slate";
+constexpr ingest::LiveClock kFillerClock{1'000'000'000, 64};
+
 SwitchPolicy switch_policy(const ChannelSettings& settings) {
     SwitchPolicy policy;
     policy.silence = settings.silence;
@@ -47,7 +50,7 @@ struct Channel::Impl {
           repair(media),
           inputs(switch_policy(settings), repair),
           timer(context.home),
-          feeds(settings.inputs.size()),
+          feeds(settings.inputs.size() + 1),
           current(media.window().view(context.clock.wall())) {
         const MetricLabels labels{{"channel", settings.name}};
         auto& metrics = context.metrics;
@@ -61,6 +64,14 @@ struct Channel::Impl {
             "streamgate_channel_viewers", "Viewers of the last half minute.", labels);
         on_air = metrics.gauge(
             "streamgate_channel_on_air", "1 while an input delivers, else 0.", labels);
+        for (std::size_t slot = 0; slot < feeds.size(); ++slot) {
+            const auto name = slot < settings.inputs.size() ? settings.inputs[slot].name : kSlate;
+            if (slot == settings.inputs.size() && !settings.slate.enabled) break;
+            input_on_air.push_back(
+                metrics.gauge("streamgate_channel_input_on_air",
+                              "1 for the input that viewers see, else 0.",
+                              {{"channel", settings.name}, {"input", name}}));
+        }
     }
 
     ChannelSettings settings;
@@ -71,7 +82,11 @@ struct Channel::Impl {
     boost::asio::steady_timer timer;
     std::optional<Clock::Monotonic> timer_due;
     std::optional<Clock::Monotonic> grace_until;
-    std::vector<ChannelFeed*> feeds;  ///< by slot; null where nobody feeds
+    std::vector<ChannelFeed*> feeds;  ///< by slot, the filler's last; null where nobody feeds
+    std::unique_ptr<ChannelFiller> filler;
+    bool filling = false;
+    std::optional<int> seen_on_air;
+    std::vector<Gauge> input_on_air;
     std::vector<std::function<void()>> ended_callbacks;
     bool ended = false;
     std::uint64_t received = 0;
@@ -131,18 +146,73 @@ Result<std::shared_ptr<ChannelFeed>> Channel::open_feed(
         before->close();
         if (replaced) replaced("another publisher took over this stream");
     }
+    auto feed = make_feed(slot, clock, false);
+    feed->on_replaced_ = std::move(on_replaced);
+    impl.grace_until.reset();
+    impl.on_air.set(1);
+    log::info("live_input_open channel={} input={}", name(), input_name(slot));
+    look_at_inputs();
+    arm_timer();
+    return feed;
+}
+
+std::shared_ptr<ChannelFeed> Channel::make_feed(std::size_t slot,
+                                                const ingest::LiveClock& clock,
+                                                bool filler) {
+    auto& impl = *impl_;
+    const auto now = impl.context.clock.now();
     auto feed = std::shared_ptr<ChannelFeed>(new ChannelFeed());
     feed->channel_ = shared_from_this();
     feed->slot_ = slot;
     feed->arrival_ = now;
-    feed->on_replaced_ = std::move(on_replaced);
     impl.media.arrived(now);
-    feed->input_ = impl.inputs.open(static_cast<int>(slot), clock, nanoseconds(now));
     impl.feeds[slot] = feed.get();
-    impl.grace_until.reset();
-    impl.on_air.set(1);
-    log::info("live_input_open channel={} input={}", name(), impl.settings.inputs[slot].name);
+    feed->input_ = impl.inputs.open(static_cast<int>(slot), clock, nanoseconds(now), filler);
     return feed;
+}
+
+std::string_view Channel::input_name(std::size_t slot) const {
+    const auto& inputs = impl_->settings.inputs;
+    return slot < inputs.size() ? inputs[slot].name : kSlate;
+}
+
+void Channel::set_filler(std::unique_ptr<ChannelFiller> filler) {
+    impl_->filler = std::move(filler);
+    impl_->inputs.expect_filler();
+    look_at_inputs();
+    arm_timer();
+}
+
+void Channel::filler_ready() {
+    look_at_inputs();
+    arm_timer();
+}
+
+/// Starts and stops what fills the channel, and tells what is on air.
+void Channel::look_at_inputs() {
+    auto& impl = *impl_;
+    if (impl.ended) return;
+    const auto now = impl.context.clock.now();
+    if (impl.filler && impl.filler->ready()) {
+        if (!impl.filling && impl.inputs.idle(nanoseconds(now))) {
+            impl.filling = true;
+            const auto limit = impl.settings.slate.limit;
+            if (limit.count() > 0 && !impl.grace_until) impl.grace_until = now + limit;
+            impl.filler->start(make_feed(impl.settings.inputs.size(), kFillerClock, true));
+        } else if (impl.filling && impl.inputs.on_air() && !impl.inputs.filling()) {
+            impl.filling = false;
+            impl.grace_until.reset();
+            impl.filler->stop();
+        }
+    }
+    if (impl.seen_on_air == impl.inputs.on_air()) return;
+    impl.seen_on_air = impl.inputs.on_air();
+    for (std::size_t slot = 0; slot < impl.input_on_air.size(); ++slot) {
+        const auto* feed = impl.feeds[slot];
+        const bool shown = feed != nullptr && impl.seen_on_air == feed->input_;
+        impl.input_on_air[slot].set(shown ? 1 : 0);
+        if (shown) log::info("live_on_air channel={} input={}", name(), input_name(slot));
+    }
 }
 
 void Channel::add_observer(std::unique_ptr<ChannelObserver> observer) {
@@ -183,6 +253,7 @@ void Channel::leave(std::string_view reason, bool may_continue) {
     const auto keep = shared_from_this();
     log::info("live_channel_end channel={} reason=\"{}\"", name(), reason);
     impl.timer.cancel();
+    if (std::exchange(impl.filling, false)) impl.filler->stop();
     for (auto* feed : impl.feeds) {
         if (feed == nullptr) continue;
         const auto replaced = std::exchange(feed->on_replaced_, nullptr);
@@ -208,7 +279,7 @@ ChannelStatus Channel::status() const {
     for (std::size_t slot = 0; slot < impl.feeds.size(); ++slot) {
         if (impl.feeds[slot] == nullptr || impl.inputs.on_air() != impl.feeds[slot]->input_) continue;
         status.live = true;
-        status.on_air = impl.settings.inputs[slot].name;
+        status.on_air = input_name(slot);
     }
     return status;
 }
@@ -257,12 +328,15 @@ void Channel::closed(ChannelFeed& feed) {
     impl.media.arrived(now);
     impl.feeds[feed.slot_] = nullptr;
     impl.inputs.close(feed.input_, nanoseconds(now));
-    log::info("live_input_closed channel={} input={}", name(), impl.settings.inputs[feed.slot_].name);
+    if (feed.slot_ == impl.settings.inputs.size()) return;
+    log::info("live_input_closed channel={} input={}", name(), input_name(feed.slot_));
     if (impl.ended) return;
-    if (impl.inputs.inputs() == 0) {
-        impl.grace_until = now + impl.settings.grace;
+    if (impl.inputs.inputs() == (impl.filling ? 1U : 0U)) {
         impl.on_air.set(0);
+        // A slate has a limit of its own, if any.
+        if (!impl.filler) impl.grace_until = now + impl.settings.grace;
     }
+    look_at_inputs();
     publish();
     arm_timer();
 }
@@ -297,11 +371,13 @@ void Channel::on_timer() {
     impl.timer_due.reset();
     if (impl.ended) return;
     if (impl.grace_until && now >= *impl.grace_until) {
-        end("no publisher came back within the grace time");
+        end(impl.filler ? "only its slate was on air for as long as is allowed"
+                        : "no publisher came back within the grace time");
         return;
     }
     impl.media.advance(now);
     impl.inputs.advance(nanoseconds(now));
+    look_at_inputs();
     publish();
     arm_timer();
 }
@@ -315,9 +391,11 @@ void ChannelFeed::close() {
 }
 
 void ChannelFeed::batch_done() {
-    if (!channel_) return;
-    channel_->publish();
-    channel_->arm_timer();
+    const auto channel = channel_;
+    if (!channel) return;
+    channel->look_at_inputs();
+    channel->publish();
+    channel->arm_timer();
 }
 
 void ChannelFeed::on_track(const ingest::LiveTrack& track) {

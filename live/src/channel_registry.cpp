@@ -109,6 +109,31 @@ Result<ChannelRegistry::Place> ChannelRegistry::place_for(std::string_view name,
     return Place{std::move(channel), slot};
 }
 
+Result<std::shared_ptr<Channel>> ChannelRegistry::open(std::string_view name,
+                                                       boost::asio::io_context& near) {
+    const std::unique_lock lock(mutex_);
+    const auto found = channels_.find(name);
+    if (found != channels_.end() && !found->second->view()->ended()) return found->second;
+    auto settings = settings_for(name);
+    if (!settings)
+        return Error{Errc::kNotFound, fmt::format("open {}: no such channel is configured", name)};
+    if (found == channels_.end() && channels_.size() >= options_.max_channels)
+        return Error{Errc::kLimit,
+                     fmt::format("open {}: {} channels exist already, which is the limit",
+                                 name,
+                                 channels_.size())};
+    auto channel = make(std::move(*settings), near);
+    channels_.insert_or_assign(std::string(name), channel);
+    return channel;
+}
+
+std::shared_ptr<Channel> ChannelRegistry::running(std::string_view name) const {
+    const std::shared_lock lock(mutex_);
+    const auto found = channels_.find(name);
+    if (found == channels_.end() || found->second->view()->ended()) return nullptr;
+    return found->second;
+}
+
 std::shared_ptr<Channel> ChannelRegistry::make(ChannelSettings settings,
                                                boost::asio::io_context& home) {
     ChannelContext context{home, clock_, metrics_, make_epoch(clock_, epochs_++), {}, {}};
@@ -123,6 +148,7 @@ std::shared_ptr<Channel> ChannelRegistry::make(ChannelSettings settings,
         if (const auto ended = weak.lock()) forget_later(ended);
     });
     if (observe_) observe_(*channel);
+    if (start_inputs_) start_inputs_(channel);
     return channel;
 }
 

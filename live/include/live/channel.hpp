@@ -13,6 +13,7 @@
 #include <base/result.hpp>
 #include <ingest/live_unit.hpp>
 #include <ingest/timeline_repair.hpp>
+#include <live/channel_filler.hpp>
 #include <live/channel_observer.hpp>
 #include <live/channel_settings.hpp>
 #include <live/channel_state.hpp>
@@ -104,6 +105,10 @@ class Channel final : public PlaybackChannel, public std::enable_shared_from_thi
 
     /// Home thread, before the first feed.
     void add_observer(std::unique_ptr<ChannelObserver> observer);
+    /// Home thread: what goes on air while nothing arrives. Until it is ready there is nothing.
+    void set_filler(std::unique_ptr<ChannelFiller> filler);
+    /// Home thread: its ready() has become true.
+    void filler_ready();
     /// Called once on the home thread, when nothing will come any more.
     void when_ended(std::function<void()> then);
     /// Home thread: ENDLIST now.
@@ -131,6 +136,11 @@ class Channel final : public PlaybackChannel, public std::enable_shared_from_thi
 
     void leave(std::string_view reason, bool may_continue);
     void publish();
+    void look_at_inputs();
+    [[nodiscard]] std::string_view input_name(std::size_t slot) const;
+    [[nodiscard]] std::shared_ptr<ChannelFeed> make_feed(std::size_t slot,
+                                                         const ingest::LiveClock& clock,
+                                                         bool filler);
     void closed(ChannelFeed& feed);
     void arm_timer();
     void on_timer();

@@ -39,6 +39,9 @@ using ContinuationFinder = std::function<ChannelContinuation(const ChannelSettin
 /// Recording, DVR and restreaming of a new channel. On its home thread, before its first feed.
 using ObserverFactory = std::function<void(Channel&)>;
 
+/// Begins what a new channel pulls. Any thread, with the registry held: it must not call back.
+using InputStarter = std::function<void(const std::shared_ptr<Channel>&)>;
+
 /// All live channels of a process. Any thread.
 class ChannelRegistry final : public PlaybackDirectory {
   public:
@@ -50,6 +53,7 @@ class ChannelRegistry final : public PlaybackDirectory {
 
     void set_encoder_factory(EncoderFactory factory) { make_encoder_ = std::move(factory); }
     void set_continuations(ContinuationFinder find) { find_continuation_ = std::move(find); }
+    void set_input_starter(InputStarter start) { start_inputs_ = std::move(start); }
     void set_observer_factory(ObserverFactory factory) { observe_ = std::move(factory); }
 
     struct Place {
@@ -61,6 +65,13 @@ class ChannelRegistry final : public PlaybackDirectory {
     /// home then. kNotFound when nothing is configured for the name, kInvalidArgument for a name
     /// that cannot be, kLimit when there are too many channels.
     [[nodiscard]] Result<Place> place_for(std::string_view name, boost::asio::io_context& near);
+
+    /// The channel of this name for an input that is pulled: the one that runs, or a new one at home
+    /// on `near`.
+    [[nodiscard]] Result<std::shared_ptr<Channel>> open(std::string_view name,
+                                                        boost::asio::io_context& near);
+    /// Null when there is none, or only one that has ended.
+    [[nodiscard]] std::shared_ptr<Channel> running(std::string_view name) const;
 
     /// What a channel of this name is made with; nothing when none is configured.
     [[nodiscard]] std::optional<ChannelSettings> configured(std::string_view name) const;
@@ -85,6 +96,7 @@ class ChannelRegistry final : public PlaybackDirectory {
     Metrics& metrics_;
     EncoderFactory make_encoder_;
     ObserverFactory observe_;
+    InputStarter start_inputs_;
     ContinuationFinder find_continuation_;
     std::uint64_t epochs_ = 0;
 
