@@ -14,6 +14,7 @@
 #include <live/input_switch.hpp>
 
 #include "channel_media.hpp"
+#include "channel_metrics.hpp"
 #include "viewer_count.hpp"
 
 namespace sg::live {
@@ -112,6 +113,15 @@ std::shared_ptr<Channel> Channel::create(ChannelSettings settings, ChannelContex
         new Channel(std::make_unique<Impl>(std::move(settings), std::move(context), encoded)));
     auto& impl = *channel->impl_;
     impl.media.on_batch = [raw = channel.get()] { raw->publish(); };
+    impl.media.add_observer(std::make_unique<ChannelMetrics>(
+        impl.settings.name, impl.context.metrics, impl.context.clock, [&impl] {
+            const auto* packaging = impl.media.packager_counts();
+            return ChannelTotals{impl.repair.counters(),
+                                 packaging != nullptr ? *packaging : packagers::LivePackagerCounts(),
+                                 impl.repair.arrival_skew_ns(),
+                                 impl.inputs.switches(),
+                                 impl.media.window().bytes_in_memory()};
+        }));
     if (make_encoder) impl.media.set_encoder(make_encoder(impl.media));
     return channel;
 }
