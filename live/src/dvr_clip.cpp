@@ -281,12 +281,9 @@ Status ClipWriter::finish() {
         SG_TRY(write_file_atomic(request_.output / track.description.rendition / "index.m3u8",
                                  packagers::media_playlist(track, media),
                                  Durability::kNone));
-    for (const auto& track : tracks_)
-        if (track.description.type == packagers::TrackType::kVideo)
-            SG_TRY(write_file_atomic(request_.output / track.description.rendition / "iframes.m3u8",
-                                     packagers::iframe_playlist(track, media),
-                                     Durability::kNone));
     packagers::MultivariantOptions options;
+    // Fragments of live streams hold more than a key frame.
+    options.iframe_playlists = false;
     options.target_seconds = media.target_seconds;
     SG_TRY(write_file_atomic(request_.output / "index.m3u8",
                              packagers::multivariant_playlist(tracks_, options),
