@@ -14,7 +14,7 @@
 using namespace sg;
 using namespace sg::process;
 using namespace sg::process::test;
-using Catch::Matchers::Contains;
+using Catch::Matchers::ContainsSubstring;
 
 TEST_CASE("a crash names the signal and the task's last words") {
     const Outcome outcome = run_one(child_task("chunk-7", "abort"));
@@ -40,7 +40,7 @@ TEST_CASE("a kill from elsewhere is told from our own") {
     };
     run(script);
     CHECK(script.outcome("t").result.error().code == Errc::kCrashed);
-    CHECK_THAT(script.outcome("t").result.error().message, Contains("not by us"));
+    CHECK_THAT(script.outcome("t").result.error().message, ContainsSubstring("not by us"));
 }
 
 TEST_CASE("a task stopped from outside has not been cancelled by us") {
@@ -58,7 +58,7 @@ TEST_CASE("a task that hangs is killed by the watchdog") {
     task.progress_timeout = std::chrono::milliseconds(200);
     const Outcome outcome = run_one(std::move(task));
     CHECK(outcome.result.error().code == Errc::kTimeout);
-    CHECK_THAT(outcome.result.error().message, Contains("no progress for 200 ms"));
+    CHECK_THAT(outcome.result.error().message, ContainsSubstring("no progress for 200 ms"));
 }
 
 TEST_CASE("a task over its memory limit is killed") {
@@ -68,7 +68,7 @@ TEST_CASE("a task over its memory limit is killed") {
     options.memory_interval = std::chrono::milliseconds(10);
     const Outcome outcome = run_one(std::move(task), options);
     CHECK(outcome.result.error().code == Errc::kLimit);
-    CHECK_THAT(outcome.result.error().message, Contains("over its limit of 400 MB"));
+    CHECK_THAT(outcome.result.error().message, ContainsSubstring("over its limit of 400 MB"));
     CHECK(outcome.usage.peak_pss_bytes > 400000000);
 }
 
