@@ -7,7 +7,7 @@
 
 #include <sys/syscall.h>
 
-#include <support/catch.hpp>
+#include <support/substring.hpp>
 
 #include "task_harness.hpp"
 

@@ -1,6 +1,6 @@
 #include <telemetry/metrics_registry.hpp>
 
-#include <support/catch.hpp>
+#include <support/substring.hpp>
 
 using Catch::Matchers::ContainsSubstring;
 using sg::telemetry::MetricsRegistry;

@@ -4,13 +4,5 @@
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>
 #else
-#include <string>
-
 #include <catch2/catch.hpp>
-
-namespace Catch::Matchers {
-inline auto ContainsSubstring(const std::string& text) {
-    return Contains(text);
-}
-}  // namespace Catch::Matchers
 #endif
