@@ -23,6 +23,7 @@
 #include <server/http_server.hpp>
 #include <server/playback_routes.hpp>
 #include <server/player_page.hpp>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <telemetry/health.hpp>
 #include <telemetry/metrics_registry.hpp>
@@ -90,6 +91,14 @@ server::PlaybackOptions playback_options(const ServeSettings& settings) {
     for (const auto& key : settings.playback.signature_keys)
         options.signature_keys.push_back(key.key);
     return options;
+}
+
+/// Connections and files of DVR windows are many; the usual soft limit is there for select().
+void raise_file_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /// What keeps `folder` from being written to, empty when nothing does.
@@ -172,6 +181,7 @@ struct Service::Impl {
 };
 
 Status Service::Impl::start() {
+    raise_file_limit();
     SG_TRY_ASSIGN(const auto listeners, parse_listeners(settings));
     if (auto made = make_folders(settings.data); !made)
         return made.error().within("data (where recordings and DVR go; another: --data DIR)");
