@@ -57,7 +57,7 @@ TEST_CASE("an index of another source or version is not found") {
     other.bytes = 5;
     CHECK(load_index(folder.path(), other).error().code == Errc::kNotFound);
     auto text = to_json(index);
-    text.replace(text.find("\"index_version\":1"), 17, "\"index_version\":9");
+    text.replace(text.find("\"index_version\":2"), 17, "\"index_version\":9");
     CHECK(index_from_json(text).error().code == Errc::kNotFound);
 }
 
