@@ -122,6 +122,10 @@ void visit(V& v, live::InputSettings& i) {
     v.field("kind", i.kind, ChoiceKind{kInputNames}, "where it comes from");
     v.field("name", i.name, kWordText, "publishers of input NAME use CHANNEL+NAME");
     v.field("url", i.url, kUrlText, "of pull and file: what is fetched or played in a loop");
+    v.field("max_bandwidth",
+            i.max_bandwidth,
+            IntegerKind{0, 1'000'000'000},
+            "bits per second of the HLS variant pulled; 0: the best");
 }
 
 template <class V>
@@ -155,8 +159,11 @@ void visit(V& v, live::RestreamTarget& t) {
 
 template <class V>
 void visit(V& v, live::SlateSettings& s) {
+    using namespace std::chrono_literals;
     v.field("enabled", s.enabled, FlagKind{}, "a picture with silence while nothing arrives");
     v.field("image", s.image, PathKind{}, "the picture; without one a test card");
+    v.field(
+        "limit", s.limit, time_between(0s, 720h), "ends a channel with nothing else; 0s: never");
 }
 
 template <class V>
