@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <engine/live_preset.hpp>
 #include <presets/loader.hpp>
 
 #include "config_decode.hpp"
@@ -50,8 +51,11 @@ class Rules {
             report(path + ".srt.key_bytes", "needs srt.passphrase or srt.passphrase_file");
         restream(path, c);
         if (c.preset == "passthrough" || !presets_.insert(c.preset).second) return;
-        if (const auto preset = presets::load_preset(c.preset); !preset)
+        if (const auto preset = presets::load_preset(c.preset); !preset) {
             report(path + ".preset", preset.error().message);
+        } else if (const auto fit = engine::check_live_preset(*preset); !fit) {
+            report(path + ".preset", fit.error().message);
+        }
     }
 
     void application(const std::string& field, std::string_view name) {

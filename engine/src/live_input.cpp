@@ -57,10 +57,13 @@ struct Gathered {
     std::size_t units = 0;
     std::int64_t first_pts = 0;
     std::int64_t last_pts = 0;
+    std::int64_t first_dts = 0;
+    std::int64_t last_dts = 0;
 };
 
+/// By decoding times: among the times of what has come so far, those of B-frames are missing.
 media::Rational measured_rate(const Gathered& video) {
-    const auto span = video.last_pts - video.first_pts;
+    const auto span = video.last_dts - video.first_dts;
     if (video.units < 3 || span <= 0) return {0, 1};
     return media::reduced({static_cast<std::int64_t>(video.units - 1) * 1'000'000,
                            std::max<std::int64_t>(1, span / 1'000)});
@@ -73,12 +76,12 @@ class Gathering {
         const bool video = formats::is_video(track.codec);
         // Nothing before a key frame can be shown.
         if (video && g.units == 0 && !unit.key) return;
-        if (g.units == 0) g.first_pts = g.last_pts = unit.pts_ns;
-        // Pictures that lead the first key frame say nothing.
-        if (unit.pts_ns >= g.first_pts) {
-            ++g.units;
-            g.last_pts = std::max(g.last_pts, unit.pts_ns);
+        if (g.units++ == 0) {
+            g.first_pts = g.last_pts = unit.pts_ns;
+            g.first_dts = unit.dts_ns;
         }
+        g.last_pts = std::max(g.last_pts, unit.pts_ns);
+        g.last_dts = unit.dts_ns;
         start_.units.push_back(std::move(unit));
     }
     void forget(int track) {

@@ -29,6 +29,9 @@ enum class Kind : std::uint8_t {
 constexpr std::uint32_t kKeyFlag = 1;
 constexpr std::uint32_t kDamagedFlag = 2;
 constexpr std::size_t kMaxRenditions = 64;
+constexpr int kMaxDepth = 4;
+/// Of times and rates: sums and differences of them are far from any overflow.
+constexpr std::int64_t kMaxNumber = 1'000'000'000'000'000'000;
 
 std::string text_of(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -63,6 +66,18 @@ json bytes_json(const std::vector<std::byte>& bytes) {
     return array;
 }
 
+[[noreturn]] void refuse(const char* why) {
+    throw json::other_error::create(501, why, nullptr);
+}
+
+json parsed(std::string_view text) {
+    return json::parse(text, [](int depth, json::parse_event_t, const json& value) {
+        if (depth > kMaxDepth) refuse("nested too deeply");
+        if (value.is_number_float()) refuse("a number that is not whole");
+        return true;
+    });
+}
+
 std::vector<std::byte> bytes_of(const json& array) {
     std::vector<std::byte> bytes;
     for (const auto& b : array) bytes.push_back(static_cast<std::byte>(b.get<int>() & 0xff));
@@ -71,8 +86,7 @@ std::vector<std::byte> bytes_of(const json& array) {
 
 formats::Codec codec_of(const json& number) {
     const auto value = number.get<int>();
-    if (value < 0 || value > static_cast<int>(formats::Codec::kMp3))
-        throw json::other_error::create(501, "no such codec", nullptr);
+    if (value < 0 || value > static_cast<int>(formats::Codec::kMp3)) refuse("no such codec");
     return static_cast<formats::Codec>(value);
 }
 
@@ -120,8 +134,7 @@ LiveSourceTrack track_of(const json& j) {
 
 LiveRenditions renditions_of(const json& list) {
     LiveRenditions all;
-    if (list.size() > kMaxRenditions)
-        throw json::other_error::create(501, "too many renditions", nullptr);
+    if (!list.is_array() || list.size() > kMaxRenditions) refuse("no list, or too many renditions");
     for (const auto& j : list) {
         LiveRenditionInfo r;
         j.at("name").get_to(r.name);
@@ -134,6 +147,9 @@ LiveRenditions renditions_of(const json& list) {
         j.at("frame_ns").get_to(r.frame_ns);
         j.at("peak").get_to(r.peak);
         j.at("average").get_to(r.average);
+        const auto top = static_cast<std::uint64_t>(kMaxNumber);
+        if (r.frame_ns < 0 || r.frame_ns > kMaxNumber || r.peak > top || r.average > top)
+            refuse("a number that is too large");
         all.renditions.push_back(std::move(r));
     }
     return all;
@@ -223,7 +239,7 @@ Result<LiveInputMessage> decode_live_input(std::string_view payload) {
     const auto kind = static_cast<Kind>(payload.front());
     if (kind == Kind::kTrack) {
         try {
-            return LiveInputMessage(track_of(json::parse(payload.substr(1))));
+            return LiveInputMessage(track_of(parsed(payload.substr(1))));
         } catch (const json::exception& e) {
             return malformed(e.what());
         }
@@ -261,7 +277,7 @@ Result<LiveOutputMessage> decode_live_output(std::string_view payload) {
     const auto kind = static_cast<Kind>(payload.front());
     if (kind == Kind::kRenditions) {
         try {
-            return LiveOutputMessage(renditions_of(json::parse(payload.substr(1))));
+            return LiveOutputMessage(renditions_of(parsed(payload.substr(1))));
         } catch (const json::exception& e) {
             return malformed(e.what());
         }
@@ -274,6 +290,8 @@ Result<LiveOutputMessage> decode_live_output(std::string_view payload) {
     sample.pts_ns = r.i64();
     sample.dts_ns = r.i64();
     if (!r.ok() || r.rest().empty()) return malformed("it is too short");
+    for (const auto time : {sample.pts_ns, sample.dts_ns})
+        if (time > kMaxNumber || time < -kMaxNumber) return malformed("its time is out of range");
     sample.data = copy(r.rest());
     return LiveOutputMessage(std::move(sample));
 }

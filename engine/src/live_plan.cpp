@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <engine/live_preset.hpp>
 #include <engine/planner.hpp>
 #include <media_av/libav.hpp>
 
@@ -19,12 +20,14 @@ using presets::Preset;
 
 constexpr std::int64_t kMillisecond = 1'000'000;
 
+presets::VideoCodec encodable(presets::VideoCodec codec) {
+    return codec == presets::VideoCodec::kCopy ? presets::VideoCodec::kH264 : codec;
+}
+
 /// What makes a preset for films one for live: nothing is copied, and encoders keep nothing back.
 Status make_live(Preset& preset, std::chrono::milliseconds segment) {
+    SG_TRY(check_live_preset(preset));
     auto& video = preset.video;
-    const auto encodable = [](presets::VideoCodec codec) {
-        return codec == presets::VideoCodec::kCopy ? presets::VideoCodec::kH264 : codec;
-    };
     video.codec = encodable(video.codec);
     const bool x26x =
         video.codec == presets::VideoCodec::kH264 || video.codec == presets::VideoCodec::kHevc;
@@ -36,12 +39,6 @@ Status make_live(Preset& preset, std::chrono::milliseconds segment) {
     }
     for (auto& rung : video.ladder) {
         if (rung.codec) rung.codec = encodable(*rung.codec);
-        if (rung.codec.value_or(video.codec) == presets::VideoCodec::kAv1) {
-            return Error{Errc::kUnsupported,
-                         fmt::format("rung {} is AV1, whose encoder cannot start a GOP where it is "
-                                     "told to; use H.264, HEVC or VP9 for live channels",
-                                     rung.name)};
-        }
         const auto codec = rung.codec.value_or(video.codec);
         rung.tune.reset();
         if (codec == presets::VideoCodec::kH264 || codec == presets::VideoCodec::kHevc)
@@ -163,6 +160,18 @@ CodecId codec_id(formats::Codec codec) {
             return CodecId::kMp3;
     }
     return CodecId::kUnknown;
+}
+
+Status check_live_preset(const Preset& preset) {
+    for (const auto& rung : preset.video.ladder) {
+        if (rung.codec.value_or(preset.video.codec) != presets::VideoCodec::kAv1) continue;
+        return Error{
+            Errc::kUnsupported,
+            fmt::format("rung {} is AV1, whose encoder cannot start a GOP where it is told "
+                        "to; use H.264, HEVC or VP9 for live channels",
+                        rung.name)};
+    }
+    return {};
 }
 
 Rational live_rate(Rational measured, const formats::VideoFacts& said) {

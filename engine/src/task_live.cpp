@@ -31,8 +31,11 @@ namespace {
 using pipeline::EdgeOptions;
 using pipeline::GraphBuilder;
 
-/// Pictures that wait for an encoder; more are dropped.
-constexpr std::size_t kPicturesBeforeEncoder = 16;
+/// What waits for a decoder holds up the channel, which drops whole GOPs then.
+constexpr std::chrono::milliseconds kBeforeDecoder{200};
+/// What waits for an encoder: more is dropped. Long enough for a burst of the network.
+constexpr std::chrono::milliseconds kBeforeEncoder{600};
+constexpr std::size_t kPicturesBeforeEncoder = 40;
 /// Drift between clocks is followed by at most 0.1 %.
 constexpr int kStretchOneIn = 1000;
 /// What boxes around samples add at most to a declared rate.
@@ -47,6 +50,7 @@ EdgeOptions edge(std::string name, std::size_t items) {
 
 EdgeOptions dropping_edge(std::string name) {
     auto options = edge(std::move(name), kPicturesBeforeEncoder);
+    options.max_duration = kBeforeEncoder;
     options.policy = pipeline::OverflowPolicy::kDropToKeyFrame;
     return options;
 }
@@ -181,6 +185,7 @@ Status LiveRun::add_video(GraphBuilder& graph, GraphBuilder::Node source, int po
     const auto grid_node = graph.add_stage("grid", std::move(grid), 1, 1);
     auto packets = edge("source>video", 32);
     packets.max_bytes = std::size_t{16} << 20;
+    packets.max_duration = kBeforeDecoder;
     graph.connect(source, port, decoder_node, 0, packets);
     graph.connect(decoder_node, 0, size_node, 0);
     graph.connect(size_node, 0, filter_node, 0);

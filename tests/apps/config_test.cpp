@@ -316,6 +316,20 @@ TEST_CASE("live is a configuration with one channel") {
     CHECK(channel.inputs[2].kind == live::InputKind::kPull);
 }
 
+TEST_CASE("presets of channels are read at the start; one that cannot be live is refused") {
+    const auto faults = Config("channels:\n"
+                               "  - {name: live/a, preset: nope}\n"
+                               "  - {name: live/b, preset: av1-hd}\n"
+                               "  - {name: live/c, preset: web-hd}\n")
+                            .faults();
+    INFO(faults);
+    CHECK(faults.find("channels[0].preset") != std::string::npos);
+    CHECK(faults.find("there is no preset \"nope\"") != std::string::npos);
+    CHECK(faults.find("channels[1].preset") != std::string::npos);
+    CHECK(faults.find("AV1") != std::string::npos);
+    CHECK(faults.find("channels[2]") == std::string::npos);
+}
+
 TEST_CASE("the start message says where to publish and where to watch") {
     ServeSettings settings;
     settings.publish.keys.push_back({"*/*", "long-enough", {}, {}});

@@ -74,4 +74,13 @@ TEST_CASE("live link: what a broken child sends is refused", "[engine]") {
     CHECK(engine::decode_live_output(whole));
     whole.pop_back();
     CHECK_FALSE(engine::decode_live_output(whole));
+    const engine::LiveEncodedSample never{0, INT64_MAX, INT64_MIN, true, {std::byte{1}}};
+    CHECK_FALSE(engine::decode_live_output(engine::encode(never)));
+    engine::LiveRenditionInfo info;
+    info.peak = UINT64_MAX;
+    CHECK_FALSE(engine::decode_live_output(engine::encode(engine::LiveRenditions{{info}})));
+    auto text = engine::encode(engine::LiveRenditions{{engine::LiveRenditionInfo{}}});
+    REQUIRE(engine::decode_live_output(text));
+    text.replace(text.find("\"codec\":0"), 9, "\"codec\":1e300");
+    CHECK_FALSE(engine::decode_live_output(text));
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <engine/live_preset.hpp>
 #include <presets/loader.hpp>
 #include <support/catch.hpp>
 
@@ -84,6 +85,16 @@ TEST_CASE("live plan: pictures alone and sound alone are planned", "[engine]") {
     const auto live = plan({sound()});
     CHECK(live.plan.video.renditions.empty());
     CHECK(live.plan.audio.size() == 1);
+}
+
+TEST_CASE("live plan: AV1 is refused before anything runs, by its rung", "[engine]") {
+    const auto av1 = presets::load_preset("av1-hd");
+    REQUIRE(av1);
+    const auto fit = engine::check_live_preset(*av1);
+    REQUIRE_FALSE(fit);
+    CHECK(fit.error().message.find("rung 1080p is AV1") != std::string::npos);
+    for (const auto* name : {"web-hd", "hevc-hd", "vp9-hd", "mobile", "audio-only", "passthrough"})
+        CHECK(engine::check_live_preset(*presets::load_preset(name)));
 }
 
 TEST_CASE("live plan: rungs at half the rate share their borders", "[engine]") {
