@@ -36,7 +36,12 @@ class FakeLink final : public live::RestreamLink {
     }
     bool unit(const ingest::TimedUnit& unit) override {
         if (!target_.has_room) return false;
-        target_.units.push_back({unit.track, unit.pts_ns, unit.dts_ns, unit.key, false, {}});
+        ingest::TimedUnit kept;
+        kept.track = unit.track;
+        kept.pts_ns = unit.pts_ns;
+        kept.dts_ns = unit.dts_ns;
+        kept.key = unit.key;
+        target_.units.push_back(std::move(kept));
         return true;
     }
     void finish() override { target_.finished = true; }

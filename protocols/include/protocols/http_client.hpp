@@ -21,10 +21,10 @@ struct HttpRange {
 };
 
 struct HttpRequest {
-    std::string url;                       ///< http or https
-    std::optional<HttpRange> range;        ///< of at least one byte
-    std::uint64_t max_bytes = 0;           ///< of the answer's body
-    std::optional<std::string> post_json;  ///< sent by POST; otherwise GET
+    std::string url;                         ///< http or https
+    std::optional<HttpRange> range;          ///< of at least one byte
+    std::uint64_t max_bytes = 0;             ///< of the answer's body
+    std::optional<std::string> post_json{};  ///< sent by POST; otherwise GET
 };
 
 struct HttpAnswer {
