@@ -114,6 +114,7 @@ void TimelineRepair::push(unsigned session, LiveUnit unit, std::int64_t arrival_
         t->last_time = t->session_units == 0 ? time : std::max(t->last_time, time);
         TimedUnit timed;
         timed.track = t->track.id;
+        timed.arrival_ns = arrival;
         timed.key = unit.key;
         timed.damaged = unit.damaged;
         timed.data = std::move(unit.data);

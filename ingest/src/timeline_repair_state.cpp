@@ -14,6 +14,8 @@ constexpr std::int64_t kPromised = 500 * kMs;
 constexpr std::int64_t kSilent = 3 * kSecond;
 /// For the other tracks' configurations to come along.
 constexpr std::int64_t kGatherChanges = 100 * kMs;
+/// Players pass over so much between two sessions.
+constexpr std::int64_t kSeam = 70 * kMs;
 constexpr std::int64_t kAnchorTime = 10 * kSecond;
 constexpr std::int64_t kMaxDelay = 500 * kMs;
 constexpr int kBehindLimit = 8;
@@ -155,7 +157,9 @@ void TimelineRepair::State::announce(RepairTrack& t, const TimedUnit& unit, std:
     const std::int64_t gap = unit.dts_ns - dts_end;
     if (session_fresh) {
         session_fresh = false;
-        if (started && (gap > kGap || session_changed)) {
+        // Players stop at a hole inside a segment; behind a border they go on at once.
+        const bool hole = gap > std::max(kSeam, 2 * front_interval);
+        if (started && (hole || session_changed)) {
             forget_borders();
             if (gap > kGap) ++counters.gaps_kept;
             output.border_now(unit.pts_ns,

@@ -139,7 +139,7 @@ void ChannelMedia::on_track(const ingest::LiveTrack& track) {
 
 void ChannelMedia::on_unit(ingest::TimedUnit unit) {
     if (finished_) return;
-    dates_.observe(unit.dts_ns, arrival_);
+    dates_.observe(unit.dts_ns, Clock::Monotonic(std::chrono::nanoseconds(unit.arrival_ns)));
     for (auto& observer : observers_) observer->on_unit(unit);
     if (encoder_) {
         encoder_->unit(std::move(unit));

@@ -58,7 +58,7 @@ struct Channel {
 }  // namespace
 
 TEST_CASE("a publisher that returns goes on after the time it was away") {
-    for (const std::int64_t away : {100 * kMs, 1100 * kMs, 3000 * kMs}) {
+    for (const std::int64_t away : {20 * kMs, 120 * kMs, 600 * kMs, 1100 * kMs, 3000 * kMs}) {
         Channel channel;
         channel.start();
         channel.publisher.run(10 * kSecond);
@@ -71,7 +71,7 @@ TEST_CASE("a publisher that returns goes on after the time it was away") {
         CHECK(channel.out.border_trouble().empty());
         CHECK(channel.out.track_ids() == std::set<int>{0, 1});
         CHECK(channel.out.count(Kind::kTrack) == 2);
-        CHECK(channel.out.count(Kind::kBorder) == (away > kSecond ? 1 : 0));
+        CHECK(channel.out.count(Kind::kBorder) == (away > 70 * kMs ? 1 : 0));
         const std::int64_t gap = channel.out.time_of("again-v0") - channel.out.units(0)[299].pts;
         CHECK(std::abs(gap - away - 33 * kMs) < 25 * kMs);
         CHECK(std::abs(sync_error(channel.out, channel.publisher)) < 5 * kMs);

@@ -11,7 +11,8 @@ namespace sg::ingest {
 struct TimedUnit {
     int track = 0;
     std::int64_t pts_ns = 0;
-    std::int64_t dts_ns = 0;  ///< strictly ascending within a track, never above pts_ns
+    std::int64_t dts_ns = 0;      ///< strictly ascending within a track, never above pts_ns
+    std::int64_t arrival_ns = 0;  ///< steady clock; earlier than now when it was held back
     bool key = false;
     bool damaged = false;
     std::vector<std::byte> data;
