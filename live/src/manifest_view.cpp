@@ -54,6 +54,7 @@ std::string ManifestText::render() const {
         period.id = fmt::format("{}", mark.first_number);
         period.start_us = mark.start_us;
         period.origin_ns = mark.origin_us * 1000;
+        if (mark.end_us) period.duration_us = *mark.end_us - mark.start_us;
         for (const Track& t : tracks) {
             auto track =
                 track_in(t, mark, std::max(first_listed, mark.first_number), to, newest, options);

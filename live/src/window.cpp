@@ -170,7 +170,9 @@ void LiveWindow::Impl::begin(const LiveSegment& s) {
         start = std::max<std::int64_t>(0, start);
     else if (start < end_us + kSeamUs)
         start = end_us;
-    periods.push_back({s.number, start, origin});
+    else
+        periods.back().end_us = end_us;
+    periods.push_back({s.number, start, origin, std::nullopt});
 }
 
 void LiveWindow::Impl::list(const LiveSegment& s) {

@@ -62,6 +62,8 @@ struct PeriodMark {
     std::int64_t first_number = 0;
     std::int64_t start_us = 0;   ///< from availabilityStartTime
     std::int64_t origin_us = 0;  ///< channel time that plays there
+    /// Where its media ends, when the next one begins later than that.
+    std::optional<std::int64_t> end_us;
 };
 
 struct ManifestText final : LazyText {

@@ -66,6 +66,7 @@ mpd::Period period_of(const LiveDashPeriod& from, const LiveDashOptions& options
     mpd::Period period = dash_period(tracks);
     period.id = from.id;
     period.start_us = from.start_us;
+    period.duration_us = from.duration_us;
     for (mpd::AdaptationSet& set : period.adaptation_sets) {
         for (mpd::Representation& r : set.representations) {
             const auto track =

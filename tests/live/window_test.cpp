@@ -356,6 +356,9 @@ TEST_CASE("segments of an earlier run come first, with their own epoch and Perio
     const auto mpd = manifest(*view);
     REQUIRE(mpd.periods.size() == 2);
     CHECK(mpd.periods[1].start_us == 100'000'000);
+    // Nobody waits for segments in the hole before the second one.
+    CHECK(mpd.periods[0].duration_us == 4'000'000);
+    CHECK(!mpd.periods[1].duration_us);
     CHECK(mpd.periods[0].adaptation_sets[0].representations[0].segment_template->media ==
           "720p/k3-$Number$.m4s");
     CHECK(mpd.periods[1].adaptation_sets[0].representations[0].segment_template->media ==

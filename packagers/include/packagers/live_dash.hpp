@@ -26,6 +26,9 @@ struct LiveDashPeriod {
     std::string id;
     std::int64_t start_us = 0;   ///< from availabilityStartTime
     std::int64_t origin_ns = 0;  ///< channel time that plays at `start_us`
+    /// Of a Period that ends before the next one starts. (dash.js waits for segments in the hole
+    /// between them otherwise.)
+    std::optional<std::int64_t> duration_us;
     std::vector<LiveDashTrack> tracks;
 };
 
