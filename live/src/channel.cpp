@@ -294,6 +294,10 @@ ChannelStatus Channel::status() const {
     return status;
 }
 
+std::uint64_t Channel::bytes_in_memory() const {
+    return impl_->media.window().bytes_in_memory();
+}
+
 std::string_view Channel::name() const {
     return impl_->settings.name;
 }

@@ -3,18 +3,24 @@
 #include <mutex>
 #include <utility>
 
+#include <malloc.h>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
+#include <live/channel_registry.hpp>
 
 #include <base/log.hpp>
-#include <live/channel_registry.hpp>
 
 namespace sg::live {
 namespace {
 
 constexpr std::size_t kMaxNameBytes = 64;
+/// Of a channel beside its media.
+constexpr std::uint64_t kChannelBytes = 64U << 10U;
+/// The allocator keeps what is freed among what is not, unless told.
+constexpr std::uint64_t kTrimBytes = 4U << 20U;
 
 bool valid_segment(std::string_view text) {
     if (text.empty() || text.size() > kMaxNameBytes || text.front() == '.') return false;
@@ -26,9 +32,9 @@ bool valid_segment(std::string_view text) {
 
 /// Short, ascending over restarts, and not the same for two channels of one millisecond.
 std::string make_epoch(const Clock& clock, std::uint64_t count) {
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(
-                        clock.wall().time_since_epoch())
-                        .count();
+    const auto ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(clock.wall().time_since_epoch())
+            .count();
     const auto value = static_cast<std::uint64_t>(ms) * 64 + count % 64;
     std::string text(16, '\0');
     const auto end = std::to_chars(text.data(), text.data() + text.size(), value, 36).ptr;
@@ -105,6 +111,10 @@ Result<ChannelRegistry::Place> ChannelRegistry::place_for(std::string_view name,
                                  name,
                                  channels_.size())};
     auto channel = make(std::move(*settings), near);
+    if (found != channels_.end()) {
+        const auto before = found->second;
+        forget(before);
+    }
     channels_.insert_or_assign(std::string(name), channel);
     return Place{std::move(channel), slot};
 }
@@ -118,11 +128,15 @@ Result<std::shared_ptr<Channel>> ChannelRegistry::open(std::string_view name,
     if (!settings)
         return Error{Errc::kNotFound, fmt::format("open {}: no such channel is configured", name)};
     if (found == channels_.end() && channels_.size() >= options_.max_channels)
-        return Error{Errc::kLimit,
-                     fmt::format("open {}: {} channels exist already, which is the limit",
-                                 name,
-                                 channels_.size())};
+        return Error{
+            Errc::kLimit,
+            fmt::format(
+                "open {}: {} channels exist already, which is the limit", name, channels_.size())};
     auto channel = make(std::move(*settings), near);
+    if (found != channels_.end()) {
+        const auto before = found->second;
+        forget(before);
+    }
     channels_.insert_or_assign(std::string(name), channel);
     return channel;
 }
@@ -145,21 +159,61 @@ std::shared_ptr<Channel> ChannelRegistry::make(ChannelSettings settings,
     }
     auto channel = Channel::create(std::move(settings), std::move(context));
     channel->when_ended([this, weak = std::weak_ptr(channel)] {
-        if (const auto ended = weak.lock()) forget_later(ended);
+        if (const auto self = weak.lock()) ended(self);
     });
     if (observe_) observe_(*channel);
     if (start_inputs_) start_inputs_(channel);
     return channel;
 }
 
-void ChannelRegistry::forget_later(const std::shared_ptr<Channel>& channel) {
+void ChannelRegistry::ended(const std::shared_ptr<Channel>& channel) {
+    const std::unique_lock lock(mutex_);
+    if (channel->status().segments == 0 && channel->continuation().next_number == 0) {
+        forget(channel);
+        return;
+    }
+    ended_.push_back({channel, channel->bytes_in_memory() + kChannelBytes});
+    ended_bytes_ += ended_.back().bytes;
+    while (ended_.size() > options_.max_ended ||
+           (ended_.size() > 1 && ended_bytes_ > options_.max_ended_bytes)) {
+        if (const auto oldest = ended_.front().channel.lock()) {
+            forget(oldest);
+        } else {
+            ended_bytes_ -= ended_.front().bytes;
+            ended_.pop_front();
+        }
+    }
     auto timer = std::make_shared<boost::asio::steady_timer>(channel->home(),
                                                              channel->settings().keep_ended);
-    timer->async_wait([this, timer, channel](const boost::system::error_code& failed) {
-        if (failed) return;
-        const std::unique_lock lock(mutex_);
-        const auto found = channels_.find(channel->name());
-        if (found != channels_.end() && found->second == channel) channels_.erase(found);
+    timer->async_wait(
+        [this, timer, weak = std::weak_ptr(channel)](const boost::system::error_code& failed) {
+            const auto due = weak.lock();
+            if (failed || !due) return;
+            const std::unique_lock held(mutex_);
+            forget(due);
+        });
+}
+
+/// The registry is held.
+void ChannelRegistry::forget(const std::shared_ptr<Channel>& channel) {
+    const auto found = channels_.find(channel->name());
+    if (found != channels_.end() && found->second == channel) channels_.erase(found);
+    std::uint64_t bytes = kChannelBytes;
+    const auto entry = std::find_if(ended_.begin(), ended_.end(), [&](const Ended& each) {
+        return each.channel.lock() == channel;
+    });
+    if (entry != ended_.end()) {
+        bytes = entry->bytes;
+        ended_bytes_ -= bytes;
+        ended_.erase(entry);
+    }
+    forgotten_bytes_ += bytes;
+    const bool trim = forgotten_bytes_ >= kTrimBytes;
+    if (trim) forgotten_bytes_ = 0;
+    // Its last reference goes on its own thread.
+    boost::asio::post(channel->home(), [last = channel, trim]() mutable {
+        last.reset();
+        if (trim) malloc_trim(0);
     });
 }
 
@@ -188,13 +242,14 @@ void ChannelRegistry::reload(RegistryOptions options) {
 
 void ChannelRegistry::end_all(std::string_view reason) {
     for (const auto& channel : channels()) {
-        boost::asio::post(channel->home(),
-                          [channel, text = std::string(reason), pause = find_continuation_ != nullptr] {
-                              if (pause)
-                                  channel->pause(text);
-                              else
-                                  channel->end(text);
-                          });
+        boost::asio::post(
+            channel->home(),
+            [channel, text = std::string(reason), pause = find_continuation_ != nullptr] {
+                if (pause)
+                    channel->pause(text);
+                else
+                    channel->end(text);
+            });
     }
 }
 

@@ -52,6 +52,14 @@ template <class Cell>
 struct Family {
     std::string help;
     std::map<MetricLabels, std::weak_ptr<Cell>> series;
+    std::size_t sweep_at = 64;
+
+    /// Series without a handle go, whether anybody reads the metrics or not.
+    void sweep() {
+        if (series.size() < sweep_at) return;
+        std::erase_if(series, [](const auto& each) { return each.second.expired(); });
+        sweep_at = std::max<std::size_t>(64, 2 * series.size());
+    }
 };
 
 template <class Cell>
@@ -79,6 +87,7 @@ struct MetricsRegistry::Impl {
         const auto entry = families.try_emplace(name, Family<Cell>{help, {}}).first;
         auto* family = std::get_if<Family<Cell>>(&entry->second);
         if (family == nullptr || family->help != help) return nullptr;
+        family->sweep();
         auto& slot = family->series[labels];
         auto cell = slot.lock();
         if (!cell) slot = cell = std::make_shared<Cell>(args...);

@@ -149,6 +149,34 @@ TEST_CASE("an ended channel has ENDLIST, and the next publisher gets a new one")
     CHECK(rig.channel() != channel);
 }
 
+TEST_CASE("of channels that have ended the oldest are forgotten, and those that made nothing") {
+    Rig rig;
+    auto options = Rig::registry_options();
+    options.max_ended = 2;
+    rig.registry.reload(options);
+    for (const auto* name : {"live/a", "live/b", "live/silent", "live/c"}) {
+        const auto channel = rig.channel(name);
+        const auto feed = rig.feed(*channel);
+        rig.sent = 0;
+        if (channel->name() != "live/silent") rig.sound(*feed, 200);
+        channel->end("test");
+    }
+    rig.home.poll();
+    CHECK(rig.registry.find("live/a") == nullptr);
+    CHECK(rig.registry.find("live/silent") == nullptr);
+    CHECK(rig.registry.find("live/b") != nullptr);
+    CHECK(rig.registry.find("live/c") != nullptr);
+
+    options.max_ended_bytes = 1;
+    rig.registry.reload(options);
+    const auto last = rig.channel("live/d");
+    rig.sent = 0;
+    rig.sound(*rig.feed(*last), 200);
+    last->end("test");
+    CHECK(rig.registry.list().size() == 1);
+    CHECK(rig.registry.find("live/d") == last);
+}
+
 TEST_CASE("names that cannot be, inputs that are not there and too many channels are refused") {
     Rig rig;
     const auto code = [&](std::string_view name) {

@@ -121,6 +121,7 @@ class Channel final : public PlaybackChannel, public std::enable_shared_from_thi
     [[nodiscard]] const ChannelContinuation& continuation() const;
     [[nodiscard]] std::optional<packagers::WallTime> availability_start() const;  ///< home thread
     [[nodiscard]] ChannelStatus status() const;  ///< home thread
+    [[nodiscard]] std::uint64_t bytes_in_memory() const;  ///< of its window; home thread
 
     // PlaybackChannel, any thread.
     [[nodiscard]] std::string_view name() const override;

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -10,12 +12,13 @@
 #include <string_view>
 #include <vector>
 
-#include <base/clock.hpp>
-#include <base/metric.hpp>
-#include <base/result.hpp>
 #include <live/channel.hpp>
 #include <live/channel_settings.hpp>
 #include <live/playback.hpp>
+
+#include <base/clock.hpp>
+#include <base/metric.hpp>
+#include <base/result.hpp>
 
 namespace sg::live {
 
@@ -29,6 +32,9 @@ struct RegistryOptions {
     std::vector<ChannelSettings> channels;
     std::vector<ChannelTemplate> templates;  ///< the first that matches counts
     std::size_t max_channels = 2000;
+    /// Streams that have ended and can still be watched: the oldest are forgotten beyond these.
+    std::size_t max_ended = 256;
+    std::uint64_t max_ended_bytes = 256U << 20U;
 };
 
 /// Makes the encoder of a channel whose preset is not passthrough.
@@ -66,8 +72,8 @@ class ChannelRegistry final : public PlaybackDirectory {
     /// that cannot be, kLimit when there are too many channels.
     [[nodiscard]] Result<Place> place_for(std::string_view name, boost::asio::io_context& near);
 
-    /// The channel of this name for an input that is pulled: the one that runs, or a new one at home
-    /// on `near`.
+    /// The channel of this name for an input that is pulled: the one that runs, or a new one at
+    /// home on `near`.
     [[nodiscard]] Result<std::shared_ptr<Channel>> open(std::string_view name,
                                                         boost::asio::io_context& near);
     /// Null when there is none, or only one that has ended.
@@ -89,7 +95,8 @@ class ChannelRegistry final : public PlaybackDirectory {
     [[nodiscard]] std::optional<ChannelSettings> settings_for(std::string_view name) const;
     [[nodiscard]] std::shared_ptr<Channel> make(ChannelSettings settings,
                                                 boost::asio::io_context& home);
-    void forget_later(const std::shared_ptr<Channel>& channel);
+    void ended(const std::shared_ptr<Channel>& channel);
+    void forget(const std::shared_ptr<Channel>& channel);
 
     std::vector<boost::asio::io_context*> homes_;
     const Clock& clock_;
@@ -103,12 +110,20 @@ class ChannelRegistry final : public PlaybackDirectory {
     mutable std::shared_mutex mutex_;
     RegistryOptions options_;
     std::map<std::string, std::shared_ptr<Channel>, std::less<>> channels_;
+    struct Ended {
+        std::weak_ptr<Channel> channel;
+        std::uint64_t bytes = 0;
+    };
+    std::deque<Ended> ended_;
+    std::uint64_t ended_bytes_ = 0;
+    std::uint64_t forgotten_bytes_ = 0;  ///< since memory was given back to the system
 };
 
 /// Whether `pattern` with "*" matches all of `name`.
 [[nodiscard]] bool matches_pattern(std::string_view pattern, std::string_view name);
 
-/// "application/stream" of letters, digits, ".", "_", "-", at most 64 each; no name begins with a dot.
+/// "application/stream" of letters, digits, ".", "_", "-", at most 64 each; no name begins with a
+/// dot.
 [[nodiscard]] bool valid_channel_name(std::string_view name);
 
 }  // namespace sg::live
