@@ -33,6 +33,7 @@ demo: build
 
 test:
 	@tools/setup build test
+	@tools/setup browser || echo 'make test: no Chromium here, tests with a browser are skipped'
 	$(call sg-build,dev)
 	@ctest --test-dir build/dev -LE slow --output-on-failure -j $(JOBS)
 
