@@ -30,6 +30,8 @@ Clock::Monotonic instant(std::int64_t ns) {
 }
 
 const std::string kSlate = "slate";
+/// How long what an encoder has left is waited for at the end.
+constexpr auto kDrain = std::chrono::seconds(1);
 constexpr ingest::LiveClock kFillerClock{1'000'000'000, 64};
 
 SwitchPolicy switch_policy(const ChannelSettings& settings) {
@@ -90,6 +92,7 @@ struct Channel::Impl {
     std::vector<Gauge> input_on_air;
     std::vector<std::function<void()>> ended_callbacks;
     bool ended = false;
+    bool finished = false;  ///< soon after it has ended
     std::uint64_t received = 0;
 
     // What any thread may use.
@@ -113,6 +116,8 @@ std::shared_ptr<Channel> Channel::create(ChannelSettings settings, ChannelContex
         new Channel(std::make_unique<Impl>(std::move(settings), std::move(context), encoded)));
     auto& impl = *channel->impl_;
     impl.media.on_batch = [raw = channel.get()] { raw->publish(); };
+    // From a handler of the timer's: the encoder is in the middle of its own.
+    impl.media.on_drained = [&impl] { impl.timer.cancel(); };
     impl.media.add_observer(std::make_unique<ChannelMetrics>(
         impl.settings.name, impl.context.metrics, impl.context.clock, [&impl] {
             const auto* packaging = impl.media.packager_counts();
@@ -270,8 +275,19 @@ void Channel::leave(std::string_view reason, bool may_continue) {
         feed->close();
         if (replaced) replaced(reason);
     }
-    impl.media.finish(may_continue);
     impl.on_air.set(0);
+    if (may_continue || impl.media.drain()) {
+        finish(may_continue);
+        return;
+    }
+    impl.timer.expires_after(kDrain);
+    impl.timer.async_wait([keep](const boost::system::error_code&) { keep->finish(false); });
+}
+
+void Channel::finish(bool may_continue) {
+    auto& impl = *impl_;
+    if (std::exchange(impl.finished, true)) return;
+    impl.media.finish(may_continue);
     publish();
     for (auto& then : std::exchange(impl.ended_callbacks, {})) then();
 }

@@ -116,6 +116,12 @@ std::optional<Clock::Monotonic> ChannelMedia::deadline() const {
     return first;
 }
 
+bool ChannelMedia::drain() {
+    if (finished_ || encoder_ == nullptr) return true;
+    encoder_->finish();
+    return encoder_->done();
+}
+
 void ChannelMedia::finish(bool may_continue) {
     if (std::exchange(finished_, true)) return;
     if (packager_) report(packager_->finish());
@@ -266,6 +272,10 @@ void ChannelMedia::on_encoded(std::size_t rendition, packagers::LiveSample sampl
 
 void ChannelMedia::on_encoded_batch() {
     if (on_batch) on_batch();
+}
+
+void ChannelMedia::on_encoder_done() {
+    if (on_drained) on_drained();
 }
 
 std::vector<packagers::LiveRenditionConfig> ChannelMedia::renditions_of_tracks() {

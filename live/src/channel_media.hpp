@@ -46,6 +46,9 @@ class ChannelMedia final : public ingest::TimelineSink,
     void advance(Clock::Monotonic now);
     /// Tracks that have been gone for long are given up then.
     [[nodiscard]] std::optional<Clock::Monotonic> deadline() const;
+    /// No more units: false when an encoder has something left, which comes before on_drained.
+    [[nodiscard]] bool drain();
+    std::function<void()> on_drained;
     /// Closes everything, with ENDLIST unless it may continue.
     void finish(bool may_continue);
     void stored(std::size_t rendition, std::int64_t number, MediaBytes where);
@@ -79,6 +82,7 @@ class ChannelMedia final : public ingest::TimelineSink,
                                std::vector<DeclaredRate> rates) override;
     void on_encoded(std::size_t rendition, packagers::LiveSample sample) override;
     void on_encoded_batch() override;
+    void on_encoder_done() override;
     /// Called when an encoder's batch is over, so that the channel publishes.
     std::function<void()> on_batch;
 

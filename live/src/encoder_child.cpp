@@ -26,6 +26,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLook{250};     ///< of the watchdog
 constexpr milliseconds kFlowing{750};  ///< a track whose last unit is no older flows
 constexpr std::chrono::seconds kMemoryLook{2};
+constexpr std::chrono::seconds kSpeedLook{2};
 constexpr std::chrono::seconds kHealthy{20};  ///< after so long a failure is the first again
 constexpr milliseconds kFirstDelay{500};
 constexpr std::chrono::seconds kLongestDelay{30};
@@ -101,6 +102,9 @@ class EncoderChild final : public LiveEncoder, private EncoderSession::Owner {
         std::uint64_t dropped = 0;
         Time last{};
         Counter dropped_frames;
+        Gauge speed;
+        std::int64_t measured_pts_ns = 0;
+        Time measured{};
         Time told{};
         std::uint64_t told_dropped = 0;
     };
@@ -113,6 +117,7 @@ class EncoderChild final : public LiveEncoder, private EncoderSession::Owner {
     void look();
     [[nodiscard]] std::string trouble(Time now);
     void tell_drops(Time now);
+    void measure_speed(Time now);
     void take(engine::LiveRenditions message);
     void take(engine::LiveEncodedSample sample);
 
@@ -177,7 +182,10 @@ void EncoderChild::failed(std::string how) {
     session_.reset();
     queue_.clear();
     renditions_.clear();
-    if (finished_) return;
+    if (finished_) {
+        output_.on_encoder_done();
+        return;
+    }
     const auto now = clock_.now();
     failures_ = now - started_ > kHealthy ? 1 : failures_ + 1;
     const auto delay = delay_after(failures_);
@@ -290,6 +298,9 @@ void EncoderChild::take(engine::LiveRenditions message) {
             metrics_.counter("streamgate_encoder_dropped_frames_total",
                              "Pictures that a rendition's encoder had no time for.",
                              {{"channel", settings_.channel}, {"rendition", info.name}});
+        r.speed = metrics_.gauge("streamgate_encoder_speed",
+                                 "Media time encoded in a second: 1 when it keeps up.",
+                                 {{"channel", settings_.channel}, {"rendition", info.name}});
         renditions.push_back(std::move(r));
     }
     renditions_ = std::move(renditions);
@@ -339,6 +350,7 @@ void EncoderChild::look() {
     const auto now = clock_.now();
     tell_drops(now);
     if (session_ && !renditions_.empty()) {
+        measure_speed(now);
         auto oldest = newest_in_ns_;
         for (const auto& r : renditions_) oldest = std::min(oldest, r.last_pts_ns);
         delay_.set(static_cast<double>(newest_in_ns_ - oldest) / 1e9);
@@ -377,6 +389,16 @@ std::string EncoderChild::trouble(Time now) {
         }
     }
     return {};
+}
+
+void EncoderChild::measure_speed(Time now) {
+    for (auto& r : renditions_) {
+        if (r.last_pts_ns == 0 || now - r.measured < kSpeedLook) continue;
+        const std::chrono::duration<double> passed = now - r.measured;
+        const auto made = r.last_pts_ns - std::exchange(r.measured_pts_ns, r.last_pts_ns);
+        if (std::exchange(r.measured, now) != Time{})
+            r.speed.set(static_cast<double>(made) / 1e9 / passed.count());
+    }
 }
 
 void EncoderChild::tell_drops(Time now) {

@@ -8,6 +8,7 @@
 
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <base/file.hpp>
 #include <base/log.hpp>
@@ -22,6 +23,8 @@ using Watch = asio::posix::stream_descriptor;
 
 /// So many messages are taken before others on this thread have their turn.
 constexpr int kMessagesAtOnce = 128;
+/// What waits in the socket cannot be dropped any more: tens of milliseconds of a usual stream.
+constexpr int kSocketBytes = 64 << 10;
 
 process::MessageLimits media_limits() {
     process::MessageLimits limits;
@@ -59,6 +62,9 @@ Result<std::shared_ptr<EncoderSession>> EncoderSession::start(Program program,
                                                               Owner& owner) {
     SG_TRY_ASSIGN(auto control, process::Channel::make_pair({}));
     SG_TRY_ASSIGN(auto media, process::Channel::make_pair(media_limits()));
+    if (::setsockopt(media.ours.fd(), SOL_SOCKET, SO_SNDBUF, &kSocketBytes, sizeof kSocketBytes) !=
+        0)
+        return errno_error(errno, "bound what waits for an encoding child");
     process::SpawnOptions spawn;
     spawn.executable = std::move(program.executable);
     spawn.argv = std::move(program.argv);

@@ -4,6 +4,12 @@
 #include <utility>
 
 namespace sg::live {
+namespace {
+
+/// A hole in sound is worse than one in pictures, and encoding it costs next to nothing.
+constexpr std::int64_t kSoundFactor = 2;
+
+}  // namespace
 
 void UnitQueue::steer(std::string message) {
     bytes_ += message.size();
@@ -12,14 +18,25 @@ void UnitQueue::steer(std::string message) {
 
 bool UnitQueue::over() const {
     if (bytes_ > limits_.bytes) return true;
-    std::optional<std::int64_t> first;
-    std::optional<std::int64_t> last;
+    struct Span {
+        std::int64_t first = INT64_MAX;
+        std::int64_t last = INT64_MIN;
+    };
+    Span pictures;
+    Span all;
     for (const auto& entry : entries_) {
         if (!entry.unit) continue;
-        first = std::min(first.value_or(entry.unit->dts_ns), entry.unit->dts_ns);
-        last = std::max(last.value_or(entry.unit->dts_ns), entry.unit->dts_ns);
+        for (auto* span : {&pictures, &all}) {
+            if (span == &pictures && !entry.unit->video) continue;
+            span->first = std::min(span->first, entry.unit->dts_ns);
+            span->last = std::max(span->last, entry.unit->dts_ns);
+        }
     }
-    return first && *last - *first > limits_.duration.count();
+    const auto longer = [](const Span& span, std::int64_t limit) {
+        return span.first <= span.last && span.last - span.first > limit;
+    };
+    return longer(pictures, limits_.duration.count()) ||
+           longer(all, kSoundFactor * limits_.duration.count());
 }
 
 /// Drops a track's units among the first `count` entries.

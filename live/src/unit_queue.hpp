@@ -11,7 +11,8 @@
 namespace sg::live {
 
 /// What waits for an encoder that does not keep up: bounded in media time and bytes. Past the bound
-/// whole GOPs of pictures go, oldest first, then sound; what steers stays. One thread.
+/// whole GOPs of pictures go, oldest first; sound at twice the bound; what steers stays. One
+/// thread.
 class UnitQueue {
   public:
     struct Limits {

@@ -61,10 +61,20 @@ TEST_CASE("unit queue: one long GOP goes as a whole, with what depends on it", "
 }
 
 TEST_CASE("unit queue: sound alone loses its oldest", "[live]") {
-    UnitQueue queue({std::chrono::milliseconds(100), 1U << 20U});
+    UnitQueue queue({std::chrono::milliseconds(50), 1U << 20U});
     for (int i = 0; i < 10; ++i) queue.push(sound(i * 20), std::to_string(i));
     CHECK(queue.dropped() == 4);
     CHECK(left(queue) == "4 5 6 7 8 9 ");
+}
+
+TEST_CASE("unit queue: sound stays when pictures go", "[live]") {
+    UnitQueue queue({std::chrono::milliseconds(300), 1U << 20U});
+    queue.push(picture(0, true), "K");
+    for (int i = 0; i < 5; ++i) {
+        queue.push(sound(i * 100), "a" + std::to_string(i));
+        queue.push(picture(i * 100 + 10), "p");
+    }
+    CHECK(left(queue) == "a0 a1 a2 a3 a4 ");
 }
 
 TEST_CASE("unit queue: bytes are bounded too", "[live]") {

@@ -111,7 +111,7 @@ class Channel final : public PlaybackChannel, public std::enable_shared_from_thi
     void filler_ready();
     /// Called once on the home thread, when nothing will come any more.
     void when_ended(std::function<void()> then);
-    /// Home thread: ENDLIST now.
+    /// Home thread: ENDLIST now, or within a second when an encoder has something left.
     void end(std::string_view reason);
     /// Home thread: as end(), but playlists stay open, since the channel goes on after a restart.
     void pause(std::string_view reason);
@@ -136,6 +136,7 @@ class Channel final : public PlaybackChannel, public std::enable_shared_from_thi
     explicit Channel(std::unique_ptr<Impl> impl);
 
     void leave(std::string_view reason, bool may_continue);
+    void finish(bool may_continue);
     void publish();
     void look_at_inputs();
     [[nodiscard]] std::string_view input_name(std::size_t slot) const;

@@ -27,7 +27,7 @@ struct EncoderChildSettings {
     /// The same until its first sample, and for one rendition while others come.
     std::chrono::milliseconds start{8000};
     /// Input that waits for the child; more is dropped.
-    std::chrono::milliseconds queue{1000};
+    std::chrono::milliseconds queue{700};
     std::uint64_t memory_limit_bytes = std::uint64_t{3} << 30;
 
     std::string executable = "/proc/self/exe";

@@ -4,9 +4,10 @@
 #include <cstdint>
 #include <vector>
 
+#include <live/window.hpp>
+
 #include <ingest/live_unit.hpp>
 #include <ingest/timed_unit.hpp>
-#include <live/window.hpp>
 #include <packagers/live_rendition.hpp>
 
 namespace sg::live {
@@ -23,6 +24,8 @@ class EncoderOutput {
     virtual void on_encoded(std::size_t rendition, packagers::LiveSample sample) = 0;
     /// A batch of the calls above is over.
     virtual void on_encoded_batch() = 0;
+    /// After finish(): done() has become true.
+    virtual void on_encoder_done() {}
 };
 
 /// Turns a channel's repaired input into the renditions of a ladder, in a child process. Never
