@@ -32,7 +32,7 @@ PACKAGES = {  # never installed, nothing of them is run but what is named below
 }
 OUTAGES = (0.6, 3.0)
 PLAYED = 9  # seconds before, between and after them
-MARGIN = 1.0  # of a busy machine
+MARGIN = 1.0  # of a busy machine; and as much again for players to see what is new
 
 
 class Skip(Exception):
@@ -134,8 +134,8 @@ def judge(name, outages, seen, errors):
     for stall in stalls:
         begin, end = stall["from"] / 1000, stall["from"] / 1000 + stall["seconds"]
         # The buffer of a few seconds empties after the publisher went.
-        allowed = max([away for away, gone, _ in outages if gone - 1 < end and begin < gone + away + 8], default=0) + MARGIN
-        if stall["seconds"] > allowed:
+        allowed = max([away for away, gone, _ in outages if gone - 1 < end and begin < gone + away + 8], default=-MARGIN) + 2 * MARGIN
+        if begin > last["started"] / 1000 + 1 and stall["seconds"] > allowed:
             problems.append(f"stood still for {stall['seconds']:.2f} s at {begin - last['started'] / 1000:.1f} s")
     latencies = [s["latency"] for s in seen if s["latency"]]
     limit = 4 if name == "hls.js" else 12
