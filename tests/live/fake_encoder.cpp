@@ -63,7 +63,7 @@ Result<std::string> echo(process::Channel& media, std::string_view mode, bool mi
 
 int main(int argc, char** argv) {
     const std::string_view mode = argc > 1 ? argv[1] : "";
-    const bool misbehave = first_time(argc > 2 ? argv[2] : "");
+    const bool misbehave = mode.ends_with("-once") && first_time(argc > 2 ? argv[2] : "");
     return process::serve_task(process::kTaskChannelFd,
                                [&](std::string_view,
                                    std::vector<UniqueFd> fds,
