@@ -57,6 +57,7 @@ struct Bench {
         live::EncoderChildSettings settings;
         settings.channel = "live/test";
         settings.hang = hang;
+        settings.start = milliseconds(15'000);
         settings.executable = SG_FAKE_ENCODER;
         settings.argv = {"fake_encoder", std::move(mode), (folder.path() / "flag").string()};
         encoder = live::make_encoder_child(settings, context, made, clock, metrics);
