@@ -22,6 +22,11 @@ using formats::ts::TrackFormat;
 
 constexpr std::size_t kMaxParameterSet = std::size_t{64} << 10U;
 constexpr std::size_t kMaxParameterSets = 64;
+/// 90 kHz.
+constexpr std::int64_t kLongestWait = 45'000;
+constexpr std::int64_t kLongestWaitForKey = 450'000;
+constexpr std::size_t kMostHeld = 2000;
+constexpr std::size_t kMostHeldBytes = std::size_t{8} << 20U;
 /// Headers of MPEG audio, and the leading fields of AC-3 that its configuration is made from.
 constexpr std::size_t kFrameHeader = 8;
 
@@ -266,7 +271,39 @@ void TsDepacketizer::on_unit(const AccessUnit& unit) {
     live.key = key;
     live.damaged = unit.damaged;
     live.data.assign(payload.begin(), payload.end());
-    sink_.on_unit(std::move(live));
+    deliver(std::move(live));
+}
+
+void TsDepacketizer::deliver(LiveUnit unit) {
+    if (begun_) {
+        sink_.on_unit(std::move(unit));
+        return;
+    }
+    const bool begins = may_begin(unit);
+    held_bytes_ += unit.data.size();
+    held_.push_back(std::move(unit));
+    if (begins || held_.size() >= kMostHeld || held_bytes_ >= kMostHeldBytes) release();
+}
+
+bool TsDepacketizer::may_begin(const LiveUnit& newest) const {
+    bool all = true;
+    bool pictures_to_come = false;
+    for (const auto& [pid, state] : tracks_) {
+        if (!is_media(state.source.format) || state.announced || state.refused) continue;
+        all = false;
+        pictures_to_come = pictures_to_come || is_video(state.source.format);
+    }
+    if (all) return true;
+    if (held_.empty() || newest.track != held_.front().track) return false;
+    // Times count in 33 bits.
+    const auto span = (newest.dts - held_.front().dts) & ((std::int64_t{1} << 33U) - 1);
+    return span >= (pictures_to_come ? kLongestWaitForKey : kLongestWait);
+}
+
+void TsDepacketizer::release() {
+    begun_ = true;
+    held_bytes_ = 0;
+    for (auto& unit : std::exchange(held_, {})) sink_.on_unit(std::move(unit));
 }
 
 void TsDepacketizer::on_section(const formats::ts::Section& section) {

@@ -117,6 +117,39 @@ TEST_CASE("AAC loses its ADTS headers and is described by them") {
     CHECK(in.out.units[1].pts == 9000 + 1920);
 }
 
+TEST_CASE("pictures wait at the start for the sound that the table promises") {
+    Input in;
+    TsBuilder to;
+    to.tables({{0x1b, kVideoPid, {}}, {0x0f, kAudioPid, {}}});
+    in.video(to, 0, kSets + kIdr);
+    for (int n = 1; n < 6; ++n) in.video(to, n * 3600, kPicture);
+    in.ts.push(to.out);
+    CHECK(in.out.tracks.size() == 1);
+    CHECK(in.out.units.empty());
+    to.out.clear();
+    to.pes(kAudioPid, 0, adts(20), true);
+    to.pes(kAudioPid, 1920, adts(20), true);
+    in.ts.push(to.out);
+    CHECK(in.out.tracks.size() == 2);
+    REQUIRE(in.out.units.size() >= 6);
+    CHECK(in.out.units[0].track == static_cast<int>(kVideoPid));
+    CHECK(in.out.units[0].dts == 0);
+}
+
+TEST_CASE("pictures wait half a second for sound that never comes") {
+    Input in;
+    TsBuilder to;
+    to.tables({{0x1b, kVideoPid, {}}, {0x0f, kAudioPid, {}}});
+    in.video(to, 0, kSets + kIdr);
+    for (int n = 1; n < 12; ++n) in.video(to, n * 3600, kPicture);
+    in.ts.push(to.out);
+    CHECK(in.out.units.empty());
+    to.out.clear();
+    for (int n = 12; n < 16; ++n) in.video(to, n * 3600, kPicture);
+    in.ts.push(to.out);
+    CHECK(in.out.units.size() >= 13);
+}
+
 TEST_CASE("one program is taken: the first with media, or the one asked for") {
     TsBuilder to;
     to.pat({{1, 0x20}, {2, 0x30}});

@@ -14,7 +14,9 @@
 namespace sg::ingest {
 
 /// One program of a transport stream as a live input's tracks and units: track ids are PIDs.
-/// Video is Annex B as sent, AAC without its ADTS headers. Takes hostile bytes.
+/// Video is Annex B as sent, AAC without its ADTS headers. At the start units wait until all tracks
+/// that the table promises have told their configuration, half a second of media at most, or five
+/// while the first key frame is still to come: so that they begin together. Takes hostile bytes.
 class TsDepacketizer final : private formats::ts::DemuxSink {
   public:
     static constexpr LiveClock kClock{90000, 33};
@@ -37,7 +39,10 @@ class TsDepacketizer final : private formats::ts::DemuxSink {
 
     void push(std::span<const std::byte> bytes) { demuxer_.push(bytes); }
     /// The input ended: delivers what is still gathered.
-    void flush() { demuxer_.flush(); }
+    void flush() {
+        demuxer_.flush();
+        release();
+    }
 
     [[nodiscard]] const Counters& counters() const { return counters_; }
     [[nodiscard]] const formats::ts::DemuxCounters& demux_counters() const {
@@ -73,6 +78,9 @@ class TsDepacketizer final : private formats::ts::DemuxSink {
     /// False when the frame cannot be delivered.
     bool prepare_audio(TrackState& state, const formats::ts::AccessUnit& unit, Bytes& payload);
     bool configure(TrackState& state, formats::Codec codec, std::vector<std::byte> header);
+    void deliver(LiveUnit unit);
+    [[nodiscard]] bool may_begin(const LiveUnit& newest) const;
+    void release();
 
     LiveSink& sink_;
     Options options_;
@@ -80,6 +88,9 @@ class TsDepacketizer final : private formats::ts::DemuxSink {
     std::map<unsigned, TrackState> tracks_;
     std::vector<std::string> left_out_;
     Counters counters_;
+    bool begun_ = false;
+    std::vector<LiveUnit> held_;  ///< until it has begun
+    std::size_t held_bytes_ = 0;
     formats::ts::TsDemuxer demuxer_;
 };
 
