@@ -70,7 +70,7 @@ pipeline::Plan planned(const Source& source, const presets::Preset& preset);
 /// "1920x1080".
 [[nodiscard]] std::vector<std::string> sizes(const pipeline::Plan& plan);
 [[nodiscard]] const pipeline::VideoRendition& rendition(const pipeline::Plan& plan,
-                                                        const std::string& name);
+                                                        std::string_view name);
 [[nodiscard]] std::string option(const pipeline::EncoderSettings& settings,
                                  const std::string& name);
 
