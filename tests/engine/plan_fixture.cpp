@@ -339,7 +339,7 @@ std::vector<std::string> sizes(const Plan& plan) {
     return all;
 }
 
-const pipeline::VideoRendition& rendition(const Plan& plan, const std::string& name) {
+const pipeline::VideoRendition& rendition(const Plan& plan, std::string_view name) {
     const auto found = std::find_if(plan.video.renditions.begin(),
                                     plan.video.renditions.end(),
                                     [&](const auto& r) { return r.name == name; });
