@@ -22,10 +22,9 @@ def encode(binary, source, out, chunk):
     lines = subprocess.run([str(x) for x in command], check=True, capture_output=True, text=True).stdout.splitlines()
     events = [json.loads(line) for line in lines]
     plan = next(e for e in events if e["type"] == "plan")["data"]
-    quality = next(e for e in events if e["type"] == "quality")["data"]
-    rung = quality["renditions"][0] if "renditions" in quality else quality
+    rung = next(e for e in events if e["type"] == "input.finished")["data"]["renditions"][0]
     size = sum(f.stat().st_size for f in (out / "720p").glob("*.m4s"))
-    return plan["chunks"], size, rung["psnr_y"]
+    return plan["chunks"], size, rung["psnr"]
 
 
 def main():
@@ -42,7 +41,7 @@ def main():
     whole, whole_bytes, whole_psnr = encode(args.binary, source, args.work / "whole", "10min")
     chunks, bytes_, psnr = encode(args.binary, source, args.work / "chunks", args.chunk)
     print(f"{machine.describe()}\n{source.name}, CRF 23: {chunks} chunks of {args.chunk} against {whole}: "
-          f"size {bytes_ / whole_bytes - 1:+.2%}, PSNR-Y {psnr - whole_psnr:+.3f} dB ({psnr:.2f})")
+          f"size {bytes_ / whole_bytes - 1:+.2%}, PSNR {psnr - whole_psnr:+.3f} dB ({psnr:.2f})")
 
 
 if __name__ == "__main__":
