@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "config.hpp"
@@ -6,13 +8,28 @@
 namespace sg::apps {
 namespace {
 
+/// Addresses lose their password and query, and their path where it may be a stream key: everywhere
+/// but over HTTP.
+std::string without_secrets(const std::string& text) {
+    const auto scheme = text.find("://");
+    if (scheme == std::string::npos) return text;
+    const auto begin = scheme + 3;
+    const auto path = std::min(text.find_first_of("/?#", begin), text.size());
+    auto host = text.substr(begin, path - begin);
+    if (const auto at = host.rfind('@'); at != std::string::npos) host.erase(0, at + 1);
+    const auto end =
+        text.starts_with("http") ? std::min(text.find_first_of("?#", path), text.size()) : path;
+    return text.substr(0, begin) + host + text.substr(path, end - path) +
+           (end + 1 < text.size() ? "(hidden)" : "");
+}
+
 /// Writes YAML. Secrets are only said to be there.
 class Writer {
   public:
     template <class T, class K>
     void field(const char* key, const T& member, const K& kind, const char*) {
         const auto text = kind.show(member);
-        if (!text.empty()) line(key, yaml_scalar(text));
+        if (!text.empty()) line(key, yaml_scalar(without_secrets(text)));
     }
 
     void secret(const char* key, const std::string& member, const SecretKind&, const char*) {

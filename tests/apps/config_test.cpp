@@ -214,6 +214,7 @@ playback: {signature_keys: [{key: signature-key-secret}]}
 defaults:
   srt: {passphrase: passphrase-secret}
   restream: [{name: away, url: "rtmp://a.example/app/secret-stream-key"}]
+  inputs: [{kind: pull, url: "rtmp://me:secret-word@b.example/app/secret-key?t=secret-token"}]
 )");
     std::ofstream(config.folder / "stream.key") << "key-in-a-file-secret\n";
     const auto settings = config.good();
