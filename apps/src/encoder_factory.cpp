@@ -3,9 +3,9 @@
 #include <utility>
 
 #include <live/encoder_child.hpp>
-#include <presets/loader.hpp>
 
 #include <base/log.hpp>
+#include <presets/loader.hpp>
 
 namespace sg::apps {
 

@@ -1,8 +1,9 @@
 #pragma once
 
+#include <live/channel_registry.hpp>
+
 #include <base/clock.hpp>
 #include <base/metric.hpp>
-#include <live/channel_registry.hpp>
 
 namespace sg::apps {
 

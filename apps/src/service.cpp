@@ -15,8 +15,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 #include <live/publish_rules.hpp>
-#include <live/restreamer.hpp>
 #include <live/pull_inputs.hpp>
+#include <live/restreamer.hpp>
 #include <live/rtmp_ingest.hpp>
 #include <live/segment_store.hpp>
 #include <live/srt_ingest.hpp>
@@ -199,8 +199,7 @@ Status Service::Impl::start() {
         std::make_unique<live::ChannelRegistry>(registry_options(settings), homes, clock, metrics);
     registry->set_encoder_factory(encoder_factory(clock, metrics));
     add_store();
-    pulls = std::make_unique<live::PullInputs>(
-        *registry, homes, srt_service.get(), clock, metrics);
+    pulls = std::make_unique<live::PullInputs>(*registry, homes, srt_service.get(), clock, metrics);
     const auto free = [](const char* key, const std::optional<ListenAddress>& at) -> Status {
         if (!at) return {};
         const auto status = check_port_free(*at);

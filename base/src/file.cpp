@@ -106,7 +106,8 @@ Result<std::size_t> read_at(int fd,
 Status write_file_atomic(const std::filesystem::path& path,
                          std::string_view text,
                          Durability durability) {
-    // Always the same name: what a killed writer left is replaced by the next, not left beside the target.
+    // Always the same name: what a killed writer left is replaced by the next, not left beside the
+    // target.
     const auto temporary = path.string() + ".part";
     auto fd = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
     if (!fd) return std::move(fd).error();

@@ -16,8 +16,8 @@ namespace {
 
 using Runs = std::vector<std::unique_ptr<InputRun>>;
 
-/// A chunk keeps about two processors busy: its largest encoder has one for itself, the others share
-/// one. More chunks than that only take memory.
+/// A chunk keeps about two processors busy: its largest encoder has one for itself, the others
+/// share one. More chunks than that only take memory.
 int default_jobs() {
     const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     return (cores + 1) / 2;

@@ -13,14 +13,14 @@ namespace {
 using nlohmann::json;
 
 constexpr std::array<std::pair<TaskKind, const char*>, 10> kKinds{{{TaskKind::kSpool, "spool"},
-                                                                  {TaskKind::kPlan, "plan"},
-                                                                  {TaskKind::kVideo, "video"},
-                                                                  {TaskKind::kAudio, "audio"},
-                                                                  {TaskKind::kCopy, "copy"},
-                                                                  {TaskKind::kPackage, "package"},
-                                                                  {TaskKind::kVerify, "verify"},
-                                                                  {TaskKind::kQuality, "quality"},
-                                                                  {TaskKind::kLive, "live"},
+                                                                   {TaskKind::kPlan, "plan"},
+                                                                   {TaskKind::kVideo, "video"},
+                                                                   {TaskKind::kAudio, "audio"},
+                                                                   {TaskKind::kCopy, "copy"},
+                                                                   {TaskKind::kPackage, "package"},
+                                                                   {TaskKind::kVerify, "verify"},
+                                                                   {TaskKind::kQuality, "quality"},
+                                                                   {TaskKind::kLive, "live"},
                                                                    {TaskKind::kPull, "pull"}}};
 
 }  // namespace

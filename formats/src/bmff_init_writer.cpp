@@ -27,13 +27,11 @@ void write_file_type(ByteWriter& writer, std::span<const InitTrack> tracks) {
     writer.u32(0);
     writer.u32(fourcc("iso6"));
     writer.u32(fourcc("cmfc"));
-    // cmf2: no video edit lists, per-fragment defaults, and pictures are shown from their fragment's
-    // decode time on, which those of reordering tracks are not (ADR 0001).
+    // cmf2: no video edit lists, per-fragment defaults, and pictures are shown from their
+    // fragment's decode time on, which those of reordering tracks are not (ADR 0001).
     const bool either = std::ranges::any_of(tracks, [](const InitTrack& t) {
-        const bool may_reorder =
-            t.config.codec == Codec::kH264 || t.config.codec == Codec::kHevc;
-        return t.edit_media_time.has_value() ||
-               (may_reorder && t.config.video.reorder_depth != 0);
+        const bool may_reorder = t.config.codec == Codec::kH264 || t.config.codec == Codec::kHevc;
+        return t.edit_media_time.has_value() || (may_reorder && t.config.video.reorder_depth != 0);
     });
     if (!either) writer.u32(fourcc("cmf2"));
     writer.u32(fourcc("dash"));

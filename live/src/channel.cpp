@@ -8,10 +8,10 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
-
-#include <base/log.hpp>
 #include <live/channel.hpp>
 #include <live/input_switch.hpp>
+
+#include <base/log.hpp>
 
 #include "channel_media.hpp"
 #include "channel_metrics.hpp"
@@ -47,9 +47,7 @@ struct Channel::Impl {
     Impl(ChannelSettings channel_settings, ChannelContext channel_context, bool encoded)
         : settings(std::move(channel_settings)),
           context(std::move(channel_context)),
-          media(settings,
-                {context.epoch, &context.continuation, encoded},
-                context.clock),
+          media(settings, {context.epoch, &context.continuation, encoded}, context.clock),
           repair(media),
           inputs(switch_policy(settings), repair),
           timer(context.home),
@@ -63,17 +61,16 @@ struct Channel::Impl {
             "streamgate_channel_sent_bytes_total", "Bytes of bodies sent to viewers.", labels);
         segments = metrics.gauge(
             "streamgate_channel_segments", "Segments made, of all renditions.", labels);
-        viewers = metrics.gauge(
-            "streamgate_channel_viewers", "Viewers of the last half minute.", labels);
+        viewers =
+            metrics.gauge("streamgate_channel_viewers", "Viewers of the last half minute.", labels);
         on_air = metrics.gauge(
             "streamgate_channel_on_air", "1 while an input delivers, else 0.", labels);
         for (std::size_t slot = 0; slot < feeds.size(); ++slot) {
             const auto name = slot < settings.inputs.size() ? settings.inputs[slot].name : kSlate;
             if (slot == settings.inputs.size() && !settings.slate.enabled) break;
-            input_on_air.push_back(
-                metrics.gauge("streamgate_channel_input_on_air",
-                              "1 for the input that viewers see, else 0.",
-                              {{"channel", settings.name}, {"input", name}}));
+            input_on_air.push_back(metrics.gauge("streamgate_channel_input_on_air",
+                                                 "1 for the input that viewers see, else 0.",
+                                                 {{"channel", settings.name}, {"input", name}}));
         }
     }
 
@@ -121,11 +118,12 @@ std::shared_ptr<Channel> Channel::create(ChannelSettings settings, ChannelContex
     impl.media.add_observer(std::make_unique<ChannelMetrics>(
         impl.settings.name, impl.context.metrics, impl.context.clock, [&impl] {
             const auto* packaging = impl.media.packager_counts();
-            return ChannelTotals{impl.repair.counters(),
-                                 packaging != nullptr ? *packaging : packagers::LivePackagerCounts(),
-                                 impl.repair.arrival_skew_ns(),
-                                 impl.inputs.switches(),
-                                 impl.media.window().bytes_in_memory()};
+            return ChannelTotals{
+                impl.repair.counters(),
+                packaging != nullptr ? *packaging : packagers::LivePackagerCounts(),
+                impl.repair.arrival_skew_ns(),
+                impl.inputs.switches(),
+                impl.media.window().bytes_in_memory()};
         }));
     if (make_encoder) impl.media.set_encoder(make_encoder(impl.media));
     return channel;
@@ -303,7 +301,8 @@ ChannelStatus Channel::status() const {
     status.viewers = impl.viewer_count.count(impl.context.clock.now());
     status.repairs = impl.repair.counters();
     for (std::size_t slot = 0; slot < impl.feeds.size(); ++slot) {
-        if (impl.feeds[slot] == nullptr || impl.inputs.on_air() != impl.feeds[slot]->input_) continue;
+        if (impl.feeds[slot] == nullptr || impl.inputs.on_air() != impl.feeds[slot]->input_)
+            continue;
         status.live = true;
         status.on_air = input_name(slot);
     }

@@ -1,3 +1,5 @@
+#include "channel_media.hpp"
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -5,8 +7,6 @@
 #include <fmt/format.h>
 
 #include <base/log.hpp>
-
-#include "channel_media.hpp"
 
 namespace sg::live {
 namespace {
@@ -64,10 +64,10 @@ void ChannelMedia::restore(ChannelContinuation& before) {
     if (before.not_before) dates_.not_before(*before.not_before);
     for (auto& restored : before.segments) {
         const auto& name = restored.segment.init->description.rendition;
-        if (restored.rendition >= window_names_.size()) window_names_.resize(restored.rendition + 1);
+        if (restored.rendition >= window_names_.size())
+            window_names_.resize(restored.rendition + 1);
         window_names_[restored.rendition] = name;
-        window_.restore(
-            restored.rendition, std::move(restored.segment), std::move(restored.where));
+        window_.restore(restored.rendition, std::move(restored.segment), std::move(restored.where));
     }
     before.segments = {};
 }
@@ -93,7 +93,8 @@ void ChannelMedia::advance(Clock::Monotonic now) {
     arrival_ = now;
     bool gone = false;
     for (auto it = tracks_.begin(); it != tracks_.end();) {
-        if (tracks_.size() > 1 && it->second.gone_since && now - *it->second.gone_since >= kTrackGone) {
+        if (tracks_.size() > 1 && it->second.gone_since &&
+            now - *it->second.gone_since >= kTrackGone) {
             log::info("live_track_gone channel={} track={}", name_, it->first);
             for (auto& observer : observers_) observer->on_track_end(it->first);
             it = tracks_.erase(it);
@@ -243,7 +244,8 @@ void ChannelMedia::add_ts(std::size_t rendition,
             report(made.error());
             continue;
         }
-        for (auto& each : *made) window_.set_ts(in_window(main), each.number, std::move(each.bytes));
+        for (auto& each : *made)
+            window_.set_ts(in_window(main), each.number, std::move(each.bytes));
     }
 }
 

@@ -8,14 +8,15 @@
 #include <string>
 #include <vector>
 
-#include <base/clock.hpp>
-#include <ingest/arrival_clock.hpp>
-#include <ingest/timeline_repair.hpp>
 #include <live/channel_observer.hpp>
 #include <live/channel_settings.hpp>
 #include <live/channel_state.hpp>
 #include <live/live_encoder.hpp>
 #include <live/window.hpp>
+
+#include <base/clock.hpp>
+#include <ingest/arrival_clock.hpp>
+#include <ingest/timeline_repair.hpp>
 #include <packagers/live_packager.hpp>
 #include <packagers/live_ts.hpp>
 
@@ -102,7 +103,8 @@ class ChannelMedia final : public ingest::TimelineSink,
     /// Every video with the default audio, or the audio alone.
     void choose_ts();
     /// Transport streams of the segments that have closed.
-    void add_ts(std::size_t rendition, const std::shared_ptr<const packagers::LiveSegment>& segment);
+    void add_ts(std::size_t rendition,
+                const std::shared_ptr<const packagers::LiveSegment>& segment);
     void report(const Status& status);
     void restore(ChannelContinuation& continuation);
     /// The window's number of a rendition: those of an earlier run keep theirs, by name.
@@ -121,9 +123,9 @@ class ChannelMedia final : public ingest::TimelineSink,
     std::map<int, Track> tracks_;
     std::map<std::string, std::size_t> renditions_;  ///< the packager's numbers, by name
     std::map<std::size_t, std::shared_ptr<const packagers::LiveInit>> inits_;
-    std::vector<std::string> window_names_;          ///< by the window's numbers
-    std::vector<std::size_t> in_window_;             ///< by the packager's numbers
-    std::vector<std::size_t> encoded_;               ///< the same, by the encoder's numbers
+    std::vector<std::string> window_names_;  ///< by the window's numbers
+    std::vector<std::size_t> in_window_;     ///< by the packager's numbers
+    std::vector<std::size_t> encoded_;       ///< the same, by the encoder's numbers
     std::map<std::string, DeclaredRate> rates_;
     std::map<std::size_t, packagers::LiveTsWriter> ts_;  ///< by the rendition that has the pictures
     bool rebuild_ = false;

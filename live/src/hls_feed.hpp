@@ -12,8 +12,7 @@ namespace sg::live {
 
 /// One media playlist that is followed.
 struct HlsFollower::Feed final : public ingest::LiveSink {
-    Feed(std::string address, int first_track)
-        : url(std::move(address)), track_base(first_track) {}
+    Feed(std::string address, int first_track) : url(std::move(address)), track_base(first_track) {}
 
     /// kBadData, kUnsupported: encryption.
     [[nodiscard]] Status load(const HlsFetch& fetch, std::chrono::steady_clock::time_point now);

@@ -4,10 +4,10 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
+#include <live/rtmp_ingest.hpp>
 
 #include <base/log.hpp>
 #include <ingest/flv_depacketizer.hpp>
-#include <live/rtmp_ingest.hpp>
 #include <process/message.hpp>
 
 namespace sg::live {
@@ -94,12 +94,10 @@ void refuse(protocols::RtmpPublishOffer& offer, const Error& error) {
 }
 
 /// On the home thread of the channel.
-void attach(ChannelRegistry::Place place,
-            protocols::RtmpPublishOffer offer,
-            const Clock& clock) {
+void attach(ChannelRegistry::Place place, protocols::RtmpPublishOffer offer, const Clock& clock) {
     const auto connection = offer.connection();
-    auto feed =
-        place.channel->open_feed(place.slot, ingest::FlvDepacketizer::kClock, [connection](std::string_view reason) {
+    auto feed = place.channel->open_feed(
+        place.slot, ingest::FlvDepacketizer::kClock, [connection](std::string_view reason) {
             connection.disconnect(std::string(reason));
         });
     if (!feed) {

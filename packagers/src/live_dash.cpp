@@ -108,7 +108,8 @@ std::string live_dash_manifest(std::span<const LiveDashPeriod> periods,
     if (options.time_shift_us > 0) out.time_shift_buffer_us = options.time_shift_us;
     out.suggested_delay_us = options.suggested_delay_us;
     out.max_segment_duration_us = options.max_segment_us;
-    // What @bandwidth is measured over (ISO/IEC 23009-1 §5.3.5.2): no segment is larger than it says.
+    // What @bandwidth is measured over (ISO/IEC 23009-1 §5.3.5.2): no segment is larger than it
+    // says.
     out.min_buffer_us = std::max<std::int64_t>(1'000'000, options.max_segment_us);
     if (options.target_latency_ms > 0) {
         mpd::ServiceDescription service;

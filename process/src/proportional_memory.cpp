@@ -1,5 +1,3 @@
-#include <process/proportional_memory.hpp>
-
 #include <charconv>
 #include <string>
 #include <string_view>
@@ -7,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <base/file.hpp>
+#include <process/proportional_memory.hpp>
 
 namespace sg::process {
 namespace {

@@ -86,12 +86,11 @@ void RunningTask::take(Message message, TaskObserver& observer) {
     if (result_ || foreign) {
         channel_open_ = false;
         result_.reset();
-        condemn(Error{Errc::kBadData,
-                      fmt::format("task {} broke the protocol and was stopped: {}",
-                                  id_,
-                                  foreign
-                                      ? "it sent a request"
-                                      : "it sent a message after its result")});
+        condemn(Error{
+            Errc::kBadData,
+            fmt::format("task {} broke the protocol and was stopped: {}",
+                        id_,
+                        foreign ? "it sent a request" : "it sent a message after its result")});
         return;
     }
     switch (message.type) {

@@ -9,9 +9,9 @@
 
 #include <base/file.hpp>
 #include <base/log.hpp>
+#include <process/proportional_memory.hpp>
 #include <process/supervisor.hpp>
 
-#include <process/proportional_memory.hpp>
 #include "running_task.hpp"
 
 namespace sg::process {

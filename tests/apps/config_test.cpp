@@ -318,10 +318,11 @@ TEST_CASE("live is a configuration with one channel") {
 }
 
 TEST_CASE("presets of channels are read at the start; one that cannot be live is refused") {
-    const auto faults = Config("channels:\n"
-                               "  - {name: live/a, preset: nope}\n"
-                               "  - {name: live/b, preset: av1-hd}\n"
-                               "  - {name: live/c, preset: web-hd}\n")
+    const auto faults = Config(
+                            "channels:\n"
+                            "  - {name: live/a, preset: nope}\n"
+                            "  - {name: live/b, preset: av1-hd}\n"
+                            "  - {name: live/c, preset: web-hd}\n")
                             .faults();
     INFO(faults);
     CHECK(faults.find("channels[0].preset") != std::string::npos);

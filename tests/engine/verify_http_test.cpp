@@ -1,4 +1,3 @@
-#include "verify_fetch.hpp"
 #include "verify_http.hpp"
 
 #include <thread>
@@ -9,6 +8,7 @@
 
 #include "made_presentation.hpp"
 #include "small_server.hpp"
+#include "verify_fetch.hpp"
 
 using namespace sg;
 using namespace sg::engine;

@@ -52,8 +52,7 @@ TEST_CASE("an init segment reads back as it was written") {
     REQUIRE(movie);
     CHECK(movie->fragmented);
     CHECK(movie->brands ==
-          std::vector<FourCc>{
-              fourcc("iso6"), fourcc("iso6"), fourcc("cmfc"), fourcc("dash")});
+          std::vector<FourCc>{fourcc("iso6"), fourcc("iso6"), fourcc("cmfc"), fourcc("dash")});
     REQUIRE(movie->tracks.size() == 1);
     const TrackInfo& read = movie->tracks[0];
     CHECK(read.id == 7);

@@ -218,8 +218,7 @@ TEST_CASE("Opus headers turn into big-endian dOps") {
 }
 
 TEST_CASE("Opus whose times place its priming tells decoders to trim nothing") {
-    CodecConfig config =
-        make(Codec::kOpus, "4f70757348656164 01 02 3801 80bb0000 0000 00");
+    CodecConfig config = make(Codec::kOpus, "4f70757348656164 01 02 3801 80bb0000 0000 00");
     keep_priming(config);
     CHECK(to_hex(config.payload) == "000200000000bb80000000");
     CHECK(config.audio.priming == 0);

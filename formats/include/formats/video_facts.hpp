@@ -19,7 +19,7 @@ struct VideoFacts {
     std::uint32_t transfer = 2;
     std::uint32_t matrix = 2;
     bool full_range = false;
-    bool range_known = false;  ///< H.264: full_range was said
+    bool range_known = false;   ///< H.264: full_range was said
     std::uint32_t profile = 0;  ///< the codec's own numbers
     std::uint32_t level = 0;
     bool interlaced = false;  ///< may hold fields

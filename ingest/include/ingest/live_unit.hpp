@@ -22,9 +22,9 @@ struct LiveClock {
 struct LiveTrack {
     int id = 0;  ///< stable within a session of the input
     formats::CodecConfig config;
-    bool annex_b = false;   ///< H.264 and HEVC units have start codes instead of lengths
-    std::string language;   ///< BCP 47; empty when not said
-    int program = 0;        ///< transport streams: program number
+    bool annex_b = false;  ///< H.264 and HEVC units have start codes instead of lengths
+    std::string language;  ///< BCP 47; empty when not said
+    int program = 0;       ///< transport streams: program number
 };
 
 /// One coded picture or audio frame, in decoding order within its track.

@@ -64,7 +64,7 @@ struct DamageCounters {
     std::int64_t read_errors = 0;      ///< passed over
     std::int64_t oversized = 0;
     std::int64_t before_zero = 0;  ///< their times lie where the container has none; given back
-    bool truncated = false;  ///< the end came before the container's own
+    bool truncated = false;        ///< the end came before the container's own
 };
 
 /// An open media file: a demuxer over a file descriptor. Opens nothing else, whatever the file

@@ -8,17 +8,18 @@
 #include <string_view>
 #include <vector>
 
-#include <base/clock.hpp>
-#include <base/metric.hpp>
-#include <base/result.hpp>
-#include <ingest/live_unit.hpp>
-#include <ingest/timeline_repair.hpp>
 #include <live/channel_filler.hpp>
 #include <live/channel_observer.hpp>
 #include <live/channel_settings.hpp>
 #include <live/channel_state.hpp>
 #include <live/live_encoder.hpp>
 #include <live/playback.hpp>
+
+#include <base/clock.hpp>
+#include <base/metric.hpp>
+#include <base/result.hpp>
+#include <ingest/live_unit.hpp>
+#include <ingest/timeline_repair.hpp>
 
 namespace boost::asio {
 class io_context;
@@ -120,7 +121,7 @@ class Channel final : public PlaybackChannel, public std::enable_shared_from_thi
     [[nodiscard]] const std::string& epoch() const;
     [[nodiscard]] const ChannelContinuation& continuation() const;
     [[nodiscard]] std::optional<packagers::WallTime> availability_start() const;  ///< home thread
-    [[nodiscard]] ChannelStatus status() const;  ///< home thread
+    [[nodiscard]] ChannelStatus status() const;                                   ///< home thread
     [[nodiscard]] std::uint64_t bytes_in_memory() const;  ///< of its window; home thread
 
     // PlaybackChannel, any thread.

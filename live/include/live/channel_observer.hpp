@@ -31,8 +31,8 @@ class ChannelObserver {
     virtual void on_segment(std::size_t /*rendition*/,
                             const std::shared_ptr<const packagers::LiveSegment>& /*segment*/) {}
 
-    /// Nothing more will come; with `may_continue` because the service stops, and the channel goes on
-    /// when it is back.
+    /// Nothing more will come; with `may_continue` because the service stops, and the channel goes
+    /// on when it is back.
     virtual void on_end(bool /*may_continue*/) {}
 };
 

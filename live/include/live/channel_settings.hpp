@@ -21,10 +21,10 @@ struct OutputSettings {
     bool low_latency = true;
     bool hls = true;
     bool dash = true;
-    bool ts = false;                     ///< also <rendition>/ts.m3u8
-    std::chrono::seconds window{60};     ///< listed without DVR
-    std::chrono::seconds dvr{0};         ///< 0: none; kept on disk
-    bool event = false;                  ///< all from the start is listed, on disk
+    bool ts = false;                  ///< also <rendition>/ts.m3u8
+    std::chrono::seconds window{60};  ///< listed without DVR
+    std::chrono::seconds dvr{0};      ///< 0: none; kept on disk
+    bool event = false;               ///< all from the start is listed, on disk
 };
 
 struct RecordingSettings {
@@ -44,7 +44,8 @@ struct InputSettings {
     InputKind kind = InputKind::kPublish;
     std::string name;  ///< "main", "backup": publishers of a backup use NAME+backup
     std::string url;   ///< of kPull and kFileLoop; may hold secrets
-    std::uint64_t max_bandwidth = 0;  ///< bits per second of the HLS variant that is pulled; 0: the best
+    std::uint64_t max_bandwidth =
+        0;  ///< bits per second of the HLS variant that is pulled; 0: the best
 };
 
 /// Encryption of a channel's SRT publishers; without a passphrase there is none.
@@ -55,7 +56,7 @@ struct SrtEncryption {
 
 struct SlateSettings {
     bool enabled = false;
-    std::string image;  ///< empty: the test card
+    std::string image;              ///< empty: the test card
     std::chrono::seconds limit{0};  ///< a channel with nothing else for so long ends; 0: never
 };
 
@@ -66,10 +67,10 @@ struct ChannelSettings {
     std::vector<InputSettings> inputs{{InputKind::kPublish, "main", {}}};  ///< best first
     OutputSettings output;
     Conflict conflict = Conflict::kRefuse;
-    std::chrono::milliseconds grace{15'000};    ///< a stream goes on if its publisher is back by then
-    std::chrono::milliseconds silence{1'000};   ///< then a backup, or a new publisher, takes over
-    std::chrono::milliseconds stable{10'000};   ///< of a better input before it goes on air again
-    std::chrono::seconds keep_ended{300};       ///< an ended stream can still be watched so long
+    std::chrono::milliseconds grace{15'000};  ///< a stream goes on if its publisher is back by then
+    std::chrono::milliseconds silence{1'000};  ///< then a backup, or a new publisher, takes over
+    std::chrono::milliseconds stable{10'000};  ///< of a better input before it goes on air again
+    std::chrono::seconds keep_ended{300};      ///< an ended stream can still be watched so long
     RecordingSettings recording;
     std::vector<RestreamTarget> restream;
     SlateSettings slate;

@@ -14,7 +14,8 @@ struct PublishClaim {
     std::string name;      ///< of the channel: "live/NAME"
     std::string peer;      ///< address
     std::string user;
-    std::map<std::string, std::string> arguments;  ///< of the URL's query or the stream id: key, token
+    std::map<std::string, std::string>
+        arguments;  ///< of the URL's query or the stream id: key, token
 };
 
 /// Decides who may publish. Any thread.

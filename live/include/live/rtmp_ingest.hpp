@@ -2,9 +2,10 @@
 
 #include <memory>
 
-#include <base/clock.hpp>
 #include <live/channel_registry.hpp>
 #include <live/publish_gate.hpp>
+
+#include <base/clock.hpp>
 #include <protocols/rtmp_server.hpp>
 
 namespace sg::live {

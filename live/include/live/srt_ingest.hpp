@@ -4,9 +4,10 @@
 #include <memory>
 #include <string>
 
-#include <base/clock.hpp>
 #include <live/channel_registry.hpp>
 #include <live/publish_gate.hpp>
+
+#include <base/clock.hpp>
 #include <protocols/srt_listener.hpp>
 
 namespace sg::live {

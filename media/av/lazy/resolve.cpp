@@ -6,9 +6,9 @@
 
 #include <dlfcn.h>
 
-// libav drags in more than a hundred libraries, libcurl thirty. A binary that has this linked in loads them when
-// the first of their functions is called, so that --help does not pay for them and probing does not
-// pay for filters. The tables come from cmake/lazy_libav.cmake.
+// libav drags in more than a hundred libraries, libcurl thirty. A binary that has this linked in
+// loads them when the first of their functions is called, so that --help does not pay for them and
+// probing does not pay for filters. The tables come from cmake/lazy_libav.cmake.
 extern "C" {
 extern void* sg_lazy_slots[];
 extern const char* const sg_lazy_names[];
@@ -27,11 +27,10 @@ std::array<std::once_flag, kMostLibraries> loaded;
 // As for a library that the system's loader does not find: there is no way on.
 [[noreturn]] void give_up(const char* library) {
     const char* reason = ::dlerror();
-    std::fprintf(
-        stderr,
-        "streamgate: load %s: %s; install the version of it that this was built with\n",
-        library,
-        reason == nullptr ? "unknown reason" : reason);
+    std::fprintf(stderr,
+                 "streamgate: load %s: %s; install the version of it that this was built with\n",
+                 library,
+                 reason == nullptr ? "unknown reason" : reason);
     std::_Exit(1);
 }
 

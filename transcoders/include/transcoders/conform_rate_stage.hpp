@@ -26,11 +26,11 @@ struct ConformRateOptions {
     std::vector<std::int64_t> segment_starts;
     /// Live: `frames` counts for nothing, pictures come until the stream ends. Instead of the two
     /// above, a GOP starts at the first frame at or after each multiple of this time (from
-    /// `first_frame` on) whose number is a multiple of `gop_step`; borders so stay within a frame of
-    /// the clock for ever, whatever the rate.
+    /// `first_frame` on) whose number is a multiple of `gop_step`; borders so stay within a frame
+    /// of the clock for ever, whatever the rate.
     std::int64_t gop_ns = 0;
     std::int64_t gop_step = 1;
-    std::int64_t segment_gops = 1;  ///< a segment starts with every so many
+    std::int64_t segment_gops = 1;        ///< a segment starts with every so many
     ConformRateReport* report = nullptr;  ///< borrowed, may be null
 };
 
