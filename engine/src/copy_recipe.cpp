@@ -8,6 +8,7 @@
 
 #include <base/file.hpp>
 
+#include "segmenter_settings.hpp"
 #include "track_json.hpp"
 
 namespace sg::engine {
@@ -78,7 +79,7 @@ bool add_track(CopyRecipe& recipe,
     track.timebase = facts->timebase;
     track.description.rendition = r.name;
     std::vector<std::byte> first;
-    const auto config = copy_config(plan, r);
+    const auto config = copied_segments(plan, r);
     auto start = packagers::start_track(config, *facts->info, first);
     if (!start) {
         auto bytes = first_sample(plan, track, input);
@@ -115,39 +116,6 @@ CopiedTrackConfig track_config(const Plan& plan,
 }
 
 }  // namespace
-
-packagers::SegmenterConfig copy_config(const Plan& plan, const pipeline::VideoRendition& r) {
-    packagers::SegmenterConfig config;
-    config.track.type = packagers::TrackType::kVideo;
-    config.track.rendition = r.name;
-    config.track.source_track = static_cast<int>(r.source_stream);
-    config.timescale = r.timescale;
-    config.offset = plan.packaging.offset_seconds * r.timescale;
-    config.borders = r.borders;
-    config.sample_duration = r.frame_duration;
-    config.decode_lead = r.decode_lead;
-    config.frame_rate = r.frame_rate;
-    config.hold_last_sample = true;
-    config.digests = false;
-    return config;
-}
-
-packagers::SegmenterConfig copy_config(const Plan& plan, const pipeline::AudioRendition& r) {
-    packagers::SegmenterConfig config;
-    config.track.type = packagers::TrackType::kAudio;
-    config.track.rendition = r.name;
-    config.track.language = r.language;
-    config.track.label = r.label;
-    config.track.is_default = r.is_default;
-    config.track.describes_video = r.describes_video;
-    config.track.source_track = static_cast<int>(r.source_stream);
-    config.timescale = r.sample_rate;
-    config.offset = plan.packaging.offset_seconds * r.sample_rate;
-    config.borders = r.borders;
-    config.hold_last_sample = true;
-    config.digests = false;
-    return config;
-}
 
 std::optional<CopyRecipe> make_copy_recipe(const Plan& plan,
                                            const Index& index,
@@ -230,7 +198,7 @@ Result<CopiedTracks> CopiedTracks::open(const Plan& plan,
         opened.tables_.push_back(std::make_unique<formats::SampleTable>(std::move(table)));
         const bool found = !each_copy(plan, [&](const auto& r) {
             if (r.name != track.description.rendition) return true;
-            opened.tracks_.emplace_back(track_config(plan, track, copy_config(plan, r)),
+            opened.tracks_.emplace_back(track_config(plan, track, copied_segments(plan, r)),
                                         packagers::CopyTimes(r),
                                         *opened.tables_.back());
             return false;

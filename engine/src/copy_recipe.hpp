@@ -43,11 +43,6 @@ struct CopyRecipe {
                                                          const Index& index,
                                                          ingest::MediaInput& input);
 
-[[nodiscard]] packagers::SegmenterConfig copy_config(const pipeline::Plan& plan,
-                                                     const pipeline::VideoRendition& rendition);
-[[nodiscard]] packagers::SegmenterConfig copy_config(const pipeline::Plan& plan,
-                                                     const pipeline::AudioRendition& rendition);
-
 /// The tables of a movie and the tracks that a recipe lays out from them.
 class CopiedTracks {
   public:

@@ -12,6 +12,7 @@
 
 #include "attempt_sink.hpp"
 #include "open_task_source.hpp"
+#include "segmenter_settings.hpp"
 #include "task.hpp"
 #include "task_meter.hpp"
 
@@ -38,22 +39,6 @@ struct AudioRun {
     std::vector<transcoders::AudioRepairReport> conform;  ///< one a rendition
     std::vector<std::unique_ptr<AttemptSink>> sinks;
 };
-
-packagers::SegmenterConfig segmenter_config(const Plan& plan, const pipeline::AudioRendition& r) {
-    packagers::SegmenterConfig config;
-    config.track.type = packagers::TrackType::kAudio;
-    config.track.rendition = r.name;
-    config.track.language = r.language;
-    config.track.label = r.label;
-    config.track.is_default = r.is_default;
-    config.track.describes_video = r.describes_video;
-    config.track.source_track = static_cast<int>(r.source_stream);
-    config.timescale = r.sample_rate;
-    config.offset = plan.packaging.offset_seconds * r.sample_rate;
-    config.borders = r.borders;
-    config.sample_duration = r.frame_samples;
-    return config;
-}
 
 Result<pipeline::Graph> build_graph(AudioRun& run,
                                     std::unique_ptr<ingest::MediaInput> input,
@@ -102,7 +87,7 @@ Result<pipeline::Graph> build_graph(AudioRun& run,
             auto encoder,
             transcoders::AudioEncoderStage::create(transcoders::audio_encoder_options(r)));
         SG_TRY_ASSIGN(auto segmenter,
-                      packagers::Segmenter::create(segmenter_config(run.plan, r), sink));
+                      packagers::Segmenter::create(encoded_segments(run.plan, r), sink));
         const auto conform_node = graph.add_stage("conform-" + r.name, std::move(conform), 1, 1);
         const auto encoder_node = graph.add_stage("enc-" + r.name, std::move(encoder), 1, 1);
         const auto meter_node =

@@ -9,6 +9,7 @@
 #include "copy_by_tables.hpp"
 #include "copy_recipe.hpp"
 #include "open_task_source.hpp"
+#include "segmenter_settings.hpp"
 #include "task.hpp"
 #include "task_meter.hpp"
 
@@ -58,7 +59,7 @@ Result<std::string> copy_by_packets(const TaskRequest& request,
         if (!copy) return std::move(copy).error();
         sinks.push_back(std::make_unique<AttemptSink>(request.folder, r.name));
         SG_TRY_ASSIGN(auto segmenter,
-                      packagers::Segmenter::create(copy_config(plan, r), *sinks.back()));
+                      packagers::Segmenter::create(copied_segments(plan, r), *sinks.back()));
         demux.streams.push_back(static_cast<int>(r.source_stream));
         lanes.push_back({r.name, std::move(copy).value(), std::move(segmenter)});
         return {};

@@ -17,12 +17,12 @@
 #include <transcoders/conform_rate_stage.hpp>
 #include <transcoders/decoder_stage.hpp>
 #include <transcoders/frame_filter_stage.hpp>
-#include <transcoders/scale_stage.hpp>
 #include <transcoders/video_encoder_stage.hpp>
 
 #include "live_input.hpp"
 #include "live_plan.hpp"
 #include "live_sender.hpp"
+#include "picture_branch.hpp"
 #include "task.hpp"
 
 namespace sg::engine {
@@ -138,17 +138,8 @@ std::map<int, int> LiveRun::choose_ports() {
 
 Status LiveRun::add_branch(GraphBuilder& graph, GraphBuilder::Node grid, std::int64_t branch) {
     const auto& video = live_.plan.video;
-    const auto members = transcoders::branch_renditions(video, branch);
-    if (members.empty()) return {};
-    const auto& described = video.branches[static_cast<std::size_t>(branch)];
-    SG_TRY_ASSIGN(auto filter, transcoders::FrameFilterStage::create(described.filters));
-    SG_TRY_ASSIGN(auto targets, transcoders::scale_targets(video, branch));
-    SG_TRY_ASSIGN(auto scale, transcoders::ScaleStage::create(std::move(targets)));
-    const auto filter_node = graph.add_stage("filter-" + described.name, std::move(filter), 1, 1);
-    const auto scale_node = graph.add_stage(
-        "scale-" + described.name, std::move(scale), 1, static_cast<int>(members.size()));
-    graph.connect(grid, 0, filter_node, 0, edge("grid>" + described.name, 4));
-    graph.connect(filter_node, 0, scale_node, 0);
+    SG_TRY_ASSIGN(const auto pictures, add_picture_branch(graph, grid, video, branch, edge({}, 4)));
+    const auto& members = pictures.renditions;
     for (std::size_t i = 0; i < members.size(); ++i) {
         const auto& r = video.renditions[members[i]];
         SG_TRY_ASSIGN(
@@ -158,7 +149,7 @@ Status LiveRun::add_branch(GraphBuilder& graph, GraphBuilder::Node grid, std::in
         const auto sink_node = graph.add_stage(
             "out-" + r.name, std::make_unique<LiveSinkStage>(sender_, members[i]), 1, 0);
         graph.connect(
-            scale_node, static_cast<int>(i), encoder_node, 0, dropping_edge("scale>" + r.name));
+            pictures.scale, static_cast<int>(i), encoder_node, 0, dropping_edge("scale>" + r.name));
         graph.connect(encoder_node, 0, sink_node, 0);
     }
     return {};

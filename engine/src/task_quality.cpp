@@ -12,6 +12,7 @@
 #include <transcoders/scale_stage.hpp>
 
 #include "open_task_source.hpp"
+#include "picture_branch.hpp"
 #include "rendition_frames.hpp"
 #include "task.hpp"
 #include "task_meter.hpp"
@@ -96,17 +97,8 @@ Status add_branch(QualityRun& run,
                   GraphBuilder::Node rate,
                   std::int64_t branch) {
     const auto& video = run.plan.video;
-    const auto members = transcoders::branch_renditions(video, branch);
-    if (members.empty()) return {};
-    const auto& described = video.branches[static_cast<std::size_t>(branch)];
-    SG_TRY_ASSIGN(auto filter, transcoders::FrameFilterStage::create(described.filters));
-    SG_TRY_ASSIGN(auto targets, transcoders::scale_targets(video, branch));
-    SG_TRY_ASSIGN(auto scale, transcoders::ScaleStage::create(std::move(targets)));
-    const auto filter_node = graph.add_stage("filter-" + described.name, std::move(filter), 1, 1);
-    const auto scale_node = graph.add_stage(
-        "scale-" + described.name, std::move(scale), 1, static_cast<int>(members.size()));
-    graph.connect(rate, 0, filter_node, 0, edge("grid>" + described.name, 2));
-    graph.connect(filter_node, 0, scale_node, 0);
+    SG_TRY_ASSIGN(const auto pictures, add_picture_branch(graph, rate, video, branch, edge({}, 2)));
+    const auto& members = pictures.renditions;
     for (std::size_t i = 0; i < members.size(); ++i) {
         const auto& r = video.renditions[members[i]];
         SG_TRY_ASSIGN(auto frames,
@@ -122,7 +114,8 @@ Status add_branch(QualityRun& run,
             std::make_unique<CompareStage>(r.name, std::move(frames), run.reports[members[i]]),
             1,
             0);
-        graph.connect(scale_node, static_cast<int>(i), meter_node, 0, edge("scale>" + r.name, 4));
+        graph.connect(
+            pictures.scale, static_cast<int>(i), meter_node, 0, edge("scale>" + r.name, 4));
         graph.connect(meter_node, 0, compare_node, 0);
     }
     return {};

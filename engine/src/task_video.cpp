@@ -6,11 +6,12 @@
 #include <transcoders/conform_rate_stage.hpp>
 #include <transcoders/decoder_stage.hpp>
 #include <transcoders/frame_filter_stage.hpp>
-#include <transcoders/scale_stage.hpp>
 #include <transcoders/video_encoder_stage.hpp>
 
 #include "attempt_sink.hpp"
 #include "open_task_source.hpp"
+#include "picture_branch.hpp"
+#include "segmenter_settings.hpp"
 #include "task.hpp"
 #include "task_meter.hpp"
 
@@ -105,25 +106,6 @@ std::int64_t chunk_frames(const pipeline::Chunk& chunk, const pipeline::VideoRen
            r.frame_duration;
 }
 
-packagers::SegmenterConfig segmenter_config(const Plan& plan,
-                                            const pipeline::Chunk& chunk,
-                                            const pipeline::VideoRendition& r) {
-    packagers::SegmenterConfig config;
-    config.track.type = packagers::TrackType::kVideo;
-    config.track.rendition = r.name;
-    config.track.source_track = static_cast<int>(r.source_stream);
-    config.timescale = r.timescale;
-    config.offset = plan.packaging.offset_seconds * r.timescale;
-    const auto first = r.borders.begin() + chunk.first_segment;
-    config.borders.assign(first, first + chunk.segments + 1);
-    config.first_number = chunk.first_segment + 1;
-    config.sample_duration = r.frame_duration;
-    config.decode_lead = r.decode_lead;
-    config.every_sample_planned = true;
-    config.frame_rate = r.frame_rate;
-    return config;
-}
-
 /// Pixels of the rung whose encoder takes longest.
 std::int64_t largest_picture(const pipeline::VideoPlan& video) {
     std::int64_t largest = 0;
@@ -141,18 +123,9 @@ Status add_branch(ChunkRun& run,
                   std::int64_t branch,
                   const std::filesystem::path& folder) {
     const auto& video = run.plan.video;
-    const auto members = transcoders::branch_renditions(video, branch);
-    if (members.empty()) return {};
-    const auto& described = video.branches[static_cast<std::size_t>(branch)];
-    SG_TRY_ASSIGN(auto filter, transcoders::FrameFilterStage::create(described.filters));
-    SG_TRY_ASSIGN(auto targets, transcoders::scale_targets(video, branch));
-    SG_TRY_ASSIGN(auto scale, transcoders::ScaleStage::create(std::move(targets)));
-    const auto filter_node = graph.add_stage("filter-" + described.name, std::move(filter), 1, 1);
-    const auto scale_node = graph.add_stage(
-        "scale-" + described.name, std::move(scale), 1, static_cast<int>(members.size()));
-    graph.connect(rate, 0, filter_node, 0, frames_edge("grid>" + described.name, 4));
-    graph.connect(filter_node, 0, scale_node, 0);
-
+    SG_TRY_ASSIGN(const auto pictures,
+                  add_picture_branch(graph, rate, video, branch, frames_edge({}, 4)));
+    const auto& members = pictures.renditions;
     const auto largest = largest_picture(video);
     for (std::size_t i = 0; i < members.size(); ++i) {
         const auto& r = video.renditions[members[i]];
@@ -163,15 +136,18 @@ Status add_branch(ChunkRun& run,
                           transcoders::video_encoder_options(r, chunk_frames(run.chunk, r))));
         SG_TRY_ASSIGN(
             auto segmenter,
-            packagers::Segmenter::create(segmenter_config(run.plan, run.chunk, r), *sink));
+            packagers::Segmenter::create(encoded_segments(run.plan, run.chunk, r), *sink));
         const auto encoder_node = graph.add_stage("enc-" + r.name, std::move(encoder), 1, 1);
         const auto units = members[i] == 0 ? r.frame_divisor : 0;
         const auto meter_node = graph.add_stage(
             "meter-" + r.name, std::make_unique<MeterStage>(run.meter, units), 1, 1);
         const auto segmenter_node = graph.add_stage("seg-" + r.name, std::move(segmenter), 1, 0);
         if (r.width * r.height < largest) graph.give_way(encoder_node, kSmallerRungNiceness);
-        graph.connect(
-            scale_node, static_cast<int>(i), encoder_node, 0, frames_edge("scale>" + r.name, 8));
+        graph.connect(pictures.scale,
+                      static_cast<int>(i),
+                      encoder_node,
+                      0,
+                      frames_edge("scale>" + r.name, 8));
         graph.connect(encoder_node, 0, meter_node, 0);
         graph.connect(meter_node, 0, segmenter_node, 0);
     }

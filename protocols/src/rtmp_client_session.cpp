@@ -1,8 +1,8 @@
 #include <algorithm>
+#include <limits>
 
 #include <fmt/format.h>
 
-#include <formats/byte_reader.hpp>
 #include <protocols/rtmp_client_session.hpp>
 
 #include "rtmp_command.hpp"
@@ -12,7 +12,6 @@ namespace {
 
 using formats::Amf0Value;
 
-constexpr std::uint32_t kWindow = 2'500'000;
 /// Large chunks save headers and the server's work; 60000 is what other clients use as well.
 constexpr std::uint32_t kOurChunkSize = 60'000;
 constexpr std::uint32_t kPlayBufferMilliseconds = 3000;
@@ -36,52 +35,45 @@ RtmpChunkStream chunk_stream(RtmpType type) {
     }
 }
 
+void hide(std::string& words, std::string_view secret) {
+    if (secret.empty()) return;
+    for (auto at = words.find(secret); at != std::string::npos; at = words.find(secret, at + 3)) {
+        words.replace(at, secret.size(), "...");
+    }
+}
+
+/// For messages and logs: what a stranger said, within bounds.
+std::string one_line(std::string_view words) {
+    constexpr std::size_t kMost = 300;
+    std::string line(words.substr(0, kMost));
+    std::replace_if(
+        line.begin(), line.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+    return line;
+}
+
 }  // namespace
 
 RtmpClientSession::RtmpClientSession(RtmpUrl url,
                                      RtmpIntent intent,
                                      const RtmpChunkLimits& limits,
                                      std::uint64_t seed)
-    : url_(std::move(url)),
-      intent_(intent),
-      handshake_(RtmpHandshake::Role::kClient, seed),
-      reader_(limits),
-      ack_window_(kWindow) {
-    output_.swap(handshake_.output());
-}
+    : url_(std::move(url)), intent_(intent), link_(RtmpHandshake::Role::kClient, limits, seed) {}
 
 Result<RtmpClientSession::Event> RtmpClientSession::advance(std::span<const std::byte>& input) {
-    const std::size_t before = input.size();
-    if (!handshake_.done()) {
-        SG_TRY(handshake_.receive(input));
-        std::vector<std::byte>& answer = handshake_.output();
-        output_.insert(output_.end(), answer.begin(), answer.end());
-        answer.clear();
-        if (!handshake_.done()) return Event::kNeedInput;
-    }
-    if (!connect_sent_) connect();
     RtmpMessage message;
     Event event = Event::kNeedInput;
     while (event == Event::kNeedInput) {
-        SG_TRY_ASSIGN(const bool whole, reader_.next(input, message));
+        SG_TRY_ASSIGN(const bool whole, link_.next(input, message));
+        if (!connect_sent_ && link_.open()) connect();
         if (!whole) break;
         SG_TRY_ASSIGN(event, handle(std::move(message)));
     }
-    received_ += before - input.size();
-    acknowledge();
     return event;
-}
-
-void RtmpClientSession::acknowledge() {
-    if (received_ - acknowledged_ < ack_window_) return;
-    acknowledged_ = received_;
-    rtmp::write_number(
-        writer_, RtmpType::kAcknowledgement, static_cast<std::uint32_t>(received_), output_);
 }
 
 void RtmpClientSession::connect() {
     connect_sent_ = true;
-    writer_.set_chunk_size(kOurChunkSize, output_);
+    link_.writer().set_chunk_size(kOurChunkSize, link_.output());
     Amf0Value::Object object;
     object.properties = {{"app", url_.app},
                          {"type", "nonprivate"},
@@ -91,31 +83,44 @@ void RtmpClientSession::connect() {
                          // forwarded.
                          {"capsEx", 2.0 + 4.0},
                          {"fourCcList", Amf0Value(Amf0Value::Array{"*"})}};
-    rtmp::write_command(writer_, 0, {"connect", kConnect, std::move(object)}, output_);
+    rtmp::write_command(
+        link_.writer(), 0, {"connect", kConnect, std::move(object)}, link_.output());
 }
 
 void RtmpClientSession::on_connected() {
     if (intent_ == RtmpIntent::kPublish) {
         const Amf0Value null = Amf0Value::Null{};
+        rtmp::write_command(link_.writer(),
+                            0,
+                            {"releaseStream", kReleaseStream, null, url_.stream},
+                            link_.output());
         rtmp::write_command(
-            writer_, 0, {"releaseStream", kReleaseStream, null, url_.stream}, output_);
-        rtmp::write_command(writer_, 0, {"FCPublish", kFcPublish, null, url_.stream}, output_);
+            link_.writer(), 0, {"FCPublish", kFcPublish, null, url_.stream}, link_.output());
     } else {
-        rtmp::write_number(writer_, RtmpType::kWindowAckSize, kWindow, output_);
+        rtmp::write_number(
+            link_.writer(), RtmpType::kWindowAckSize, RtmpLink::kWindow, link_.output());
     }
-    rtmp::write_command(writer_, 0, {"createStream", kCreateStream, Amf0Value::Null{}}, output_);
+    rtmp::write_command(
+        link_.writer(), 0, {"createStream", kCreateStream, Amf0Value::Null{}}, link_.output());
 }
 
-void RtmpClientSession::on_stream(std::uint32_t stream_id) {
-    stream_id_ = stream_id;
+Status RtmpClientSession::on_stream(double stream_id) {
+    if (!(stream_id >= 1 && stream_id <= std::numeric_limits<std::uint32_t>::max())) {
+        return Error{Errc::kBadData, url_.shown() + " makes a stream without a usable number"};
+    }
+    stream_id_ = static_cast<std::uint32_t>(stream_id);
     const Amf0Value null = Amf0Value::Null{};
     if (intent_ == RtmpIntent::kPublish) {
-        rtmp::write_command(
-            writer_, stream_id_, {"publish", 5.0, null, url_.stream, "live"}, output_);
-        return;
+        rtmp::write_command(link_.writer(),
+                            stream_id_,
+                            {"publish", 5.0, null, url_.stream, "live"},
+                            link_.output());
+        return {};
     }
-    rtmp::write_command(writer_, stream_id_, {"play", 5.0, null, url_.stream, kLiveOnly}, output_);
-    rtmp::write_buffer_length(writer_, stream_id_, kPlayBufferMilliseconds, output_);
+    rtmp::write_command(
+        link_.writer(), stream_id_, {"play", 5.0, null, url_.stream, kLiveOnly}, link_.output());
+    rtmp::write_buffer_length(link_.writer(), stream_id_, kPlayBufferMilliseconds, link_.output());
+    return {};
 }
 
 RtmpClientSession::Event RtmpClientSession::become_ready() {
@@ -129,15 +134,6 @@ Result<RtmpClientSession::Event> RtmpClientSession::handle(RtmpMessage message) 
         case RtmpType::kCommandAmf0:
         case RtmpType::kCommandAmf3:
             return command(message);
-        case RtmpType::kUserControl:
-            SG_TRY(rtmp::answer_ping(writer_, message, output_));
-            return Event::kNeedInput;
-        case RtmpType::kWindowAckSize: {
-            formats::ByteReader reader(message.payload.bytes());
-            const std::uint32_t window = reader.u32();
-            if (reader.ok()) ack_window_ = std::max<std::uint32_t>(window, 64 << 10);
-            return Event::kNeedInput;
-        }
         case RtmpType::kAudio:
         case RtmpType::kVideo:
         case RtmpType::kDataAmf0:
@@ -162,14 +158,9 @@ Result<RtmpClientSession::Event> RtmpClientSession::command(const RtmpMessage& m
     if (name == "_result" && transaction == kConnect) {
         on_connected();
     } else if (name == "_result" && transaction == kCreateStream) {
-        on_stream(static_cast<std::uint32_t>(rtmp::number_at(values, 3)));
+        SG_TRY(on_stream(rtmp::number_at(values, 3)));
     } else if (name == "_error" && (transaction == kConnect || transaction == kCreateStream)) {
-        const Amf0Value info = values.size() > 3 ? values[3] : Amf0Value();
-        return Error{Errc::kPermission,
-                     fmt::format("{} refuses: {} {}",
-                                 url_.shown(),
-                                 rtmp::text_of(info, "code"),
-                                 rtmp::text_of(info, "description"))};
+        return refusal(values.size() > 3 ? values[3] : Amf0Value());
     } else if (name == "onStatus") {
         return on_status(values.size() > 3 ? values[3] : Amf0Value());
     } else if (name == "close") {
@@ -178,14 +169,20 @@ Result<RtmpClientSession::Event> RtmpClientSession::command(const RtmpMessage& m
     return Event::kNeedInput;
 }
 
+Error RtmpClientSession::refusal(const Amf0Value& info) const {
+    std::string words = rtmp::text_of(info, "code") + ' ' + rtmp::text_of(info, "description");
+    // Servers like to repeat the stream, which usually holds the key, whole or without its query.
+    const std::size_t query = std::min(url_.stream.find('?'), url_.stream.size());
+    const std::string_view stream = url_.stream;
+    for (const auto secret : {stream, stream.substr(query), stream.substr(0, query)}) {
+        hide(words, secret);
+    }
+    return Error{Errc::kPermission, fmt::format("{} refuses: {}", url_.shown(), one_line(words))};
+}
+
 Result<RtmpClientSession::Event> RtmpClientSession::on_status(const Amf0Value& info) {
     const std::string code = rtmp::text_of(info, "code");
-    if (rtmp::text_of(info, "level") == "error") {
-        return Error{
-            Errc::kPermission,
-            fmt::format(
-                "{} refuses: {} {}", url_.shown(), code, rtmp::text_of(info, "description"))};
-    }
+    if (rtmp::text_of(info, "level") == "error") return refusal(info);
     if (code == "NetStream.Publish.Start" && intent_ == RtmpIntent::kPublish) return become_ready();
     if (code == "NetStream.Play.Start" && intent_ == RtmpIntent::kPlay) return become_ready();
     if (code == "NetStream.Play.UnpublishNotify" || code == "NetStream.Play.Stop" ||
@@ -199,16 +196,19 @@ void RtmpClientSession::send(RtmpType type,
                              std::uint32_t timestamp,
                              std::span<const std::byte> head,
                              std::span<const std::byte> body) {
-    writer_.write({chunk_stream(type), type, stream_id_, timestamp}, head, body, output_);
+    link_.writer().write(
+        {chunk_stream(type), type, stream_id_, timestamp}, head, body, link_.output());
 }
 
 void RtmpClientSession::finish() {
     if (!ready_) return;
     const Amf0Value null = Amf0Value::Null{};
     if (intent_ == RtmpIntent::kPublish) {
-        rtmp::write_command(writer_, 0, {"FCUnpublish", 6.0, null, url_.stream}, output_);
+        rtmp::write_command(
+            link_.writer(), 0, {"FCUnpublish", 6.0, null, url_.stream}, link_.output());
     }
-    rtmp::write_command(writer_, 0, {"deleteStream", 7.0, null, double(stream_id_)}, output_);
+    rtmp::write_command(
+        link_.writer(), 0, {"deleteStream", 7.0, null, double(stream_id_)}, link_.output());
 }
 
 }  // namespace sg::protocols

@@ -2,12 +2,21 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include <formats/byte_reader.hpp>
 #include <formats/byte_writer.hpp>
 
 namespace sg::protocols::rtmp {
 
 Result<Values> read_command(const RtmpMessage& message) {
+    constexpr std::size_t kMaxBytes = 256 << 10;
+    if (message.payload.size() > kMaxBytes) {
+        return Error{Errc::kLimit,
+                     fmt::format("the peer sends a command of {} bytes; the limit is {}",
+                                 message.payload.size(),
+                                 kMaxBytes)};
+    }
     std::span<const std::byte> bytes = message.payload.bytes();
     if (message.type == RtmpType::kCommandAmf3 && !bytes.empty() && bytes.front() == std::byte{0}) {
         bytes = bytes.subspan(1);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <formats/amf0.hpp>
-#include <formats/byte_reader.hpp>
 #include <protocols/rtmp_server_session.hpp>
 
 #include "rtmp_command.hpp"
@@ -13,10 +12,7 @@ namespace {
 
 using formats::Amf0Value;
 
-/// What our answers promise; encoders neither need nor heed more.
-constexpr std::uint32_t kWindow = 2'500'000;
 constexpr std::uint32_t kOurChunkSize = 4096;
-constexpr std::size_t kMaxCommandBytes = 256 << 10;
 constexpr std::uint32_t kMaxStreams = 64;
 
 /// "rtmp://host:1935/live" -> "host"; "rtmp://[::1]/live" -> "::1".
@@ -84,34 +80,17 @@ std::string RtmpPublishRequest::argument(std::string_view name) const {
 }
 
 RtmpServerSession::RtmpServerSession(const RtmpChunkLimits& limits, std::uint64_t seed)
-    : handshake_(RtmpHandshake::Role::kServer, seed), reader_(limits), ack_window_(kWindow) {}
+    : link_(RtmpHandshake::Role::kServer, limits, seed) {}
 
 Result<RtmpServerSession::Event> RtmpServerSession::advance(std::span<const std::byte>& input) {
-    const std::size_t before = input.size();
-    if (!handshake_.done()) {
-        SG_TRY(handshake_.receive(input));
-        std::vector<std::byte>& answer = handshake_.output();
-        output_.insert(output_.end(), answer.begin(), answer.end());
-        answer.clear();
-        if (!handshake_.done()) return Event::kNeedInput;
-    }
     RtmpMessage message;
     Event event = Event::kNeedInput;
     while (event == Event::kNeedInput) {
-        SG_TRY_ASSIGN(const bool whole, reader_.next(input, message));
+        SG_TRY_ASSIGN(const bool whole, link_.next(input, message));
         if (!whole) break;
         SG_TRY_ASSIGN(event, handle(std::move(message)));
     }
-    received_ += before - input.size();
-    acknowledge();
     return event;
-}
-
-void RtmpServerSession::acknowledge() {
-    // Section 5.4.3. The sequence number wraps at 32 bits.
-    if (received_ - acknowledged_ < ack_window_) return;
-    acknowledged_ = received_;
-    send_number(RtmpType::kAcknowledgement, static_cast<std::uint32_t>(received_));
 }
 
 Result<RtmpServerSession::Event> RtmpServerSession::handle(RtmpMessage message) {
@@ -119,16 +98,6 @@ Result<RtmpServerSession::Event> RtmpServerSession::handle(RtmpMessage message) 
         case RtmpType::kCommandAmf0:
         case RtmpType::kCommandAmf3:
             return command(message);
-        case RtmpType::kUserControl:
-            SG_TRY(rtmp::answer_ping(writer_, message, output_));
-            break;
-        case RtmpType::kWindowAckSize: {
-            formats::ByteReader reader(message.payload.bytes());
-            // A window of a few bytes would make us answer each of its packets.
-            const std::uint32_t window = reader.u32();
-            if (reader.ok()) ack_window_ = std::max<std::uint32_t>(window, 64 << 10);
-            break;
-        }
         case RtmpType::kDataAmf3:
             // What encoders send is AMF0 behind one zero byte.
             if (message.payload.empty() || message.payload.bytes().front() != std::byte{0}) break;
@@ -150,12 +119,6 @@ Result<RtmpServerSession::Event> RtmpServerSession::handle(RtmpMessage message) 
 }
 
 Result<RtmpServerSession::Event> RtmpServerSession::command(const RtmpMessage& message) {
-    if (message.payload.size() > kMaxCommandBytes) {
-        return Error{Errc::kLimit,
-                     fmt::format("the client sends a command of {} bytes; the limit is {}",
-                                 message.payload.size(),
-                                 kMaxCommandBytes)};
-    }
     SG_TRY_ASSIGN(const Values values, rtmp::read_command(message));
     const std::string name = rtmp::text_at(values, 0);
     const double transaction = rtmp::number_at(values, 1);
@@ -212,9 +175,10 @@ void RtmpServerSession::on_connect(const Values& values) {
             object.find("capsEx") || object.find("videoFourCcInfoMap") || object.find("fourCcList");
     }
     connected_ = true;
-    send_number(RtmpType::kWindowAckSize, kWindow);
-    send_number(RtmpType::kSetPeerBandwidth, kWindow);
-    writer_.set_chunk_size(kOurChunkSize, output_);
+    for (const RtmpType type : {RtmpType::kWindowAckSize, RtmpType::kSetPeerBandwidth}) {
+        rtmp::write_number(link_.writer(), type, RtmpLink::kWindow, link_.output());
+    }
+    link_.writer().set_chunk_size(kOurChunkSize, link_.output());
 
     Amf0Value::Object server;
     server.properties = {{"fmsVer", "FMS/3,5,7,7009"}, {"capabilities", 31.0}, {"mode", 1.0}};
@@ -257,7 +221,8 @@ void RtmpServerSession::accept_publish() {
     if (!asked_) return;
     asked_ = false;
     publishing_ = true;
-    rtmp::write_user_event(writer_, rtmp::UserEvent::kStreamBegin, publish_stream_, output_);
+    rtmp::write_user_event(
+        link_.writer(), rtmp::UserEvent::kStreamBegin, publish_stream_, link_.output());
     send_status(publish_stream_, "status", "NetStream.Publish.Start", "Publishing has begun.");
 }
 
@@ -290,7 +255,7 @@ RtmpServerSession::Event RtmpServerSession::end_stream() {
 }
 
 void RtmpServerSession::send_command(std::uint32_t stream_id, const Values& values) {
-    rtmp::write_command(writer_, stream_id, values, output_);
+    rtmp::write_command(link_.writer(), stream_id, values, link_.output());
 }
 
 void RtmpServerSession::send_status(std::uint32_t stream_id,
@@ -299,10 +264,6 @@ void RtmpServerSession::send_status(std::uint32_t stream_id,
                                     std::string_view description) {
     send_command(stream_id,
                  {"onStatus", 0.0, Amf0Value::Null{}, rtmp::status_info(level, code, description)});
-}
-
-void RtmpServerSession::send_number(RtmpType type, std::uint32_t value) {
-    rtmp::write_number(writer_, type, value, output_);
 }
 
 }  // namespace sg::protocols

@@ -7,9 +7,7 @@
 #include <vector>
 
 #include <base/result.hpp>
-#include <protocols/rtmp_chunk_reader.hpp>
-#include <protocols/rtmp_chunk_writer.hpp>
-#include <protocols/rtmp_handshake.hpp>
+#include <protocols/rtmp_link.hpp>
 #include <protocols/rtmp_message.hpp>
 #include <protocols/rtmp_url.hpp>
 
@@ -39,7 +37,7 @@ class RtmpClientSession {
     [[nodiscard]] Result<Event> advance(std::span<const std::byte>& input);
 
     /// To be sent and cleared by the caller.
-    [[nodiscard]] std::vector<std::byte>& output() { return output_; }
+    [[nodiscard]] std::vector<std::byte>& output() { return link_.output(); }
     /// Audio, video and AMF0 data messages that came since the caller last cleared it.
     [[nodiscard]] std::vector<RtmpMessage>& messages() { return messages_; }
 
@@ -57,25 +55,19 @@ class RtmpClientSession {
     Result<Event> handle(RtmpMessage message);
     Result<Event> command(const RtmpMessage& message);
     Result<Event> on_status(const formats::Amf0Value& info);
+    [[nodiscard]] Error refusal(const formats::Amf0Value& info) const;
     void connect();
     void on_connected();
-    void on_stream(std::uint32_t stream_id);
+    Status on_stream(double stream_id);
     Event become_ready();
-    void acknowledge();
 
     RtmpUrl url_;
     RtmpIntent intent_;
-    RtmpHandshake handshake_;
-    RtmpChunkReader reader_;
-    RtmpChunkWriter writer_;
-    std::vector<std::byte> output_;
+    RtmpLink link_;
     std::vector<RtmpMessage> messages_;
     bool connect_sent_ = false;
     bool ready_ = false;
     std::uint32_t stream_id_ = 0;
-    std::uint64_t received_ = 0;
-    std::uint64_t acknowledged_ = 0;
-    std::uint32_t ack_window_;
 };
 
 }  // namespace sg::protocols

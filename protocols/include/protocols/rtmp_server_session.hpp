@@ -8,9 +8,7 @@
 #include <vector>
 
 #include <base/result.hpp>
-#include <protocols/rtmp_chunk_reader.hpp>
-#include <protocols/rtmp_chunk_writer.hpp>
-#include <protocols/rtmp_handshake.hpp>
+#include <protocols/rtmp_link.hpp>
 #include <protocols/rtmp_message.hpp>
 
 namespace sg::formats {
@@ -47,7 +45,7 @@ class RtmpServerSession {
     [[nodiscard]] Result<Event> advance(std::span<const std::byte>& input);
 
     /// To be sent and cleared by the caller after each advance and answer.
-    [[nodiscard]] std::vector<std::byte>& output() { return output_; }
+    [[nodiscard]] std::vector<std::byte>& output() { return link_.output(); }
     /// Audio, video and AMF0 data messages of the publisher since the caller last cleared it. AMF3
     /// data and aggregates are already turned into these.
     [[nodiscard]] std::vector<RtmpMessage>& messages() { return messages_; }
@@ -60,7 +58,7 @@ class RtmpServerSession {
     void say_goodbye(std::string_view description);
 
     [[nodiscard]] bool publishing() const { return publishing_; }
-    [[nodiscard]] bool handshake_done() const { return handshake_.done(); }
+    [[nodiscard]] bool handshake_done() const { return link_.open(); }
 
   private:
     using Values = std::vector<formats::Amf0Value>;
@@ -71,18 +69,13 @@ class RtmpServerSession {
     Event on_publish(const Values& values, std::uint32_t stream_id);
     void on_play(std::uint32_t stream_id);
     Event end_stream();
-    void acknowledge();
     void send_command(std::uint32_t stream_id, const Values& values);
     void send_status(std::uint32_t stream_id,
                      std::string_view level,
                      std::string_view code,
                      std::string_view description);
-    void send_number(RtmpType type, std::uint32_t value);
 
-    RtmpHandshake handshake_;
-    RtmpChunkReader reader_;
-    RtmpChunkWriter writer_;
-    std::vector<std::byte> output_;
+    RtmpLink link_;
     std::vector<RtmpMessage> messages_;
 
     std::string app_;
@@ -93,10 +86,6 @@ class RtmpServerSession {
     bool publishing_ = false;
     std::uint32_t publish_stream_ = 0;
     std::uint32_t streams_ = 0;  ///< made by createStream
-
-    std::uint64_t received_ = 0;
-    std::uint64_t acknowledged_ = 0;
-    std::uint32_t ack_window_ = 0;
 };
 
 }  // namespace sg::protocols
