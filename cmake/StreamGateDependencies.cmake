@@ -15,6 +15,7 @@ pkg_check_modules(srt REQUIRED IMPORTED_TARGET srt>=1.5)
 if(NOT "srt-gnutls" IN_LIST srt_LIBRARIES)
     message(FATAL_ERROR "libsrt is not the GnuTLS flavour, which libavformat uses too; two flavours in one process crash. Install libsrt-gnutls-dev.")
 endif()
+pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3>=3.40)
 pkg_check_modules(gstreamer REQUIRED gstreamer-1.0>=1.20 gstreamer-app-1.0)
 pkg_check_modules(libav REQUIRED IMPORTED_TARGET
     libavformat libavcodec libavfilter libavutil libswresample libswscale)

@@ -48,13 +48,15 @@ class Database {
     /// Called on the writer's thread when the work is durable, or failed; must not block nor throw.
     using Done = std::function<void(Status)>;
 
-    /// Queues a write; returns at once.
+    /// Queues a write; returns at once. More than max_waiting are refused with kLimit (by Done).
+    /// Either may be empty. Work must not keep the connection.
     void write(Work work, Done done);
     /// Blocks until it is durable. Never on the writer's thread, nor on one that serves requests.
     [[nodiscard]] Status write_now(Work work);
 
-    /// A reader's connection, given back when it goes. Reads see every write whose Done was called
-    /// before. Blocks while all are taken: hold it for one request.
+    /// A reader's connection, given back when it goes. What is read by it is one state of the
+    /// database, which has every write whose Done was called before read(). Blocks while all are
+    /// taken: hold it for one request, never take a second one on the same thread.
     class Reader {
       public:
         Reader(Reader&&) noexcept;
@@ -71,10 +73,12 @@ class Database {
     [[nodiscard]] Result<Reader> read();
 
     /// Called on the writer's thread after each commit, before the batch's Done calls, with the
-    /// writer's connection for reading. Set before the first write.
+    /// writer's connection for reading. Set before the first write; an empty one ends it, and waits
+    /// for a call that is under way.
     void on_commit(std::function<void(Connection&)> listener);
 
-    /// A consistent copy, while the service goes on (SQLite's online backup). Blocks.
+    /// A consistent copy, while the service goes on (SQLite's online backup). Blocks. Replaces `to`
+    /// when all of it is written.
     [[nodiscard]] Status back_up(const std::filesystem::path& to);
 
     /// Length of the queue of writes.
