@@ -5,12 +5,14 @@
 #include <spdlog/spdlog.h>
 
 #include <base/log.hpp>
+#include <base/log_format.hpp>
 
 namespace sg::log {
 namespace {
 
 std::atomic<Level> current{Level::kWarn};
-std::string context_prefix;  // written once before threads start
+std::string context_prefix;  // these two are written once, before threads start
+Format format_now = Format::kText;
 
 spdlog::logger& logger() {
     static const auto instance = [] {
@@ -47,6 +49,10 @@ spdlog::level::level_enum native(Level level) {
 void init(Level level) {
     current.store(level, std::memory_order_relaxed);
 }
+void set_format(Format format) {
+    format_now = format;
+    if (format == Format::kJson) logger().set_pattern("%v");
+}
 void set_context(std::string context) {
     context_prefix = context.empty() ? std::string() : std::move(context) + " ";
 }
@@ -54,7 +60,13 @@ bool enabled(Level level) noexcept {
     return level >= current.load(std::memory_order_relaxed);
 }
 void write(Level level, std::string_view line) {
-    logger().log(native(level), "{}{}", context_prefix, line);
+    if (format_now == Format::kJson) {
+        const auto whole = context_prefix + std::string(line);
+        logger().log(
+            native(level), "{}", json_line(std::chrono::system_clock::now(), level, whole));
+    } else {
+        logger().log(native(level), "{}{}", context_prefix, line);
+    }
 }
 
 }  // namespace sg::log
