@@ -2,24 +2,15 @@
 
 #include <functional>
 #include <memory>
-#include <string>
 
 #include <base/result.hpp>
 
 #include "serve_settings.hpp"
+#include "service_addresses.hpp"
 
 namespace sg::apps {
 
-/// What listens where: "rtmp://127.0.0.1:1935", with the ports that port 0 became; empty when off.
-struct ServiceAddresses {
-    std::string rtmp;
-    std::string rtmps;
-    std::string srt;
-    std::string http;
-    std::string https;
-};
-
-/// The live service: listeners, channels, origin. The only place that joins them.
+/// The service: live channels, HTTP, and jobs with their API. Joins them, and stops them in order.
 class Service {
   public:
     /// Binds everything; an Error names what could not be bound or read.

@@ -221,6 +221,7 @@ std::optional<ChannelSettings> ChannelRegistry::settings_for(std::string_view na
     for (const auto& channel : options_.channels) {
         if (channel.name == name) return channel;
     }
+    if (std::ranges::find(options_.closed, name) != options_.closed.end()) return std::nullopt;
     for (const auto& each : options_.templates) {
         if (!matches_pattern(each.pattern, name)) continue;
         auto settings = each.settings;

@@ -31,6 +31,7 @@ struct ChannelTemplate {
 struct RegistryOptions {
     std::vector<ChannelSettings> channels;
     std::vector<ChannelTemplate> templates;  ///< the first that matches counts
+    std::vector<std::string> closed;         ///< names that templates make no channel for
     std::size_t max_channels = 2000;
     /// Streams that have ended and can still be watched: the oldest are forgotten beyond these.
     std::size_t max_ended = 256;
