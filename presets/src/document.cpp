@@ -4,6 +4,7 @@
 #include <exception>
 #include <istream>
 #include <map>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
@@ -245,24 +246,119 @@ bool too_many_open_brackets(std::string_view text) {
     return false;
 }
 
-Node from_json(const nlohmann::json& json, const Place& place) {
-    Node node;
-    node.place = place;
-    if (json.is_object()) {
-        node.kind = Node::Kind::kMap;
-        for (const auto& [key, value] : json.items()) {
-            node.members.push_back({key, place, from_json(value, place)});
-        }
-    } else if (json.is_array()) {
-        node.kind = Node::Kind::kSequence;
-        for (const auto& value : json) node.items.push_back(from_json(value, place));
-    } else if (!json.is_null()) {
-        node.kind = Node::Kind::kScalar;
-        node.quoted = json.is_string();
-        node.text = json.is_string() ? json.get<std::string>() : json.dump();
+/// Builds the tree while JSON is read, so that limits hold while it grows and a key given twice is
+/// seen.
+class JsonTreeBuilder final : public nlohmann::json_sax<nlohmann::json> {
+  public:
+    explicit JsonTreeBuilder(Place place) : place_(std::move(place)) {}
+
+    bool null() override { return add(Node::Kind::kNull, {}, false); }
+    bool boolean(bool value) override {
+        return add(Node::Kind::kScalar, value ? "true" : "false", false);
     }
-    return node;
-}
+    bool number_integer(number_integer_t value) override {
+        return add(Node::Kind::kScalar, fmt::to_string(value), false);
+    }
+    bool number_unsigned(number_unsigned_t value) override {
+        return add(Node::Kind::kScalar, fmt::to_string(value), false);
+    }
+    bool number_float(number_float_t, const string_t& text) override {
+        return add(Node::Kind::kScalar, text, false);
+    }
+    bool string(string_t& value) override {
+        return add(Node::Kind::kScalar, std::move(value), true);
+    }
+    bool binary(binary_t&) override { return false; }
+    bool start_object(std::size_t) override { return open(Node::Kind::kMap); }
+    bool start_array(std::size_t) override { return open(Node::Kind::kSequence); }
+    bool end_object() override { return close(); }
+    bool end_array() override { return close(); }
+
+    bool key(string_t& name) override {
+        bytes_ += name.size();
+        if (!keys_.back().insert(name).second) {
+            constexpr std::size_t kShown = 60;
+            return refuse(
+                fmt::format("{} is given twice",
+                            nlohmann::json(name.substr(0, kShown))
+                                .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
+        }
+        stack_.back().members.push_back({std::move(name), place_, {}});
+        return true;
+    }
+
+    bool parse_error(std::size_t position,
+                     const std::string&,
+                     const nlohmann::json::exception&) override {
+        failed_at_ = position;
+        return false;
+    }
+
+    /// Why it was refused; empty when the JSON is not well-formed.
+    [[nodiscard]] const std::string& refusal() const { return refusal_; }
+    [[nodiscard]] std::size_t failed_at() const { return failed_at_; }
+    [[nodiscard]] Node take() { return std::move(root_); }
+
+  private:
+    bool refuse(std::string why) {
+        refusal_ = std::move(why);
+        return false;
+    }
+
+    void place_node(Node node) {
+        if (stack_.empty()) {
+            root_ = std::move(node);
+            return;
+        }
+        auto& top = stack_.back();
+        if (top.kind == Node::Kind::kMap) {
+            top.members.back().value = std::move(node);
+        } else {
+            top.items.push_back(std::move(node));
+        }
+    }
+
+    bool add(Node::Kind kind, std::string text, bool quoted) {
+        bytes_ += text.size();
+        if (++nodes_ > kMaxNodes || bytes_ > kMaxTextBytes)
+            return refuse("nested too deeply or too large");
+        Node node;
+        node.kind = kind;
+        node.place = place_;
+        node.text = std::move(text);
+        node.quoted = quoted;
+        place_node(std::move(node));
+        return true;
+    }
+
+    bool open(Node::Kind kind) {
+        if (++nodes_ > kMaxNodes || stack_.size() >= kMaxDepth)
+            return refuse("nested too deeply or too large");
+        Node node;
+        node.kind = kind;
+        node.place = place_;
+        stack_.push_back(std::move(node));
+        keys_.emplace_back();
+        return true;
+    }
+
+    bool close() {
+        Node done = std::move(stack_.back());
+        stack_.pop_back();
+        keys_.pop_back();
+        place_node(std::move(done));
+        return true;
+    }
+
+    Place place_;
+    Node root_;
+    std::vector<Node> stack_;
+    std::vector<std::set<std::string>> keys_;
+    std::size_t nodes_ = 0;
+    std::size_t bytes_ = 0;
+    std::size_t failed_at_ = 0;
+    std::string refusal_;
+};
 
 }  // namespace
 
@@ -343,19 +439,20 @@ std::optional<Node> parse_json(std::string_view text,
                                std::vector<Problem>& problems) {
     const Place file{std::make_shared<const std::string>(label), 0, 0};
     if (!acceptable_text(text, file, problems)) return std::nullopt;
-    std::size_t nodes = 0;
-    bool refused = false;
-    const auto bounded = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-        refused = refused || depth > static_cast<int>(kMaxDepth) || ++nodes > 2 * kMaxNodes;
-        return !refused;
-    };
-    const nlohmann::json json = nlohmann::json::parse(text, bounded, false);
-    if (refused || json.is_discarded()) {
-        problems.push_back(
-            problem_at(file, "", refused ? "nested too deeply or too large" : "not valid JSON"));
+    JsonTreeBuilder builder(file);
+    if (nlohmann::json::sax_parse(text, &builder)) return builder.take();
+    if (!builder.refusal().empty()) {
+        problems.push_back(problem_at(file, "", builder.refusal()));
         return std::nullopt;
     }
-    return from_json(json, file);
+    const auto before = text.substr(0, builder.failed_at());
+    const auto line_start =
+        before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
+    const Place place{file.file,
+                      static_cast<int>(std::count(before.begin(), before.end(), '\n')) + 1,
+                      static_cast<int>(before.size() - line_start)};
+    problems.push_back(problem_at(place, "", "not valid JSON"));
+    return std::nullopt;
 }
 
 Node merge(Node base, Node over) {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace sg {
 
@@ -24,5 +26,9 @@ class SystemClock final : public Clock {
 
 /// RFC 3339 in UTC with milliseconds: 2026-01-31T12:00:00.000Z
 [[nodiscard]] std::string rfc3339(Clock::Wall time);
+
+/// With "Z" or an offset, to the millisecond; further digits are dropped. Nothing for anything else
+/// (years before 1970 and after 9999, leap seconds).
+[[nodiscard]] std::optional<Clock::Wall> parse_rfc3339(std::string_view text) noexcept;
 
 }  // namespace sg

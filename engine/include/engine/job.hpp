@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <base/result.hpp>
@@ -35,7 +36,31 @@ struct JobDocument {
     PublishMode publish = PublishMode::kEnd;
     bool quality = false;  ///< measure PSNR and SSIM of each rendition
     std::map<std::string, std::string> tags;
+    /// JSON texts of presets that the document carries, by the name it calls them ("mine@3"): they
+    /// come before the library's.
+    std::map<std::string, std::string> presets;
+
+    // For a server's queue; without one they say nothing.
+    std::string external_id;          ///< the submitter's own name for it
+    std::string priority = "normal";  ///< "bulk", "low", "normal", "high", "urgent"
+    std::string deadline;             ///< RFC 3339, UTC; empty: none
+    std::vector<std::string> notify;  ///< http(s) addresses that are told when it has ended
 };
+
+/// One fault of a job document, for programs.
+struct JobFault {
+    /// "unknown_field", "wrong_type", "missing_field", "out_of_range", "invalid_value", "malformed"
+    std::string code;
+    std::string pointer;  ///< to the member at fault, RFC 6901
+    std::string message;  ///< with what is accepted
+};
+enum class JobSyntax { kJson, kYaml };
+
+/// All faults at once; nothing when there is one. JSON is held to its types: a number is no text.
+/// `output` is empty when the document names none.
+[[nodiscard]] std::optional<JobDocument> read_job(std::string_view text,
+                                                  JobSyntax syntax,
+                                                  std::vector<JobFault>& faults);
 
 /// Reads a job document, YAML or JSON. The error names line, field and what is accepted.
 [[nodiscard]] Result<JobDocument> parse_job(const std::string& text, const std::string& name);

@@ -62,7 +62,7 @@ inline constexpr std::size_t kMaxDocumentBytes = 1 << 20;
                                              const std::string& label,
                                              std::vector<Problem>& problems);
 
-/// The same tree from JSON, without places.
+/// The same tree from JSON (RFC 8259), without places.
 [[nodiscard]] std::optional<Node> parse_json(std::string_view text,
                                              const std::string& label,
                                              std::vector<Problem>& problems);
