@@ -8,6 +8,7 @@
 #include <packagers/hls_presentation.hpp>
 
 #include "input_run.hpp"
+#include "summary_json.hpp"
 
 // What an input does with the results of its tasks.
 namespace sg::engine {
@@ -96,16 +97,25 @@ Status InputRun::on_plan(const std::string& text) {
             summary_.notes.push_back(fmt::format("{}: {}", n.subject, n.reason));
     }
 
-    if (setup_.options.resume) {
+    if (resumes_) {
         auto earlier = read_file(work_->plan_file(), std::size_t{256} << 20);
-        if (earlier && *earlier != plan_.canonical_json()) {
+        const bool other = earlier && *earlier != plan_.canonical_json();
+        if (other && setup_.options.work.empty()) {
             return Error{
                 Errc::kInvalidArgument,
                 fmt::format("{}: cannot resume, because the source or the preset is not what the "
                             "interrupted run began with; run without --resume to start again",
                             setup_.name)};
         }
-        if (!earlier) SG_TRY(work_->reset());
+        if (other) {
+            reporter_.emit("warning",
+                           setup_.name,
+                           {{"code", "began_again"},
+                            {"text",
+                             "the source or this program is not what the interrupted run began "
+                             "with; everything is made again"}});
+        }
+        if (!earlier || other) SG_TRY(work_->reset());
     }
     SG_TRY(write_file_atomic(work_->plan_file(), plan_.canonical_json(), Durability::kFsync));
     assembly_.emplace(plan_);
@@ -149,61 +159,53 @@ Status InputRun::load_finished_work() {
     progress_.start_stage("encode", total);
     progress_.set_media(encoded_video, summary_.duration_s);
 
-    const auto want = [&](Work work) -> Status {
-        SG_TRY_ASSIGN(const auto recorded, work_->recorded_result(work.name));
-        if (!recorded) {
-            waiting_.push_back(std::move(work));
-            return {};
-        }
-        auto status = commit_recorded(work.name, *recorded);
-        if (!status) {
-            // The record and the files do not fit together (a disk that lost writes): make them
-            // again.
-            reporter_.emit("warning",
-                           setup_.name,
-                           {{"code", "result_discarded"}, {"text", status.error().message}});
-            waiting_.push_back(std::move(work));
-        } else if (work.chunk >= 0) {
-            progress_.already_done(plan_.video.chunks[static_cast<std::size_t>(work.chunk)].frames);
-        }
-        return {};
-    };
-    // Audio is serial over the whole film, so it starts first; then chunks in order, as early
-    // publishing needs them.
+    // Audio is serial over the whole film, so it is started first; chunks are in the order that
+    // early publishing needs.
     if (audio != plan_.audio.end()) {
-        Work work;
-        work.name = "audio";
-        work.kind = TaskKind::kAudio;
-        SG_TRY(want(work));
-        for (const auto& r : plan_.audio) {
-            SG_TRY_ASSIGN(const auto lines, work_->journal(r.name));
-            std::size_t at = 0;
-            while (at < lines.size()) {
-                const auto end = std::min(lines.find('\n', at), lines.size());
-                const auto line = json::parse(lines.begin() + static_cast<std::ptrdiff_t>(at),
-                                              lines.begin() + static_cast<std::ptrdiff_t>(end),
-                                              nullptr,
-                                              false);
-                // The last line may have been cut off by the crash.
-                if (line.is_object())
-                    journal_[fmt::format("{}/{}", r.name, line.value("number", std::int64_t{0}))] =
-                        line.value("sha256", "");
-                at = end + 1;
-            }
+        SG_TRY(want_unless_recorded(make_work(TaskKind::kAudio)));
+        SG_TRY(read_journals());
+    }
+    if (any_copy) SG_TRY(want_unless_recorded(make_work(TaskKind::kCopy)));
+    for (std::size_t i = 0; i < plan_.video.chunks.size(); ++i)
+        SG_TRY(want_unless_recorded(make_work(TaskKind::kVideo, static_cast<std::int64_t>(i))));
+    return {};
+}
+
+Status InputRun::want_unless_recorded(Work work) {
+    SG_TRY_ASSIGN(const auto recorded, work_->recorded_result(work.name));
+    if (!recorded) {
+        waiting_.push_back(std::move(work));
+        return {};
+    }
+    auto status = commit_recorded(work.name, *recorded);
+    if (!status) {
+        // The record and the files do not fit together (a disk that lost writes): make them again.
+        reporter_.emit("warning",
+                       setup_.name,
+                       {{"code", "result_discarded"}, {"text", status.error().message}});
+        waiting_.push_back(std::move(work));
+    } else if (work.chunk >= 0) {
+        progress_.already_done(plan_.video.chunks[static_cast<std::size_t>(work.chunk)].frames);
+    }
+    return {};
+}
+
+Status InputRun::read_journals() {
+    for (const auto& r : plan_.audio) {
+        SG_TRY_ASSIGN(const auto lines, work_->journal(r.name));
+        std::size_t at = 0;
+        while (at < lines.size()) {
+            const auto end = std::min(lines.find('\n', at), lines.size());
+            const auto line = json::parse(lines.begin() + static_cast<std::ptrdiff_t>(at),
+                                          lines.begin() + static_cast<std::ptrdiff_t>(end),
+                                          nullptr,
+                                          false);
+            // The last line may have been cut off by the crash.
+            if (line.is_object())
+                journal_[fmt::format("{}/{}", r.name, line.value("number", std::int64_t{0}))] =
+                    line.value("sha256", "");
+            at = end + 1;
         }
-    }
-    if (any_copy) {
-        Work work;
-        work.name = "copy";
-        work.kind = TaskKind::kCopy;
-        SG_TRY(want(work));
-    }
-    for (std::size_t i = 0; i < plan_.video.chunks.size(); ++i) {
-        Work work;
-        work.name = fmt::format("chunk-{:05}", i);
-        work.kind = TaskKind::kVideo;
-        work.chunk = static_cast<std::int64_t>(i);
-        SG_TRY(want(work));
     }
     return {};
 }
@@ -359,7 +361,7 @@ std::vector<packagers::TrackIndex> InputRun::final_tracks() const {
 }
 
 Status InputRun::finish_publishing() {
-    enter(phase_, "publish");
+    enter(Phase::kPublishing, "publish");
     if (setup_.options.overwrite) {
         if (auto ledger = read_ledger(setup_.folder); ledger && published_segments_ == 0)
             SG_TRY(unpublish(setup_.folder, *ledger));
@@ -404,7 +406,7 @@ Status InputRun::finish_publishing() {
             summary_.repairs.push_back({name, count, repair});
     }
     for (const auto& m : manifest_names(plan_)) summary_.manifests.push_back(setup_.folder / m);
-    if (!setup_.options.keep_work) work_->remove();
+    if (!keeps_work()) work_->remove();
     summary_.ok = true;
     json manifests = json::array();
     for (const auto& m : summary_.manifests) manifests.push_back(m.string());
@@ -419,37 +421,7 @@ void InputRun::finish() {
     summary_.wall_s =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at_).count();
     summary_.speed = summary_.wall_s > 0 ? summary_.duration_s / summary_.wall_s : 0;
-    json renditions = json::array();
-    for (const auto& r : summary_.renditions) {
-        json one = {{"name", r.name},
-                    {"codecs", r.codecs},
-                    {"segments", r.segments},
-                    {"bytes", r.bytes},
-                    {"average_bps", r.average_bps},
-                    {"peak_bps", r.peak_bps},
-                    {"copied", r.copied}};
-        if (r.width > 0)
-            one.update({{"width", r.width}, {"height", r.height}, {"frame_rate", r.frame_rate}});
-        else
-            one.update({{"language", r.language}, {"channels", r.channels}});
-        if (r.psnr > 0) one.update({{"psnr", r.psnr}, {"ssim", r.ssim}});
-        renditions.push_back(std::move(one));
-    }
-    json repairs = json::array();
-    for (const auto& r : summary_.repairs)
-        repairs.push_back({{"code", r.code}, {"count", r.count}, {"text", r.text}});
-    reporter_.emit("input.finished",
-                   setup_.name,
-                   {{"ok", true},
-                    {"folder", setup_.folder.string()},
-                    {"plan", summary_.plan_digest},
-                    {"duration_s", summary_.duration_s},
-                    {"wall_s", summary_.wall_s},
-                    {"cpu_s", summary_.cpu_s},
-                    {"speed", summary_.speed},
-                    {"peak_rss_bytes", summary_.peak_rss_bytes},
-                    {"renditions", renditions},
-                    {"repairs", repairs}});
+    reporter_.emit("input.finished", setup_.name, finished_json(summary_));
 }
 
 }  // namespace sg::engine

@@ -11,6 +11,8 @@
 #include <base/file.hpp>
 #include <base/log.hpp>
 
+#include "summary_json.hpp"
+
 namespace sg::engine {
 namespace {
 
@@ -19,7 +21,9 @@ using nlohmann::json;
 using pipeline::RenditionMode;
 
 /// A crash may be the machine's fault once; twice it is the input's or ours.
-constexpr int kAttempts = 2;
+constexpr int kFaults = 2;
+/// Whoever kills tasks that are not his may do it more often.
+constexpr int kKills = 5;
 
 bool needs_packaging(const pipeline::Plan& plan) {
     return plan.packaging.hls_ts || plan.packaging.single_file;
@@ -78,34 +82,45 @@ void InputRun::start() {
         return;
     }
     enter(Phase::kSpooling, "spool");
-    Work work;
-    work.name = "spool";
-    work.kind = TaskKind::kSpool;
-    waiting_.push_back(work);
+    want(TaskKind::kSpool);
 }
 
 void InputRun::start_planning() {
     watch_ = SourceWatch(source_.fd.get(), source_.name);
     enter(Phase::kPlanning, "index");
     progress_.start_stage("index", 0);
-    Work work;
-    work.name = "plan";
-    waiting_.push_back(work);
+    want(TaskKind::kPlan);
 }
 
 bool InputRun::needs_spooling() const {
     std::error_code ec;
-    return !fs::is_regular_file(setup_.input.uri, ec);
+    return !setup_.options.open_source && !fs::is_regular_file(setup_.input.uri, ec);
+}
+
+fs::path InputRun::work_path() const {
+    const auto& all = setup_.options.work;
+    return all.empty() ? setup_.folder / WorkFolder::kName : all / setup_.name;
+}
+
+bool InputRun::keeps_work() const {
+    return setup_.options.keep_work || !setup_.options.work.empty();
 }
 
 Status InputRun::take_output_folder() {
+    std::error_code unseen;
+    if (!setup_.options.work.empty() && fs::exists(work_path(), unseen)) {
+        // The first run took the output folder; what it published there is this job's.
+        resumes_ = true;
+        return {};
+    }
+    resumes_ = setup_.options.resume;
     // What cannot be looked at cannot be written either; the error comes from there, in words.
     const auto there = [this](const char* name) {
         std::error_code ignored;
         return fs::exists(setup_.folder / name, ignored);
     };
     if (auto ledger = read_ledger(setup_.folder); ledger) {
-        if (setup_.options.resume && !there(WorkFolder::kName)) {
+        if (resumes_ && !there(WorkFolder::kName)) {
             reporter_.emit("warning",
                            setup_.name,
                            {{"code", "already_complete"},
@@ -115,14 +130,14 @@ Status InputRun::take_output_folder() {
             finish();
             return {};
         }
-        if (!setup_.options.overwrite && !setup_.options.resume) {
+        if (!setup_.options.overwrite && !resumes_) {
             return Error{Errc::kInvalidArgument,
                          fmt::format("{} already holds a presentation (made with {}); give "
                                      "--overwrite to replace it, or another folder with -o",
                                      setup_.folder.string(),
                                      ledger->preset)};
         }
-    } else if (!setup_.options.overwrite && !setup_.options.resume &&
+    } else if (!setup_.options.overwrite && !resumes_ &&
                (there("index.m3u8") || there("manifest.mpd"))) {
         return Error{
             Errc::kInvalidArgument,
@@ -135,10 +150,22 @@ Status InputRun::take_output_folder() {
 
 Status InputRun::open_source() {
     // Looked at before the output folder is made, so that a wrong name leaves nothing behind.
-    SG_TRY_ASSIGN(input_, ingest::open_input(setup_.input.uri));
+    const auto& uri = setup_.input.uri;
+    if (setup_.options.open_source) {
+        SG_TRY_ASSIGN(input_.fd, setup_.options.open_source(uri));
+        input_.name = fs::path(uri).filename().string();
+    } else {
+        if (uri.starts_with("upload:")) {
+            return Error{Errc::kInvalidArgument,
+                         fmt::format("open {}: uploads are known to a server only; submit the job "
+                                     "there, or name a file",
+                                     uri)};
+        }
+        SG_TRY_ASSIGN(input_, ingest::open_input(uri));
+    }
     source_.name = input_.name;
     source_.spooled = input_.kind != ingest::InputKind::kFile;
-    auto work = WorkFolder::open(setup_.folder);
+    auto work = WorkFolder::open(setup_.folder, work_path());
     summary_.output_refused = !work;
     if (!work) return std::move(work).error();
     work_ = std::move(*work);
@@ -147,13 +174,14 @@ Status InputRun::open_source() {
     } else {
         source_.fd = std::move(input_.fd);
     }
-    return setup_.options.resume ? work_->clear_attempts() : work_->reset();
+    return resumes_ ? work_->clear_attempts() : work_->reset();
 }
 
-std::optional<process::Task> InputRun::next_task() {
-    if (waiting_.empty()) return std::nullopt;
-    Work work = std::move(waiting_.front());
-    waiting_.pop_front();
+std::optional<JobTask> InputRun::next_task(const TaskRoom& room) {
+    const auto best = best_waiting(room);
+    if (best == waiting_.end()) return std::nullopt;
+    Work work = std::move(*best);
+    waiting_.erase(best);
     ++work.attempt;
     if (writes_attempt(work.kind)) {
         auto folder = work_->make_attempt(work.name, work.attempt);
@@ -169,7 +197,7 @@ std::optional<process::Task> InputRun::next_task() {
     return make_task(std::move(work));
 }
 
-process::Task InputRun::make_task(Work work) {
+JobTask InputRun::make_task(Work work) {
     TaskRequest request;
     request.kind = work.kind;
     request.source_name = source_.name;
@@ -199,7 +227,8 @@ process::Task InputRun::make_task(Work work) {
         request.open_seconds = setup_.options.open_seconds;
     }
     process::Task task;
-    task.id = fmt::format("{}/{}#{}", setup_.name, work.name, work.attempt);
+    task.id =
+        fmt::format("{}{}/{}#{}", setup_.options.task_prefix, setup_.name, work.name, work.attempt);
     task.request = request.to_json();
     if (work.kind != TaskKind::kPackage && work.kind != TaskKind::kVerify) {
         // A descriptor of its own: children must not share the file offset of ours, nor close it.
@@ -210,15 +239,16 @@ process::Task InputRun::make_task(Work work) {
         if (input_.fd.valid()) task.request_fds.push_back(std::move(input_.fd));
         task.takes_slot = false;
     }
-    // One thread of little work: beside the pictures it costs less than their encoders leave idle.
-    if (work.kind == TaskKind::kAudio && !plan_.video.chunks.empty()) task.takes_slot = false;
+    if (work.weight == TaskWeight::kBeside) task.takes_slot = false;
     task.spawn.environment = task_environment(work.kind);
     task.progress_timeout = std::chrono::seconds(setup_.options.stall_seconds);
     task.memory_limit_bytes = static_cast<std::uint64_t>(setup_.options.memory_limit_bytes);
     log::debug("task_start id={}", task.id);
     work.begun = std::chrono::steady_clock::now();
-    running_.emplace(task.id, std::move(work));
-    return task;
+    JobTask job_task{facts_of(work), std::move(task)};
+    job_task.facts.id = job_task.task.id;
+    running_.emplace(job_task.task.id, std::move(work));
+    return job_task;
 }
 
 /// Frames tell how far encoding is; without video to encode samples do, else the bytes of a copy.
@@ -252,10 +282,11 @@ void InputRun::on_progress(std::string_view task, std::string_view payload) {
     if (auto data = progress_.report(false)) reporter_.emit("progress", setup_.name, *data);
 }
 
-bool InputRun::retry(const Work& work, const Error& error) {
-    const bool worth = error.code == Errc::kCrashed || error.code == Errc::kTimeout;
+bool InputRun::retry(Work work, const Error& error, bool from_outside) {
+    const bool fault = error.code == Errc::kCrashed || error.code == Errc::kTimeout;
+    const bool worth = from_outside ? ++work.kills < kKills : fault && ++work.faults < kFaults;
     // What came out of a pipe does not come again.
-    const bool again = worth && work.attempt < kAttempts && work.kind != TaskKind::kSpool;
+    const bool again = worth && work.kind != TaskKind::kSpool;
     reporter_.emit("task.failed",
                    setup_.name,
                    {{"task", work.name},
@@ -263,7 +294,7 @@ bool InputRun::retry(const Work& work, const Error& error) {
                     {"code", errc_name(error.code)},
                     {"message", error.message},
                     {"retry", again}});
-    if (again) waiting_.push_front(work);
+    if (again) waiting_.push_front(std::move(work));
     return again;
 }
 
@@ -290,8 +321,9 @@ void InputRun::on_finished(process::Outcome outcome) {
     } else if (!outcome.result) {
         progress_.task_failed(outcome.id);
         if (writes_attempt(work.kind)) work_->remove_attempt(work.folder);
-        if (outcome.result.error().code != Errc::kCancelled && retry(work, outcome.result.error()))
-            return;
+        const auto& error = outcome.result.error();
+        if (error.code != Errc::kCancelled && retry(work, error, outcome.from_outside)) return;
+        summary_.from_outside = outcome.from_outside;
         status = std::move(outcome.result).error();
     } else {
         switch (work.kind) {
@@ -344,10 +376,7 @@ Status InputRun::next_phase() {
             if (needs_packaging(plan_)) {
                 enter(Phase::kPackaging, "package");
                 progress_.start_stage("package", 0);
-                Work work;
-                work.name = "package";
-                work.kind = TaskKind::kPackage;
-                waiting_.push_back(work);
+                want(TaskKind::kPackage);
                 return {};
             }
             return start_verification();
@@ -357,10 +386,7 @@ Status InputRun::next_phase() {
             if (setup_.quality) {
                 enter(Phase::kMeasuring, "quality");
                 progress_.start_stage("quality", 0);
-                Work work;
-                work.name = "quality";
-                work.kind = TaskKind::kQuality;
-                waiting_.push_back(work);
+                want(TaskKind::kQuality);
                 return {};
             }
             return finish_publishing();
@@ -380,10 +406,7 @@ Status InputRun::start_verification() {
     }
     enter(Phase::kVerifying, "verify");
     progress_.start_stage("verify", 0);
-    Work work;
-    work.name = "verify";
-    work.kind = TaskKind::kVerify;
-    waiting_.push_back(work);
+    want(TaskKind::kVerify);
     return {};
 }
 
@@ -403,19 +426,14 @@ void InputRun::fail(const Error& error) {
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at_).count();
     summary_.resumable = work_ && summary_.read && may_resume(error.code) && !source_.spooled;
     if (work_) {
-        if (!summary_.resumable && !setup_.options.keep_work) {
+        if (!summary_.resumable && !keeps_work()) {
             // An error of the command, not of the run, must not cost what an interrupted run left.
-            if (!(setup_.options.resume && error.code == Errc::kInvalidArgument)) work_->remove();
-        } else if (!setup_.options.keep_work) {
+            if (!(resumes_ && error.code == Errc::kInvalidArgument)) work_->remove();
+        } else if (!keeps_work()) {
             static_cast<void>(work_->clear_attempts());
         }
     }
-    reporter_.emit("input.failed",
-                   setup_.name,
-                   {{"code", errc_name(error.code)},
-                    {"stage", stage_},
-                    {"message", error.message},
-                    {"resumable", summary_.resumable}});
+    reporter_.emit("input.failed", setup_.name, failed_json(summary_));
 }
 
 /// A batch must not hold the descriptors and copies of all its inputs until its end.

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include <engine/job_run.hpp>
 #include <engine/transcode.hpp>
 #include <ingest/spool.hpp>
 #include <presets/preset.hpp>
@@ -26,6 +27,7 @@ namespace sg::engine {
 class InputRun {
   public:
     struct Setup {
+        std::size_t index = 0;
         JobInput input;
         std::string name;
         std::filesystem::path folder;
@@ -46,8 +48,8 @@ class InputRun {
     [[nodiscard]] bool started() const { return phase_ != Phase::kNew; }
     [[nodiscard]] bool finished() const { return phase_ == Phase::kDone; }
 
-    /// A task that can run now. Ids are unique within the run.
-    [[nodiscard]] std::optional<process::Task> next_task();
+    /// The best task that can run now. Ids are unique within the run.
+    [[nodiscard]] std::optional<JobTask> next_task(const TaskRoom& room);
     void on_progress(std::string_view task, std::string_view payload);
     void on_finished(process::Outcome outcome);
     /// No task of it runs and none will: the job was stopped.
@@ -55,6 +57,15 @@ class InputRun {
 
     [[nodiscard]] const std::string& name() const { return setup_.name; }
     [[nodiscard]] const InputSummary& summary() const { return summary_; }
+
+    [[nodiscard]] InputStage stage() const;
+    [[nodiscard]] std::vector<TaskFacts> waiting() const;
+    [[nodiscard]] EncodingCost cost() const;
+    [[nodiscard]] const char* stage_name() const { return stage_; }
+    /// Of all it has to do, from 0 to 1.
+    [[nodiscard]] double fraction() const;
+    [[nodiscard]] double speed() const;
+    [[nodiscard]] double heavy_seconds_left() const;
 
   private:
     enum class Phase {
@@ -65,6 +76,7 @@ class InputRun {
         kPackaging,
         kVerifying,
         kMeasuring,
+        kPublishing,
         kDone
     };
 
@@ -72,7 +84,12 @@ class InputRun {
         std::string name;  ///< "chunk-00003", "audio", "copy", "plan", ...
         TaskKind kind = TaskKind::kPlan;
         std::int64_t chunk = -1;
+        TaskWeight weight = TaskWeight::kHeavy;
+        double expected_s = 0;
+        double media_s = 0;
         int attempt = 0;
+        int faults = 0;  ///< crashes and silences of its own
+        int kills = 0;   ///< by others
         std::filesystem::path folder;
         std::chrono::steady_clock::time_point begun;
     };
@@ -94,14 +111,22 @@ class InputRun {
     [[nodiscard]] Status next_phase();
     [[nodiscard]] Status start_verification();
     [[nodiscard]] Status finish_publishing();
-    [[nodiscard]] bool retry(const Work& work, const Error& error);
+    [[nodiscard]] bool retry(Work work, const Error& error, bool from_outside);
+    [[nodiscard]] std::filesystem::path work_path() const;
+    [[nodiscard]] bool keeps_work() const;
+    [[nodiscard]] Work make_work(TaskKind kind, std::int64_t chunk = -1) const;
+    void want(TaskKind kind) { waiting_.push_back(make_work(kind)); }
+    [[nodiscard]] Status want_unless_recorded(Work work);
+    [[nodiscard]] Status read_journals();
+    [[nodiscard]] std::deque<Work>::iterator best_waiting(const TaskRoom& room);
+    [[nodiscard]] TaskFacts facts_of(const Work& work) const;
 
     [[nodiscard]] bool measures_progress(TaskKind kind) const;
     void enter(Phase phase, const char* stage);
     void fail(const Error& error);
     void finish();
     void let_go();
-    [[nodiscard]] process::Task make_task(Work work);
+    [[nodiscard]] JobTask make_task(Work work);
     [[nodiscard]] std::vector<packagers::TrackIndex> final_tracks() const;
     [[nodiscard]] std::filesystem::path presentation_folder() const;
 
@@ -114,6 +139,7 @@ class InputRun {
     std::int64_t spooled_ = 0;  ///< bytes, as last told
     SourceWatch watch_;
     std::optional<WorkFolder> work_;
+    bool resumes_ = false;  ///< what lies in the work folder is gone on with
     pipeline::Plan plan_;
     std::string copy_recipe_;    ///< from the plan task, for the copy task
     std::string sample_tables_;  ///< likewise, for all that demultiplex the source

@@ -93,6 +93,8 @@ Estimate estimate(const pipeline::Plan& plan, int jobs) {
 
     Estimate e;
     e.cpu_seconds = video_cpu + audio_cpu;
+    e.video_cpu_seconds = video_cpu;
+    e.audio_cpu_seconds = audio_cpu;
     e.bytes = static_cast<std::int64_t>(bytes);
     // No more at once than there are tasks; none shorter than the longest of them.
     const auto chunks = static_cast<double>(std::max<std::size_t>(video.chunks.size(), 1));

@@ -43,15 +43,28 @@ double Progress::fraction() const {
     return std::clamp(static_cast<double>(done) / static_cast<double>(total_), 0.0, 1.0);
 }
 
+double Progress::gained() const {
+    const double before =
+        total_ > 0 ? static_cast<double>(done_before_) / static_cast<double>(total_) : 0;
+    return std::max(0.0, fraction() - before);
+}
+
+double Progress::elapsed_seconds() const {
+    return std::chrono::duration<double>(Clock::now() - stage_start_).count();
+}
+
+double Progress::speed() const {
+    const double elapsed = elapsed_seconds();
+    return elapsed > 0 ? gained() * media_seconds_ / elapsed : 0;
+}
+
 std::optional<nlohmann::json> Progress::report(bool force) {
     const auto now = Clock::now();
     if (!force && now - last_report_ < std::chrono::milliseconds(250)) return std::nullopt;
     last_report_ = now;
-    const double elapsed = std::chrono::duration<double>(now - stage_start_).count();
+    const double elapsed = elapsed_seconds();
     const double all = fraction();
-    const double before =
-        total_ > 0 ? static_cast<double>(done_before_) / static_cast<double>(total_) : 0;
-    const double gained = std::max(0.0, all - before);
+    const double new_here = gained();
     auto bytes = bytes_done_;
     for (const auto& [task, r] : running_) bytes += r.bytes;
     nlohmann::json data = {{"stage", stage_},
@@ -60,10 +73,10 @@ std::optional<nlohmann::json> Progress::report(bool force) {
                            {"tasks_running", running_.size()}};
     if (counts_frames_) {
         data["frames"] = static_cast<std::int64_t>(all * static_cast<double>(total_));
-        data["fps"] = elapsed > 0 ? gained * static_cast<double>(total_) / elapsed : 0.0;
+        data["fps"] = elapsed > 0 ? new_here * static_cast<double>(total_) / elapsed : 0.0;
     }
-    if (media_seconds_ > 0 && elapsed > 0) data["speed"] = gained * media_seconds_ / elapsed;
-    if (gained > 0.005) data["eta_s"] = elapsed / gained * (1 - all);
+    if (media_seconds_ > 0 && elapsed > 0) data["speed"] = speed();
+    if (new_here > 0.005) data["eta_s"] = elapsed / new_here * (1 - all);
     return data;
 }
 

@@ -33,6 +33,9 @@ class Progress {
     }
     void set_bytes_done(std::int64_t bytes) { bytes_done_ = bytes; }
 
+    [[nodiscard]] double fraction() const;  ///< of the stage, from 0 to 1
+    [[nodiscard]] double speed() const;     ///< media seconds a second
+
     /// At most four a second unless forced.
     [[nodiscard]] std::optional<nlohmann::json> report(bool force);
 
@@ -41,7 +44,9 @@ class Progress {
         std::int64_t done = 0;
         std::int64_t bytes = 0;
     };
-    [[nodiscard]] double fraction() const;
+    /// Of the stage, since it was started here.
+    [[nodiscard]] double gained() const;
+    [[nodiscard]] double elapsed_seconds() const;
 
     const char* stage_ = "";
     std::int64_t total_ = 0;

@@ -62,6 +62,7 @@ Status link_file(const fs::path& from, const fs::path& to) {
 Status publish(const fs::path& stage, const fs::path& output) {
     std::vector<fs::path> manifests;
     std::error_code ec;
+    SG_TRY(make_folders(output));
     for (fs::recursive_directory_iterator it(stage, ec), end; !ec && it != end; it.increment(ec)) {
         const auto relative = it->path().lexically_relative(stage);
         if (it->is_directory()) {

@@ -27,14 +27,17 @@ Status remove_tree(const fs::path& folder) {
 
 }  // namespace
 
-WorkFolder::WorkFolder(fs::path output, UniqueFd lock, bool made_output)
-    : output_(std::move(output)), lock_(std::move(lock)), made_output_(made_output) {}
+WorkFolder::WorkFolder(fs::path output, fs::path path, UniqueFd lock, bool made_output)
+    : output_(std::move(output)),
+      path_(std::move(path)),
+      lock_(std::move(lock)),
+      made_output_(made_output) {}
 
-Result<WorkFolder> WorkFolder::open(const fs::path& output) {
+Result<WorkFolder> WorkFolder::open(const fs::path& output, const fs::path& path) {
     std::error_code ec;
     const bool existed = fs::exists(output, ec);
-    SG_TRY(make_folders(output / kName));
-    SG_TRY_ASSIGN(auto lock, open_file(output / kName / "lock", O_RDWR | O_CREAT));
+    SG_TRY(make_folders(path));
+    SG_TRY_ASSIGN(auto lock, open_file(path / "lock", O_RDWR | O_CREAT));
     if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK) {
             return Error{
@@ -43,9 +46,9 @@ Result<WorkFolder> WorkFolder::open(const fs::path& output) {
                     "{}: another streamgate is writing there; wait for it or choose another folder",
                     output.string())};
         }
-        return errno_error(errno, "lock " + (output / kName).string());
+        return errno_error(errno, "lock " + path.string());
     }
-    return WorkFolder(output, std::move(lock), !existed);
+    return WorkFolder(output, path, std::move(lock), !existed);
 }
 
 Status WorkFolder::reset() {

@@ -10,10 +10,10 @@
 
 namespace sg::engine {
 
-/// `<output>/.streamgate`: everything an unfinished run has. What makes resuming safe is the order
-/// of writes: a task writes below its own attempt folder; its files are moved to `stage`; only then
-/// its result is recorded, atomically and durably. A task without a result record is run again, and
-/// makes the same bytes.
+/// `<output>/.streamgate`, or a folder of a service's: everything an unfinished run has. What makes
+/// resuming safe is the order of writes: a task writes below its own attempt folder; its files are
+/// moved to `stage`; only then its result is recorded, atomically and durably. A task without a
+/// result record is run again, and makes the same bytes.
 ///
 ///     plan.json              the plan that all results belong to
 ///     index-*.json           the source's index
@@ -24,11 +24,12 @@ namespace sg::engine {
 ///     segments as they were made
 class WorkFolder {
   public:
-    /// Makes the folder and takes its lock. kInvalidArgument when another run holds it.
-    [[nodiscard]] static Result<WorkFolder> open(const std::filesystem::path& output);
+    /// Makes the folder at `path` and takes its lock. kInvalidArgument when another run holds it.
+    [[nodiscard]] static Result<WorkFolder> open(const std::filesystem::path& output,
+                                                 const std::filesystem::path& path);
 
     [[nodiscard]] const std::filesystem::path& output() const { return output_; }
-    [[nodiscard]] std::filesystem::path path() const { return output_ / kName; }
+    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
     [[nodiscard]] std::filesystem::path stage() const { return path() / "stage"; }
     [[nodiscard]] std::filesystem::path final() const { return path() / "final"; }
     [[nodiscard]] std::filesystem::path plan_file() const { return path() / "plan.json"; }
@@ -55,9 +56,13 @@ class WorkFolder {
     static constexpr const char* kName = ".streamgate";
 
   private:
-    WorkFolder(std::filesystem::path output, UniqueFd lock, bool made_output);
+    WorkFolder(std::filesystem::path output,
+               std::filesystem::path path,
+               UniqueFd lock,
+               bool made_output);
 
     std::filesystem::path output_;
+    std::filesystem::path path_;
     UniqueFd lock_;
     bool made_output_ = false;
 };

@@ -208,10 +208,14 @@ Outcome RunningTask::finish(const Exit& exit, TaskObserver& observer) {
     } else if (verdict_) {
         outcome.result = std::move(*verdict_);
     } else if (result_ && result_->error().code == Errc::kCancelled && !cancelled_) {
+        outcome.from_outside = true;
         outcome.result =
             Error{Errc::kCrashed, fmt::format("task {} was asked to stop from outside", id_)};
     } else if (result_) {
         outcome.result = std::move(*result_);
+    } else {
+        outcome.from_outside = exit.status.kind == ExitStatus::Kind::kSignalled && !killed_ &&
+                               (exit.status.value == SIGKILL || exit.status.value == SIGTERM);
     }
     return outcome;
 }

@@ -22,6 +22,8 @@ namespace sg::engine {
 /// Outside the plan's hash: what it will probably cost on this machine.
 struct Estimate {
     double cpu_seconds = 0;
+    double video_cpu_seconds = 0;  ///< of those, for the chunks
+    double audio_cpu_seconds = 0;
     double wall_seconds = 0;  ///< with `jobs` tasks at once
     std::int64_t bytes = 0;
 };

@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include <base/clock.hpp>
 #include <base/result.hpp>
+#include <base/unique_fd.hpp>
 #include <engine/event.hpp>
 #include <engine/job.hpp>
 #include <engine/repair.hpp>
@@ -24,6 +26,16 @@ struct RunOptions {
     std::int64_t memory_limit_bytes = 0;  ///< of one task; 0: none
     int stall_seconds = 120;              ///< a task that reports nothing for so long is ended
     int open_seconds = 10;                ///< how long a pipe may stay silent before its first byte
+
+    // What a service needs beyond the command line.
+    /// In front of the ids of tasks, so that jobs can share a supervisor.
+    std::string task_prefix;
+    /// The inputs' work folders lie below it instead of in the outputs. They stay after the end,
+    /// also a good one, and what lies there is gone on with: nothing that was published from there
+    /// is in the way. Whoever gave it removes it.
+    std::filesystem::path work;
+    /// Gives a regular file for an input's uri. None: uris are paths of this machine.
+    std::function<Result<UniqueFd>(const std::string& uri)> open_source;
 };
 
 struct RenditionSummary {
@@ -63,7 +75,8 @@ struct InputSummary {
     std::vector<Repair> repairs;
     std::vector<std::string> notes;  ///< plan decisions in plain words
     std::vector<std::filesystem::path> manifests;
-    bool resumable = false;  ///< run again with --resume to go on
+    bool resumable = false;     ///< run again with --resume to go on
+    bool from_outside = false;  ///< it failed because somebody else killed its tasks
 };
 
 struct RunSummary {
@@ -71,6 +84,9 @@ struct RunSummary {
     double wall_s = 0;
     bool cancelled = false;
 };
+
+/// What `input.finished` and `input.failed` say of each input, and of the whole run, as JSON.
+[[nodiscard]] std::string to_json(const RunSummary& summary);
 
 /// Runs a job to its end. Blocks; an input that fails is in the summary and does not touch the
 /// others. The Result is an error only for what concerns the whole job (no such preset, output

@@ -40,6 +40,8 @@ struct Outcome {
     Result<std::string> result;
     Usage usage;
     std::string log_tail;
+    /// Somebody else ended it with a signal: a person, or the kernel for want of memory.
+    bool from_outside = false;
 };
 
 /// Called on run()'s thread.
