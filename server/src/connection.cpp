@@ -22,6 +22,13 @@ namespace {
 constexpr std::size_t kMaxLingerBytes = 1U << 20U;
 constexpr std::chrono::milliseconds kLingerTime{2000};
 
+std::string_view code_of(int status) {
+    if (status == 431) return "header_too_large";
+    if (status == 501) return "unsupported_transfer_coding";
+    if (status == 505) return "unsupported_http_version";
+    return "malformed_request";
+}
+
 }  // namespace
 
 Connection::Connection(std::shared_ptr<Worker> worker, Socket socket, asio::ip::address address)
@@ -40,6 +47,7 @@ Task<> Connection::run() {
         if (!open) break;
         const auto started = steady_clock::now();
         co_await answer();
+        if (!lost_ && !close_after_) co_await skip_body();
         log::debug(
             "http_request client={} method={} path={} status={} bytes={} ms={}",
             request_.client,
@@ -71,6 +79,8 @@ Task<bool> Connection::ready(Transport::State state) {
         co_await socket_.async_wait(
             state == Transport::State::kWantWrite ? Socket::wait_write : Socket::wait_read,
             asio::redirect_error(kAwait, error));
+        if (error && timed_out_) co_return false;
+        timed_out_ = false;
         if (error) lost_ = true;
     }
     co_return !lost_;
@@ -109,6 +119,8 @@ Task<bool> Connection::read_request() {
     status_ = 0;
     answered_ = false;
     body_left_ = false;
+    body_ = BodyDecoder();
+    body_read_ = 0;
     if (inbox_.empty() && !transport_.has_buffered()) {
         std::string().swap(inbox_);
         enter(Phase::kIdle, options.idle_timeout);
@@ -124,22 +136,25 @@ Task<bool> Connection::read_request() {
         end = inbox_.find("\r\n\r\n", seen < 3 ? 0 : seen - 3);
         if (end != std::string::npos) end += 4;
         if (std::min(end, inbox_.size()) > options.max_header_bytes) {
-            co_await refuse(431, "the header is too long");
+            co_await refuse(431, "header_too_large", "the header is too long");
             co_return false;
         }
         if (end != std::string::npos) break;
         seen = inbox_.size();
         const bool open = co_await fill_inbox();
+        if (timed_out_) {
+            co_await refuse(408, "request_timeout", "the header did not come in time");
+        }
         if (!open) co_return false;
     }
     auto parsed = parse_header(std::string_view(inbox_).substr(0, end));
     inbox_.erase(0, end);
     request_ = std::move(parsed.request);
     if (parsed.status != 0) {
-        co_await refuse(parsed.status, parsed.problem);
+        co_await refuse(parsed.status, code_of(parsed.status), parsed.problem);
         co_return false;
     }
-    content_length_ = parsed.content_length;
+    body_ = parsed.chunked ? BodyDecoder::chunked() : BodyDecoder::of_length(parsed.content_length);
     expects_continue_ = parsed.expects_continue;
     close_after_ = close_after_ || !request_.keep_alive;
     request_.secure = transport_.tls();
@@ -158,39 +173,26 @@ void Connection::note_client() {
     if (!error) request_.client = address.to_string();
 }
 
-Task<bool> Connection::read_body(std::size_t bytes, bool expects_continue) {
-    if (expects_continue && inbox_.size() < bytes) {
-        out_.reset("HTTP/1.1 100 Continue\r\n\r\n", {});
-        co_await flush();
-        if (lost_) co_return false;
-    }
-    enter(Phase::kRequest, worker_->state().options.header_timeout);
-    while (inbox_.size() < bytes) {
-        const bool open = co_await fill_inbox();
-        if (!open) co_return false;
-    }
-    request_.body = inbox_.substr(0, bytes);
-    inbox_.erase(0, bytes);
-    co_return true;
-}
-
-Task<> Connection::refuse(int status, std::string_view problem) {
-    close_after_ = true;
-    body_left_ = true;
-    co_await send(Response::error(status, "bad_request", problem));
+Task<> Connection::refuse(int status, std::string_view code, std::string_view problem) {
+    timed_out_ = false;
+    end_after_answer();
+    co_await send(Response::error(status, code, problem));
 }
 
 Task<> Connection::answer() {
     const auto match = worker_->state().router.find(request_.method, request_.path);
-    if (content_length_ > match.max_body_bytes) {
-        close_after_ = true;
-        body_left_ = true;
-        co_await send(Response::error(413, "too_large", "the body is longer than allowed here"));
-        co_return;
-    }
-    if (content_length_ > 0) {
-        const bool whole = co_await read_body(content_length_, expects_continue_);
-        if (!whole) co_return;
+    if (!match.options.reads_body) {
+        if (!body_.left()) {
+            co_await refuse(411, "length_required", "a body must come with its length");
+            co_return;
+        }
+        const auto state = co_await buffer_body(match.options.max_body_bytes);
+        if (state == BodyPart::State::kTooLarge) {
+            co_await refuse(413, "body_too_large", "the body is longer than allowed here");
+        } else if (state == BodyPart::State::kTimeout) {
+            co_await refuse(408, "request_timeout", "the body did not come in time");
+        }
+        if (state != BodyPart::State::kEnd) co_return;
     }
     enter(Phase::kHandler, worker_->state().options.write_timeout);
     if (match.handler == nullptr) {
@@ -225,12 +227,19 @@ void Connection::on_deadline() {
             return;  // its own time-outs hold
         case Phase::kHandshake:
         case Phase::kIdle:
-        case Phase::kRequest:
         case Phase::kLingering:
             // Wakes the coroutine, which finds the end.
             lost_ = true;
             ::shutdown(socket_.native_handle(), SHUT_RDWR);
             return;
+        case Phase::kRequest:
+        case Phase::kBody: {
+            // Wakes it too: it still tells the client why.
+            timed_out_ = true;
+            boost::system::error_code ignored;
+            socket_.cancel(ignored);
+            return;
+        }
         case Phase::kWriting:
             cut();
             return;
@@ -274,11 +283,17 @@ Task<> Connection::linger() {
 }
 
 Task<WaitOutcome> Connection::wait(WaitList& list, std::chrono::milliseconds limit) {
+    drop_handed();
     if (inbox_.empty()) std::string().swap(inbox_);
     link(list);
     enter(Phase::kWaiting, limit);
     worker_->state().waiting_gauge.add(1);
-    watch_client();
+    if (upgraded_ && (!inbox_.empty() || transport_.has_buffered())) {
+        unlink();
+        end_wait(WaitOutcome::kReadable);
+    } else {
+        watch_client();
+    }
     return asio::async_initiate<const asio::use_awaitable_t<Executor>, void(WaitOutcome)>(
         [this](auto handler) {
             struct Pending final : PendingWait {
@@ -306,9 +321,13 @@ void Connection::end_wait(WaitOutcome outcome) {
 void Connection::watch_client() {
     socket_.async_wait(Socket::wait_read,
                        [self = shared_from_this()](const boost::system::error_code& error) {
-                           if (error || self->phase_ != Phase::kWaiting || !self->client_left()) {
-                               return;  // a pipelined request is read later
+                           if (error || self->phase_ != Phase::kWaiting) return;
+                           if (self->upgraded_) {
+                               self->unlink();
+                               self->end_wait(WaitOutcome::kReadable);
+                               return;
                            }
+                           if (!self->client_left()) return;  // a pipelined request is read later
                            self->lost_ = true;
                            self->unlink();
                            self->end_wait(WaitOutcome::kClientLeft);

@@ -9,6 +9,7 @@
 
 #include <server/exchange.hpp>
 
+#include "body_decoder.hpp"
 #include "transport.hpp"
 #include "waiter.hpp"
 #include "worker.hpp"
@@ -39,6 +40,13 @@ class Connection final : public Exchange,
     [[nodiscard]] boost::asio::io_context& context() noexcept override {
         return worker_->context();
     }
+    [[nodiscard]] std::optional<std::uint64_t> body_length() const noexcept override {
+        return body_.left();
+    }
+    [[nodiscard]] Task<BodyPart> read_body(std::uint64_t max_bytes) override;
+    [[nodiscard]] Task<BodyPart::State> buffer_body(std::uint64_t max_bytes) override;
+    [[nodiscard]] Task<> upgrade(Response head) override;
+    [[nodiscard]] std::string_view received() override;
     [[nodiscard]] Task<> send(Response response) override;
     [[nodiscard]] Task<> begin(Response head) override;
     [[nodiscard]] Task<> write(std::vector<BodyPiece> pieces) override;
@@ -46,10 +54,20 @@ class Connection final : public Exchange,
     void abort() noexcept override { cut(); }
     [[nodiscard]] bool lost() const noexcept override { return lost_; }
     [[nodiscard]] std::uint64_t body_bytes_sent() const noexcept override { return body_sent_; }
+    [[nodiscard]] int status() const noexcept override { return status_; }
     [[nodiscard]] Task<WaitOutcome> wait(WaitList& list, std::chrono::milliseconds limit) override;
 
   private:
-    enum class Phase { kHandshake, kIdle, kRequest, kHandler, kWriting, kWaiting, kLingering };
+    enum class Phase {
+        kHandshake,
+        kIdle,
+        kRequest,
+        kBody,
+        kHandler,
+        kWriting,
+        kWaiting,
+        kLingering,
+    };
     struct PendingWait {
         virtual ~PendingWait() = default;
         virtual void resume(WaitOutcome outcome) = 0;
@@ -58,10 +76,16 @@ class Connection final : public Exchange,
     [[nodiscard]] Task<bool> handshake();
     /// False when the connection is to end.
     [[nodiscard]] Task<bool> read_request();
-    [[nodiscard]] Task<bool> read_body(std::size_t bytes, bool expects_continue);
+    [[nodiscard]] Task<> ask_for_body();
+    [[nodiscard]] Task<BodyPart::State> more_of_body();
+    /// Whether the unread rest of the body is read over, so that the connection can go on.
+    [[nodiscard]] bool can_skip_body() const noexcept;
+    [[nodiscard]] Task<> skip_body();
+    void drop_handed();
+    void end_after_answer() noexcept;
     [[nodiscard]] Task<bool> fill_inbox();
     [[nodiscard]] Task<> answer();
-    [[nodiscard]] Task<> refuse(int status, std::string_view problem);
+    [[nodiscard]] Task<> refuse(int status, std::string_view code, std::string_view problem);
     [[nodiscard]] Task<> flush();
     [[nodiscard]] Task<> linger();
     [[nodiscard]] Task<bool> ready(Transport::State state);
@@ -79,9 +103,15 @@ class Connection final : public Exchange,
     Transport transport_;
     Phase phase_ = Phase::kHandshake;
     std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
-    std::string inbox_;  ///< received and not yet understood; empty and freed while idle
-    std::size_t content_length_ = 0;
+    std::string inbox_;       ///< received and not yet understood; empty and freed while idle
+    std::size_t handed_ = 0;  ///< of the inbox, lent to the handler
+    BodyDecoder body_;
+    std::uint64_t body_read_ = 0;
+    std::size_t body_progress_ = 0;                         ///< since the deadline was set
+    std::chrono::steady_clock::duration body_time_left_{};  ///< while the handler works
     bool expects_continue_ = false;
+    bool upgraded_ = false;
+    bool timed_out_ = false;
     Request request_;
     OutQueue out_;
     bool lost_ = false;

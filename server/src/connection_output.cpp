@@ -16,6 +16,7 @@ std::string Connection::head_of(const Response& response, std::string_view frami
         state.answers[kind].add();
     }
     if (state.stopping) close_after_ = true;
+    if (!body_.ended() && !close_after_ && !can_skip_body()) end_after_answer();
     std::string head;
     head.reserve(256 + response.fields.size());
     head.append("HTTP/1.1 ")
@@ -28,13 +29,26 @@ std::string Connection::head_of(const Response& response, std::string_view frami
         .append(response.fields)
         .append("X-Content-Type-Options: nosniff\r\n")
         .append(framing);
-    if (close_after_) {
+    if (upgraded_) {
+        head.append("Connection: Upgrade\r\n");
+    } else if (close_after_) {
         head.append("Connection: close\r\n");
     } else if (request_.minor_version == 0) {
         head.append("Connection: keep-alive\r\n");
     }
     head.append("\r\n");
     return head;
+}
+
+Task<> Connection::upgrade(Response head) {
+    head.status = 101;
+    upgraded_ = true;
+    chunked_ = false;
+    body_ = BodyDecoder();
+    auto text = head_of(head, "");
+    close_after_ = true;
+    out_.reset(std::move(text), {});
+    return flush();
 }
 
 Task<> Connection::send(Response response) {

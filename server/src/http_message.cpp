@@ -69,62 +69,71 @@ Response Response::text(int status, std::string_view content_type, std::string b
 }
 
 Response Response::error(int status, std::string_view code, std::string_view message) {
-    auto response = text(status,
-                         "application/json",
-                         fmt::format("{{\"error\":\"{}\",\"message\":\"{}\"}}\n", code, message));
+    auto response =
+        text(status,
+             "application/problem+json",
+             fmt::format("{{\"type\":\"/problems/{0}\",\"title\":\"{1}\",\"status\":{2},"
+                         "\"detail\":\"{3}\",\"code\":\"{0}\",\"retryable\":{4}}}\n",
+                         code,
+                         status_text(status),
+                         status,
+                         message,
+                         status == 408 || status == 503));
     response.add("Cache-Control", "no-store");
     return response;
 }
 
 std::string_view status_text(int status) noexcept {
-    switch (status) {
-        case 200:
-            return "OK";
-        case 201:
-            return "Created";
-        case 202:
-            return "Accepted";
-        case 204:
-            return "No Content";
-        case 206:
-            return "Partial Content";
-        case 302:
-            return "Found";
-        case 304:
-            return "Not Modified";
-        case 400:
-            return "Bad Request";
-        case 401:
-            return "Unauthorized";
-        case 403:
-            return "Forbidden";
-        case 404:
-            return "Not Found";
-        case 405:
-            return "Method Not Allowed";
-        case 408:
-            return "Request Timeout";
-        case 409:
-            return "Conflict";
-        case 411:
-            return "Length Required";
-        case 413:
-            return "Content Too Large";
-        case 416:
-            return "Range Not Satisfiable";
-        case 429:
-            return "Too Many Requests";
-        case 431:
-            return "Request Header Fields Too Large";
-        case 500:
-            return "Internal Server Error";
-        case 503:
-            return "Service Unavailable";
-        case 505:
-            return "HTTP Version Not Supported";
-        default:
-            return "Status";
-    }
+    using Entry = std::pair<int, std::string_view>;
+    static constexpr std::array kTexts{
+        Entry{100, "Continue"},
+        Entry{101, "Switching Protocols"},
+        Entry{200, "OK"},
+        Entry{201, "Created"},
+        Entry{202, "Accepted"},
+        Entry{204, "No Content"},
+        Entry{206, "Partial Content"},
+        Entry{207, "Multi-Status"},
+        Entry{302, "Found"},
+        Entry{303, "See Other"},
+        Entry{304, "Not Modified"},
+        Entry{307, "Temporary Redirect"},
+        Entry{308, "Permanent Redirect"},
+        Entry{400, "Bad Request"},
+        Entry{401, "Unauthorized"},
+        Entry{403, "Forbidden"},
+        Entry{404, "Not Found"},
+        Entry{405, "Method Not Allowed"},
+        Entry{406, "Not Acceptable"},
+        Entry{408, "Request Timeout"},
+        Entry{409, "Conflict"},
+        Entry{410, "Gone"},
+        Entry{411, "Length Required"},
+        Entry{412, "Precondition Failed"},
+        Entry{413, "Content Too Large"},
+        Entry{415, "Unsupported Media Type"},
+        Entry{416, "Range Not Satisfiable"},
+        Entry{417, "Expectation Failed"},
+        Entry{421, "Misdirected Request"},
+        Entry{422, "Unprocessable Content"},
+        Entry{426, "Upgrade Required"},
+        Entry{428, "Precondition Required"},
+        Entry{429, "Too Many Requests"},
+        Entry{431, "Request Header Fields Too Large"},
+        Entry{460, "Checksum Mismatch"},
+        Entry{500, "Internal Server Error"},
+        Entry{501, "Not Implemented"},
+        Entry{502, "Bad Gateway"},
+        Entry{503, "Service Unavailable"},
+        Entry{504, "Gateway Timeout"},
+        Entry{505, "HTTP Version Not Supported"},
+        Entry{507, "Insufficient Storage"},
+    };
+    const auto* found =
+        std::lower_bound(kTexts.begin(), kTexts.end(), status, [](const Entry& entry, int wanted) {
+            return entry.first < wanted;
+        });
+    return found != kTexts.end() && found->first == status ? found->second : "Status";
 }
 
 std::string http_date(std::int64_t unix_seconds) {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -13,7 +13,8 @@ struct ParsedHeader {
     int status = 0;
     std::string_view problem;  ///< of static storage
     Request request;
-    std::size_t content_length = 0;
+    std::uint64_t content_length = 0;
+    bool chunked = false;  ///< the body comes in chunks, without a length
     bool expects_continue = false;
 };
 

@@ -25,7 +25,7 @@ Router::Match Router::find(Method method, std::string_view path) const {
             route = found->second.find(Method::kGet);
         }
         if (route != found->second.end()) {
-            return {&route->second.handler, route->second.options.max_body_bytes, {}};
+            return {&route->second.handler, route->second.options, {}};
         }
         Match match;
         for (const auto& [allowed, unused] : found->second) {
@@ -39,7 +39,7 @@ Router::Match Router::find(Method method, std::string_view path) const {
          end = end == 0 ? std::string_view::npos : path.rfind('/', end - 1)) {
         const auto found = prefixes_.find(path.substr(0, end + 1));
         if (found != prefixes_.end()) {
-            return {&found->second.handler, found->second.options.max_body_bytes, {}};
+            return {&found->second.handler, found->second.options, {}};
         }
     }
     return {};

@@ -42,7 +42,9 @@ TEST_CASE("headers that could smuggle a second request are refused") {
     CHECK(status("Content-Length: 5\r\nContent-Length: 5\r\n") == 400);
     CHECK(status("Content-Length: +5\r\n") == 400);
     CHECK(status("Content-Length: 99999999999999999999\r\n") == 400);
-    CHECK(status("Transfer-Encoding: chunked\r\n") != 0);
+    CHECK(status("Transfer-Encoding: gzip, chunked\r\n") == 501);
+    CHECK(status("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n") == 400);
+    CHECK(status("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n") == 400);
     CHECK(status("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n") != 0);
     CHECK(status("Bad Name: x\r\n") == 400);
     CHECK(parse_header("GET / HTTP/1.1\r\n\r\n").status == 400);

@@ -60,7 +60,7 @@ struct Response {
     [[nodiscard]] std::uint64_t body_bytes() const noexcept;
 
     [[nodiscard]] static Response text(int status, std::string_view content_type, std::string body);
-    /// JSON {"error": code, "message": message}, never cached. Both are plain words without quotes.
+    /// A problem (RFC 9457), never cached. Both are plain words without quotes or backslashes.
     [[nodiscard]] static Response error(int status,
                                         std::string_view code,
                                         std::string_view message);

@@ -16,6 +16,9 @@ using PlainHandler = std::function<Response(const Request&)>;
 
 struct RouteOptions {
     std::size_t max_body_bytes = 0;  ///< of the request; longer ones get 413
+    /// The handler reads the body, by Exchange::read_body(), or leaves it; `max_body_bytes` does
+    /// not count. Other routes get a whole body, and refuse chunked ones.
+    bool reads_body = false;
 };
 
 /// Which handler answers. Filled before the server starts, then only read. HEAD goes to the handler
@@ -30,7 +33,7 @@ class Router {
 
     struct Match {
         const Handler* handler = nullptr;
-        std::size_t max_body_bytes = 0;
+        RouteOptions options;
         std::string allow;  ///< without a handler: methods the path has, empty for none (404)
     };
     [[nodiscard]] Match find(Method method, std::string_view path) const;
