@@ -224,12 +224,29 @@ void Channel::look_at_inputs() {
         const auto* feed = impl.feeds[slot];
         const bool shown = feed != nullptr && impl.seen_on_air == feed->input_;
         impl.input_on_air[slot].set(shown ? 1 : 0);
-        if (shown) log::info("live_on_air channel={} input={}", name(), input_name(slot));
+        if (!shown) continue;
+        log::info("live_on_air channel={} input={}", name(), input_name(slot));
+        impl.media.on_air(input_name(slot));
     }
 }
 
 void Channel::add_observer(std::unique_ptr<ChannelObserver> observer) {
     impl_->media.add_observer(std::move(observer));
+}
+
+Status Channel::prefer_input(std::optional<std::string_view> input) {
+    auto& impl = *impl_;
+    if (!input) {
+        impl.inputs.prefer(std::nullopt);
+        log::info("live_input_preferred channel={} input=any", name());
+        return {};
+    }
+    const auto found = std::ranges::find(impl.settings.inputs, *input, &InputSettings::name);
+    if (found == impl.settings.inputs.end())
+        return Error{Errc::kNotFound, fmt::format("switch {}: it has no input {}", name(), *input)};
+    impl.inputs.prefer(static_cast<int>(found - impl.settings.inputs.begin()));
+    log::info("live_input_preferred channel={} input={}", name(), *input);
+    return {};
 }
 
 void Channel::when_ended(std::function<void()> then) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <live/channel_observer.hpp>
@@ -19,6 +20,8 @@
 #include <ingest/timeline_repair.hpp>
 #include <packagers/live_packager.hpp>
 #include <packagers/live_ts.hpp>
+
+#include "break_marks.hpp"
 
 namespace sg::live {
 
@@ -38,6 +41,9 @@ class ChannelMedia final : public ingest::TimelineSink,
 
     void set_encoder(std::unique_ptr<LiveEncoder> encoder) { encoder_ = std::move(encoder); }
     void add_observer(std::unique_ptr<ChannelObserver> observer);
+    void on_air(std::string_view input) {
+        for (auto& observer : observers_) observer->on_air(input);
+    }
 
     /// When what comes next arrived.
     void arrived(Clock::Monotonic when) { arrival_ = when; }
@@ -116,6 +122,7 @@ class ChannelMedia final : public ingest::TimelineSink,
     const Clock& clock_;
     Clock::Monotonic arrival_;
     ingest::ArrivalClock dates_;
+    BreakMarks breaks_;
     LiveWindow window_;
     std::optional<packagers::LivePackager> packager_;
     std::unique_ptr<LiveEncoder> encoder_;

@@ -49,9 +49,9 @@ void InputSwitch::unit(int number, ingest::LiveUnit unit, std::int64_t arrival_n
         return;
     }
     const auto& current = inputs_.at(*on_air_);
-    const bool steady =
-        current.filler || arrival_ns - input.steady_since_ns >= policy_.stable.count();
-    const bool better = input.priority < current.priority && steady;
+    const bool steady = current.filler || rank(input) < 0 ||
+                        arrival_ns - input.steady_since_ns >= policy_.stable.count();
+    const bool better = rank(input) < rank(current) && steady;
     // At a key frame that has just come, so that viewers see nothing twice.
     const bool just_now = input.standby.size() == 1;
     if ((better && ready(input) && just_now) || (silent(current, arrival_ns) && ready(input)))
@@ -156,7 +156,7 @@ std::optional<int> InputSwitch::best(std::int64_t now_ns, std::optional<int> exc
     std::optional<int> chosen;
     for (const auto& [number, input] : inputs_) {
         if (except == number || silent(input, now_ns) || !ready(input)) continue;
-        if (!chosen || input.priority < inputs_.at(*chosen).priority) chosen = number;
+        if (!chosen || rank(input) < rank(inputs_.at(*chosen))) chosen = number;
     }
     return chosen;
 }

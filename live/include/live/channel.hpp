@@ -110,6 +110,9 @@ class Channel final : public PlaybackChannel, public std::enable_shared_from_thi
     void set_filler(std::unique_ptr<ChannelFiller> filler);
     /// Home thread: its ready() has become true.
     void filler_ready();
+    /// Home thread: this input goes on air as soon as it delivers, and stays while it does;
+    /// nothing: the best one again. kNotFound when it has none of this name.
+    [[nodiscard]] Status prefer_input(std::optional<std::string_view> input);
     /// Called once on the home thread, when nothing will come any more.
     void when_ended(std::function<void()> then);
     /// Home thread: ENDLIST now, or within a second when an encoder has something left.

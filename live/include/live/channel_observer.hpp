@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include <ingest/live_unit.hpp>
 #include <ingest/timed_unit.hpp>
@@ -30,6 +31,9 @@ class ChannelObserver {
     virtual void on_part(std::size_t /*rendition*/, const packagers::LivePart& /*part*/) {}
     virtual void on_segment(std::size_t /*rendition*/,
                             const std::shared_ptr<const packagers::LiveSegment>& /*segment*/) {}
+
+    /// Viewers see this input from now on.
+    virtual void on_air(std::string_view /*input*/) {}
 
     /// Nothing more will come; with `may_continue` because the service stops, and the channel goes
     /// on when it is back.

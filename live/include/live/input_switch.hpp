@@ -43,6 +43,10 @@ class InputSwitch {
     /// It left.
     void close(int input, std::int64_t arrival_ns);
 
+    /// The inputs of this priority go on air as soon as they deliver, whatever their rank; nothing:
+    /// by rank again.
+    void prefer(std::optional<int> priority) { preferred_ = priority; }
+
     /// Lets time pass while nothing arrives.
     void advance(std::int64_t now_ns);
     /// When advance() has something to do at the latest.
@@ -81,6 +85,9 @@ class InputSwitch {
         std::size_t standby_bytes = 0;
     };
 
+    [[nodiscard]] int rank(const Input& input) const {
+        return preferred_ == input.priority && !input.filler ? -1 : input.priority;
+    }
     [[nodiscard]] bool silent(const Input& input, std::int64_t now_ns) const;
     [[nodiscard]] bool ready(const Input& input) const;
     void keep(Input& input, ingest::LiveUnit unit, std::int64_t arrival_ns);
@@ -92,6 +99,7 @@ class InputSwitch {
     ingest::TimelineRepair& repair_;
     std::map<int, Input> inputs_;
     std::optional<int> on_air_;
+    std::optional<int> preferred_;
     int next_ = 0;
     std::uint64_t switches_ = 0;
     bool has_filler_ = false;
