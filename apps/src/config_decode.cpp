@@ -87,6 +87,8 @@ class Decoder {
             T entry{};
             if (auto fault = kind.parse(item, entry))
                 report(item.place, join(key), std::move(*fault));
+            else if constexpr (std::is_same_v<K, PathKind>)
+                member.push_back(in_folder(entry, item));
             else
                 member.push_back(std::move(entry));
         }

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "config_job_fields.hpp"
 #include "config_kinds.hpp"
 #include "serve_settings.hpp"
 
@@ -20,8 +21,6 @@ inline constexpr std::array kInputNames{"publish", "pull", "file", "test-card"};
 
 inline constexpr TextKind kListenText{TextKind::Rule::kListen};
 inline constexpr TextKind kPatternText{TextKind::Rule::kPattern};
-inline constexpr TextKind kWordText{TextKind::Rule::kWord};
-inline constexpr TextKind kUrlText{TextKind::Rule::kUrl};
 inline constexpr SecretKind kKeySecret{8, 256};
 
 constexpr TimeKind time_between(std::chrono::milliseconds min, std::chrono::milliseconds max) {
@@ -219,10 +218,19 @@ void visit(V& v, ServeSettings& s) {
     v.section("tls", s.tls, "certificate of rtmps and https");
     v.section("srt", s.srt, "the SRT listener");
     v.field("threads", s.threads, IntegerKind{0, 256}, "0: one for each processor");
-    v.field("data", s.data, PathKind{}, "folder of recordings and DVR");
+    v.field("data", s.data, PathKind{}, "folder of jobs, outputs, recordings and DVR");
     v.section("publish", s.publish, "who may publish");
     v.section("limits", s.limits, "bounds");
     v.section("playback", s.playback, "who may watch");
+    v.section("jobs", s.jobs, "transcoding jobs");
+    v.section("drain", s.drain, "between SIGTERM and the end");
+    v.section("api", s.api, "who may use the API");
+    v.section("webhooks", s.webhooks, "messages to other services");
+    v.section("uploads", s.uploads, "files that come by the API");
+    v.sections("watch", s.watch, 1000, "folders whose files become jobs");
+    v.section("telemetry", s.telemetry, "traces");
+    v.section("log", s.log, "log lines");
+    v.section("worker", s.worker, "what runs tasks");
 }
 
 /// A whole file.

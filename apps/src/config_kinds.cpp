@@ -109,6 +109,16 @@ std::string text_fault(TextKind::Rule rule, const std::string& text) {
         }
         case Rule::kUrl:
             return text.empty() ? "names nothing" : "";
+        case Rule::kText:
+            if (text.empty()) return "is empty";
+            if (std::all_of(text.begin(), text.end(), [](char c) {
+                    return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F;
+                }))
+                return {};
+            return "holds a control character";
+        case Rule::kOwner:
+            if (is_word(text, "_-.@:")) return {};
+            return "is not an owner; use letters, digits and - _ . @ :";
     }
     return {};
 }
@@ -293,6 +303,9 @@ KindFacts TextKind::facts() const {
             break;
         case Rule::kWord:
             facts.pattern = "^[A-Za-z0-9_-]+$";
+            break;
+        case Rule::kOwner:
+            facts.pattern = "^[A-Za-z0-9_.@:-]+$";
             break;
         case Rule::kOrigin:
             facts.pattern = "^(\\*|https?://[^/]+)$";

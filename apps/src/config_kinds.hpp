@@ -101,6 +101,8 @@ struct TextKind {
         kOrigin,   ///< "https://example.com" or "*"
         kAddress,  ///< numeric
         kUrl,
+        kText,   ///< one line
+        kOwner,  ///< letters, digits, and - _ . @ :
     };
     Rule rule;
     [[nodiscard]] MaybeConfigFault parse(const presets::Node& node, std::string& out) const;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <exception>
 #include <filesystem>
@@ -22,9 +23,13 @@ using presets::Problem;
 
 constexpr std::string_view kPrefix = "STREAMGATE_";
 
-/// Not keys: STREAMGATE_CONFIG names the file.
+/// Not keys: STREAMGATE_CONFIG names the file, the others are of commands that call a server.
+constexpr std::array<std::string_view, 3> kOtherVariables{
+    "STREAMGATE_CONFIG", "STREAMGATE_SERVER", "STREAMGATE_API_KEY"};
+
 bool is_setting(std::string_view variable) {
-    return variable.starts_with(kPrefix) && variable != "STREAMGATE_CONFIG";
+    return variable.starts_with(kPrefix) &&
+           std::ranges::find(kOtherVariables, variable) == kOtherVariables.end();
 }
 
 void place_at(Node& node, const Place& place) {

@@ -16,7 +16,8 @@ namespace {
 using presets::Problem;
 
 /// First path segments of the service itself.
-constexpr std::array kTakenApplications{"metrics", "healthz", "readyz", "time", "player", "api"};
+constexpr std::array kTakenApplications{
+    "metrics", "healthz", "readyz", "time", "player", "api", "v1", "docs"};
 
 class Rules {
   public:
@@ -111,6 +112,31 @@ class Rules {
         if (!all_encrypted) closed("listen.srt", s.listen.srt);
     }
 
+    void jobs(const ServeSettings& s) {
+        std::set<std::string> names;
+        for (std::size_t i = 0; i < s.api.keys.size(); ++i) {
+            const auto path = fmt::format("api.keys[{}]", i);
+            const auto& key = s.api.keys[i];
+            if (key.name.empty())
+                report(path + ".name", "has no value; give one");
+            else if (!names.insert(key.name).second)
+                report(path + ".name", fmt::format("there are two keys {}", key.name));
+            if (key.key.empty()) report(path + ".key", "has no value; give key or key_file");
+        }
+        const auto& jwt = s.api.jwt;
+        if (jwt.issuer.empty() != jwt.audience.empty())
+            report("api.jwt", "needs both issuer and audience");
+        names.clear();
+        for (std::size_t i = 0; i < s.watch.size(); ++i) {
+            const auto path = fmt::format("watch[{}]", i);
+            if (s.watch[i].name.empty())
+                report(path + ".name", "has no value; give one");
+            else if (!names.insert(s.watch[i].name).second)
+                report(path + ".name", fmt::format("there are two rules {}", s.watch[i].name));
+            if (s.watch[i].folder.empty()) report(path + ".folder", "has no value; give one");
+        }
+    }
+
   private:
     void inputs(const std::string& path, const live::ChannelSettings& c) {
         std::set<std::string> names;
@@ -157,6 +183,7 @@ void check_config(const ConfigDocument& document,
             rules.report(fmt::format("playback.signature_keys[{}].key", i),
                          "has no value; give key or key_file");
     }
+    rules.jobs(document.serve);
     bool all_encrypted = true;
     std::set<std::string> names;
     for (std::size_t i = 0; i < document.channels.size(); ++i) {

@@ -9,6 +9,8 @@
 
 #include <live/channel_registry.hpp>
 
+#include "job_settings.hpp"
+
 namespace sg::apps {
 
 /// "ADDRESS:PORT", "[ADDRESS]:PORT" or "off".
@@ -83,6 +85,15 @@ struct ServeSettings {
     PublishSettings publish;
     LimitSettings limits;
     PlaybackSettings playback;
+    JobSettings jobs;
+    DrainSettings drain;
+    ApiSettings api;
+    WebhookSettings webhooks;
+    UploadSettings uploads;
+    std::vector<WatchSettings> watch;
+    TelemetrySettings telemetry;
+    LogSettings log;
+    WorkerSettings worker;
     std::vector<live::ChannelSettings> channels;
     std::vector<live::ChannelTemplate> templates{live::ChannelTemplate{}};
 };
