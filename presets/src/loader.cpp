@@ -264,12 +264,14 @@ std::vector<Problem> check(const std::filesystem::path& path) {
     return problems;
 }
 
-std::vector<Problem> check_text(std::string_view yaml, const std::string& label) {
+std::vector<Problem> check_text(std::string_view yaml,
+                                const std::string& label,
+                                const Overrides& overrides) {
     std::vector<Problem> problems;
     (void)guarded(problems, label, [&] {
         Reader reader(false, problems);
         auto root = reader.from_text(yaml, label);
-        return finish(std::move(root), {}, reader.extends(), problems);
+        return finish(std::move(root), overrides, reader.extends(), problems);
     });
     return problems;
 }

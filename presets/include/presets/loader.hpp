@@ -52,7 +52,10 @@ class Library {
 
 /// All faults of a file in one pass; empty when it is good. Never throws, whatever the bytes are.
 [[nodiscard]] std::vector<Problem> check(const std::filesystem::path& path);
-[[nodiscard]] std::vector<Problem> check_text(std::string_view yaml, const std::string& label);
+/// Faults of an override have "--set KEY" for their file.
+[[nodiscard]] std::vector<Problem> check_text(std::string_view yaml,
+                                              const std::string& label,
+                                              const Overrides& overrides = {});
 
 /// For people: `presets show`.
 [[nodiscard]] std::string describe(const Preset& preset);
