@@ -132,7 +132,7 @@ void TimelineRepair::marker(unsigned session, LiveMarker marker, std::int64_t ar
     TimedMarker timed{marker.kind, s.dts_end, std::move(marker.data)};
     if (s.has_latest) {
         const std::int64_t time = s.latest.time_at(s.clock, s.clock.masked(marker.time));
-        if (magnitude(time - s.dts_end) <= kMaxSkew) timed.time_ns = time;
+        if (magnitude(time - s.dts_end) <= kMaxMarkerLead) timed.time_ns = time;
     }
     s.output.marker(std::move(timed));
 }

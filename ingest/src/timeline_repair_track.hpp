@@ -25,6 +25,8 @@ inline constexpr std::int64_t kEarly = 300 * kMs;
 inline constexpr std::int64_t kGap = kSecond;
 /// Interleaving may be this coarse; clocks further apart are not one clock.
 inline constexpr std::int64_t kMaxSkew = 5 * kSecond;
+/// Breaks are announced before they begin.
+inline constexpr std::int64_t kMaxMarkerLead = 60 * kSecond;
 inline constexpr std::int64_t kMaxCts = 5 * kSecond;
 
 /// Ticks of a LiveClock, which wraps.

@@ -7,6 +7,7 @@
 
 #include <formats/adts.hpp>
 #include <formats/nal.hpp>
+#include <formats/scte35.hpp>
 #include <ingest/facts.hpp>
 #include <ingest/ts_depacketizer.hpp>
 
@@ -312,6 +313,9 @@ void TsDepacketizer::on_section(const formats::ts::Section& section) {
     LiveMarker marker;
     marker.kind = LiveMarker::Kind::kScte35;
     marker.time = section.pts.value_or(section.clock.value_or(0));
+    // When it takes effect, which is some seconds after it was sent.
+    const auto splice = formats::scte35::parse_section(section.bytes);
+    if (splice && splice->pts) marker.time = static_cast<std::int64_t>(*splice->pts);
     marker.data.assign(section.bytes.begin(), section.bytes.end());
     sink_.on_marker(std::move(marker));
 }

@@ -27,6 +27,7 @@ WindowConfig window_config(const ChannelSettings& settings,
     config.low_latency = output.low_latency;
     config.hls = output.hls;
     config.dash = output.dash;
+    config.ts = output.ts;
     config.fixed_grid = fixed_grid;
     const bool on_disk = output.event || output.dvr.count() > 0;
     config.length = output.event ? std::chrono::seconds(0) : std::max(output.window, output.dvr);
@@ -159,7 +160,16 @@ void ChannelMedia::on_unit(ingest::TimedUnit unit) {
                           {unit.pts_ns, unit.dts_ns, unit.key, std::move(unit.data)}));
 }
 
-void ChannelMedia::on_marker(ingest::TimedMarker /*marker*/) {}
+void ChannelMedia::on_marker(ingest::TimedMarker marker) {
+    if (finished_ || marker.kind != ingest::LiveMarker::Kind::kScte35) return;
+    const auto date = date_at(marker.time_ns);
+    if (!date) return;
+    const auto line = breaks_.line(marker.data, *date);
+    if (!line) return;
+    log::info("live_break channel={} date_range={}", name_, line->substr(17, 60));
+    window_.announce(*line);
+    dirty_ = dirty_ || output_.low_latency;
+}
 
 void ChannelMedia::on_track_end(int track) {
     const auto found = tracks_.find(track);

@@ -83,6 +83,7 @@ class SegmentLog {
     /// The newest segment that only memory has, beyond the newest `keep`; -1.
     [[nodiscard]] std::int64_t newest_unstored_beyond(std::size_t keep) const;
     [[nodiscard]] std::int64_t end_number() const { return now_.end_number(); }
+    [[nodiscard]] const SegmentEntry* find(std::int64_t number) const { return now_.find(number); }
     [[nodiscard]] std::uint64_t bytes_in_memory() const { return memory_bytes_; }
     [[nodiscard]] const std::shared_ptr<const ClosedSegments>& snapshot();
 

@@ -35,6 +35,10 @@ std::optional<ResourcePath> parse_resource_path(std::string_view path) {
     using Kind = ResourcePath::Kind;
     out.file = path;
     if (path == "index.m3u8") return out;
+    if (path == "ts.m3u8") {
+        out.kind = Kind::kTsMultivariant;
+        return out;
+    }
     if (path == "manifest.mpd") {
         out.kind = Kind::kManifest;
         return out;

@@ -9,14 +9,15 @@ namespace sg::live {
 /// A path below a channel, taken apart. Views into the text that was parsed.
 struct ResourcePath {
     enum class Kind {
-        kMultivariant,  ///< index.m3u8
-        kManifest,      ///< manifest.mpd
-        kPlaylist,      ///< R/index.m3u8
-        kTsPlaylist,    ///< R/ts.m3u8
-        kInit,          ///< R/init-0123abcd.mp4
-        kSegment,       ///< R/E-17.m4s
-        kPart,          ///< R/E-17.2.m4s
-        kTsSegment,     ///< R/E-17.ts
+        kMultivariant,    ///< index.m3u8
+        kTsMultivariant,  ///< ts.m3u8
+        kManifest,        ///< manifest.mpd
+        kPlaylist,        ///< R/index.m3u8
+        kTsPlaylist,      ///< R/ts.m3u8
+        kInit,            ///< R/init-0123abcd.mp4
+        kSegment,         ///< R/E-17.m4s
+        kPart,            ///< R/E-17.2.m4s
+        kTsSegment,       ///< R/E-17.ts
     };
     Kind kind = Kind::kMultivariant;
     std::string_view rendition;

@@ -88,6 +88,8 @@ struct Rendition {
     std::int64_t last_dependent = -1;
     std::int64_t last_gap = -1;
     Rates rates;
+    Rates ts_rates;           ///< of its transport streams
+    std::string date_ranges;  ///< for the segment that is open, or the next
 };
 
 }  // namespace
@@ -144,6 +146,7 @@ struct LiveWindow::Impl {
     [[nodiscard]] bool ready() const;
     void remake(WallTime now);
     [[nodiscard]] packagers::LiveRenditionSummary summary(const Rendition& r) const;
+    [[nodiscard]] std::shared_ptr<const TsMultivariantText> ts_multivariant();
     [[nodiscard]] std::shared_ptr<const ManifestText> manifest(WallTime now);
     [[nodiscard]] std::int64_t first_listed() const {
         if (!listed.empty()) return listed.front().number;
@@ -300,8 +303,24 @@ void LiveWindow::add_part(std::size_t rendition, const LivePart& part) {
     impl_->changed = true;
 }
 
+void LiveWindow::announce(const std::string& line) {
+    // What a sender may say before a segment ends.
+    constexpr std::size_t kMost = 64 << 10;
+    for (const auto& r : impl_->renditions) {
+        if (!r->present || r->ended || r->date_ranges.size() + line.size() > kMost) continue;
+        r->date_ranges += line;
+        r->open_shared.reset();
+    }
+}
+
 void LiveWindow::end_segment(std::size_t rendition, std::shared_ptr<const LiveSegment> segment) {
-    impl_->close(impl_->at(rendition), std::move(segment), {});
+    Rendition& r = impl_->at(rendition);
+    if (!r.date_ranges.empty()) {
+        auto marked = std::make_shared<LiveSegment>(*segment);
+        marked->date_ranges = std::exchange(r.date_ranges, {});
+        segment = std::move(marked);
+    }
+    impl_->close(r, std::move(segment), {});
 }
 
 void LiveWindow::stored(std::size_t rendition, std::int64_t number, MediaBytes where) {
@@ -310,7 +329,10 @@ void LiveWindow::stored(std::size_t rendition, std::int64_t number, MediaBytes w
 }
 
 void LiveWindow::set_ts(std::size_t rendition, std::int64_t number, packagers::SharedBytes bytes) {
-    impl_->at(rendition).log.set_ts(number, std::move(bytes));
+    Rendition& r = impl_->at(rendition);
+    if (const SegmentEntry* entry = r.log.find(number))
+        r.ts_rates.add(*entry->segment, bytes->size(), impl_->target_us);
+    r.log.set_ts(number, std::move(bytes));
     impl_->changed = true;
 }
 
@@ -359,6 +381,26 @@ packagers::LiveRenditionSummary LiveWindow::Impl::summary(const Rendition& r) co
     return out;
 }
 
+/// As choose_ts() of the channel pairs them: every video with the default sound; else the sound.
+std::shared_ptr<const TsMultivariantText> LiveWindow::Impl::ts_multivariant() {
+    auto text = std::make_shared<TsMultivariantText>(serial + 1);
+    for (const auto& r : renditions) {
+        if (!r->present || r->ended) continue;
+        const auto& description = r->init->description;
+        if (description.type == packagers::TrackType::kAudio &&
+            (!text->sound || description.is_default))
+            text->sound = description;
+        if (r->ts_rates.us == 0) continue;
+        text->renditions.push_back(summary(*r));
+        text->renditions.back().bitrate = r->ts_rates.bitrate();
+    }
+    if (text->renditions.empty()) return nullptr;
+    if (text->renditions.front().description.type == packagers::TrackType::kAudio)
+        text->sound.reset();
+    ++serial;
+    return text;
+}
+
 std::shared_ptr<const ManifestText> LiveWindow::Impl::manifest(WallTime now) {
     if (!config.dash || !availability || periods.empty()) return nullptr;
     // Without a grid nothing can be asked for before the first segment is whole.
@@ -403,6 +445,7 @@ void LiveWindow::Impl::remake(WallTime now) {
     for (const auto& r : renditions)
         if (r->present && !r->ended) text->renditions.push_back(summary(*r));
     next->multivariant = std::move(text);
+    if (config.ts) next->ts_multivariant = ts_multivariant();
     next->manifest = manifest(now);
     state = std::move(next);
     changed = false;
@@ -414,8 +457,10 @@ std::shared_ptr<const ChannelView> LiveWindow::view(WallTime now) {
     states.reserve(impl_->renditions.size());
     for (const auto& r : impl_->renditions) {
         if (!r->present) continue;
-        if (r->open && !r->open_shared)
+        if (r->open && !r->open_shared) {
+            r->open->date_ranges = r->date_ranges;
             r->open_shared = std::make_shared<const LiveSegment>(*r->open);
+        }
         RenditionState s;
         s.name = r->name;
         s.init = r->init;

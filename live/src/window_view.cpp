@@ -43,6 +43,10 @@ std::string MultivariantText::render() const {
     return packagers::live_multivariant(renditions);
 }
 
+std::string TsMultivariantText::render() const {
+    return packagers::live_ts_multivariant(renditions, sound);
+}
+
 WindowView::WindowView(std::shared_ptr<const WindowState> state,
                        std::vector<RenditionState> renditions,
                        bool ended,
@@ -94,6 +98,14 @@ Lookup WindowView::find(std::string_view path, const PlaylistDirectives& directi
                            *state_->multivariant,
                            kHlsType,
                            seconds(state_->config.target_seconds));
+    }
+    if (parsed->kind == Kind::kTsMultivariant) {
+        if (!state_->config.hls || !state_->config.ts) return not_found();
+        if (!state_->ts_multivariant) return wait();
+        return text(ResourceKind::kPlaylist,
+                    *state_->ts_multivariant,
+                    kHlsType,
+                    seconds(state_->config.target_seconds));
     }
     const RenditionState* r = rendition(parsed->rendition);
     if (r == nullptr) return not_found();

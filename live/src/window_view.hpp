@@ -57,6 +57,13 @@ struct MultivariantText final : LazyText {
     [[nodiscard]] std::string render() const override;
 };
 
+struct TsMultivariantText final : LazyText {
+    using LazyText::LazyText;
+    std::vector<packagers::LiveRenditionSummary> renditions;
+    std::optional<packagers::TrackDescription> sound;
+    [[nodiscard]] std::string render() const override;
+};
+
 /// A stretch between two discontinuities.
 struct PeriodMark {
     std::int64_t first_number = 0;
@@ -90,7 +97,8 @@ struct WindowState {
     std::vector<std::int64_t> kept_discontinuities;  ///< also of segments that left the playlists
     bool ready = false;                              ///< the presentation can be started
     std::shared_ptr<const MultivariantText> multivariant;
-    std::shared_ptr<const ManifestText> manifest;  ///< null: not yet, or not wanted
+    std::shared_ptr<const TsMultivariantText> ts_multivariant;  ///< null: no transport streams yet
+    std::shared_ptr<const ManifestText> manifest;               ///< null: not yet, or not wanted
 };
 
 class WindowView final : public ChannelView {

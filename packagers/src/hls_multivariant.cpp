@@ -155,7 +155,7 @@ void Multivariant::add_renditions() {
             if (member.describes_video) r.characteristics = "public.accessibility.describes-video";
             r.channels = fmt::format("{}", group.tracks[i]->description.channels);
             const bool muxed = options_.muxed_audio && group.tracks[i]->segments.empty();
-            if (!muxed) r.uri = playlist_uri(*group.tracks[i], "index.m3u8");
+            if (!muxed) r.uri = playlist_uri(*group.tracks[i], options_.playlist);
             list_.renditions.push_back(std::move(r));
         }
     }
@@ -175,7 +175,7 @@ void Multivariant::add_variants(const VideoGroup& video, const AudioGroup* audio
         v.bandwidth = picture.peak + sound.peak;
         v.average_bandwidth = picture.average + sound.average;
         v.frame_rate_milli = frame_rate_milli(track);
-        v.uri = playlist_uri(track, "index.m3u8");
+        v.uri = playlist_uri(track, options_.playlist);
         if (audio != nullptr) {
             v.codecs = with_codecs(v.codecs, *audio);
             v.audio = audio->id;
@@ -233,7 +233,7 @@ void Multivariant::add_audio_only() {
         v.bandwidth = own.peak;
         v.average_bandwidth = own.average;
         v.codecs = with_codecs("", group);
-        v.uri = playlist_uri(*group.tracks[main], "index.m3u8");
+        v.uri = playlist_uri(*group.tracks[main], options_.playlist);
         if (audio_.members.size() > 1) {
             // A client may load the variant's own audio beside another rendition of the group.
             AudioGroup others = group;

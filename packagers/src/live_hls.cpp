@@ -51,6 +51,7 @@ void append_live_segment(const LiveSegment& segment, const LiveSegmentText& how,
     if (how.map && how.container == LiveContainer::kCmaf)
         fmt::format_to(to, "#EXT-X-MAP:URI=\"{}\"\n", segment.init->description.init_file);
     if (segment.date) fmt::format_to(to, "#EXT-X-PROGRAM-DATE-TIME:{}\n", rfc3339(*segment.date));
+    out += segment.date_ranges;
     if (segment.gap && segment.closed) out += "#EXT-X-GAP\n";
     if (how.parts) {
         for (std::size_t i = 0; i < segment.parts.size(); ++i) {
@@ -150,12 +151,32 @@ std::vector<TrackIndex> live_tracks(std::span<const LiveRenditionSummary> rendit
     return tracks;
 }
 
-std::string live_multivariant(std::span<const LiveRenditionSummary> renditions) {
+namespace {
+
+MultivariantOptions live_options(std::span<const LiveRenditionSummary> renditions) {
     MultivariantOptions options;
     for (const LiveRenditionSummary& r : renditions)
         options.declared.emplace(r.description.rendition, r.bitrate);
     options.target_seconds = 1;
-    return multivariant_playlist(live_tracks(renditions), options);
+    return options;
+}
+
+}  // namespace
+
+std::string live_multivariant(std::span<const LiveRenditionSummary> renditions) {
+    return multivariant_playlist(live_tracks(renditions), live_options(renditions));
+}
+
+std::string live_ts_multivariant(std::span<const LiveRenditionSummary> renditions,
+                                 const std::optional<TrackDescription>& sound) {
+    MultivariantOptions options = live_options(renditions);
+    options.playlist = "ts.m3u8";
+    options.iframe_playlists = false;
+    options.muxed_audio = sound;
+    auto tracks = live_tracks(renditions);
+    if (sound)
+        for (TrackIndex& track : tracks) track.description.codecs += ',' + sound->codecs;
+    return multivariant_playlist(tracks, options);
 }
 
 }  // namespace sg::packagers

@@ -135,6 +135,7 @@ TEST_CASE("real media becomes a presentation whose every name can be fetched") {
     window.target_seconds = 3;
     window.length = std::chrono::nanoseconds(0);
     window.low_latency = true;
+    window.ts = true;
     ChannelModel model(config, window, clip.renditions);
     for (const CodedSample& s : clip.samples)
         REQUIRE(model.packager->add(s.rendition, LiveSample(s.sample)));
@@ -181,6 +182,18 @@ TEST_CASE("real media becomes a presentation whose every name can be fetched") {
     REQUIRE(dump(*view, folder, "video/ts.m3u8"));
     for (const std::string& uri : uris_in(streams_list))
         REQUIRE(dump(*view, folder, "video/" + uri));
+    const auto variants = formats::m3u8::parse(text_of(*view, "ts.m3u8"));
+    REQUIRE(variants);
+    const auto& list = std::get<formats::m3u8::Multivariant>(*variants);
+    REQUIRE(list.variants.size() == 1);
+    CHECK(list.variants[0].uri == "video/ts.m3u8");
+    CHECK(list.variants[0].codecs.find("mp4a") != std::string::npos);
+    CHECK(list.variants[0].audio.empty());
+    const auto fragments = formats::m3u8::parse(text_of(*view, "index.m3u8"));
+    REQUIRE(fragments);
+    // Headers and stuffing of its packets come on top.
+    CHECK(list.variants[0].average_bandwidth >
+          std::get<formats::m3u8::Multivariant>(*fragments).variants[0].average_bandwidth);
     CHECK(model.packager->counts().bad_samples == 0);
     CHECK(model.packager->counts().dropped_samples <= 4);
 }

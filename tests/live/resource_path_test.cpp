@@ -14,6 +14,7 @@ TEST_CASE("paths of a channel are taken apart") {
     REQUIRE(playlist);
     CHECK(playlist->kind == Kind::kPlaylist);
     CHECK(playlist->rendition == "1080p");
+    CHECK(parse_resource_path("ts.m3u8")->kind == Kind::kTsMultivariant);
     CHECK(parse_resource_path("1080p/ts.m3u8")->kind == Kind::kTsPlaylist);
     CHECK(parse_resource_path("1080p/init-0123abcd.mp4")->kind == Kind::kInit);
     const auto segment = parse_resource_path("a/k-3x-17.m4s");

@@ -30,6 +30,7 @@ struct WindowConfig {
     std::size_t memory_slack = 16;
     bool hls = true;
     bool dash = true;
+    bool ts = false;  ///< set_ts() will be called
     /// All segments last `segment` exactly (transcoded): @duration, and LL-DASH if `low_latency`.
     bool fixed_grid = false;
     std::string utc_timing_url = "/time";
@@ -60,6 +61,9 @@ class LiveWindow {
     void start_segment(std::size_t rendition, const packagers::LiveSegment& segment);
     void add_part(std::size_t rendition, const packagers::LivePart& part);
     void end_segment(std::size_t rendition, std::shared_ptr<const packagers::LiveSegment> segment);
+
+    /// A line for all playlists, EXT-X-DATERANGE: with the segment that is being made, or the next.
+    void announce(const std::string& line);
 
     /// A closed segment is in a file as well.
     void stored(std::size_t rendition, std::int64_t number, MediaBytes where);

@@ -28,7 +28,8 @@ struct MultivariantOptions {
     std::map<std::string, Bitrate> declared = {};
     /// Where the renditions' folders lie from the multivariant playlist: "" or "ts/".
     std::string folder = {};
-    bool iframe_playlists = true;  ///< they exist, so they are named
+    std::string playlist = "index.m3u8";  ///< name of a rendition's media playlist
+    bool iframe_playlists = true;         ///< they exist, so they are named
     /// TS: the audio that is inside every video segment; it is a rendition without a URI.
     std::optional<TrackDescription> muxed_audio = {};
 };

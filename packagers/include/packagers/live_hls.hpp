@@ -68,4 +68,9 @@ struct LiveRenditionSummary {
 /// index.m3u8 over <rendition>/index.m3u8, audio groups and all.
 [[nodiscard]] std::string live_multivariant(std::span<const LiveRenditionSummary> renditions);
 
+/// ts.m3u8 over <rendition>/ts.m3u8: the renditions whose segments are transport streams as well,
+/// with the bit rates of those, and the sound that is inside them.
+[[nodiscard]] std::string live_ts_multivariant(std::span<const LiveRenditionSummary> renditions,
+                                               const std::optional<TrackDescription>& sound);
+
 }  // namespace sg::packagers

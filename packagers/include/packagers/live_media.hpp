@@ -49,6 +49,7 @@ struct LiveSegment {
     /// Wall clock at its start.
     std::optional<WallTime> date;
     std::shared_ptr<const LiveInit> init;
+    std::string date_ranges;  ///< lines of EXT-X-DATERANGE that were announced during it
 
     [[nodiscard]] std::uint64_t bytes() const;
     [[nodiscard]] std::uint32_t samples() const;
