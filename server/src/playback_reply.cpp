@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "range_header.hpp"
+#include <server/range_header.hpp>
 #include "signed_uris.hpp"
 
 namespace sg::server {

@@ -8,8 +8,8 @@
 
 #include <base/digest.hpp>
 
-#include "playlist_encodings.hpp"
-#include "range_header.hpp"
+#include <server/gzip.hpp>
+#include <server/range_header.hpp>
 
 // Bytes that the build puts into the program (cmake/EmbedFiles.cmake).
 extern "C" {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <server/gzip.hpp>
 #include <zlib.h>
 
 namespace sg::server {

@@ -9,9 +9,6 @@
 
 namespace sg::server {
 
-/// RFC 1952. Empty when zlib fails, which only lack of memory makes it do.
-[[nodiscard]] std::string gzip(std::string_view text);
-
 /// Compressed playlists of one context: each state of a playlist is compressed once, not once a
 /// viewer. Not thread-safe.
 class PlaylistEncodings {

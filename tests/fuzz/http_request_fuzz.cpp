@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "range_header.hpp"
+#include <server/range_header.hpp>
 #include "request_parser.hpp"
 
 /// A path that was accepted stays below its root; a range that was accepted lies in its object.

@@ -1,4 +1,4 @@
-#include "range_header.hpp"
+#include <server/range_header.hpp>
 
 #include <support/catch.hpp>
 

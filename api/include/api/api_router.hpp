@@ -34,13 +34,17 @@ struct Operation {
     int success = 200;
     std::vector<QueryParam> query;
     bool audited = false;  ///< a change: written to the audit log with its outcome
-    /// No answer is buffered for it: it streams, or takes its own body.
+    /// No answer is buffered for it: it streams, or takes its own body, by Exchange::read_body().
     bool streams = false;
+    /// Of a body with a request_schema, without parameters. Refused otherwise with 415.
+    std::vector<std::string> content_types{"application/json"};
+    bool body_optional = false;
     std::function<server::Task<Reply>(Call&)> handler;
 };
 
 /// Authentication, limits, request ids, audit, problems and documentation around the operations.
-/// Filled before the server starts.
+/// Filled before the server starts. Gives each request its id and trace, writes one line to the log
+/// about it, and counts it in streamgate_api_request_seconds.
 class ApiRouter {
   public:
     struct Gate;  ///< what stands in front of handlers (gate.hpp)

@@ -1,0 +1,145 @@
+#include "admission.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include <fmt/format.h>
+
+#include <base/log.hpp>
+
+#include "query.hpp"
+#include "utf8.hpp"
+
+namespace sg::api {
+namespace {
+
+std::string lower(std::string_view text) {
+    std::string out(text);
+    for (char& c : out) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return out;
+}
+
+/// A web page may send requests to this machine from the browser of whoever sits at it (CSRF), also
+/// under a name that it makes point here (DNS rebinding). Neither can forge Host and Origin.
+std::optional<Problem> admit_local(Call& call, const ApiRouter::Gate& gate) {
+    const auto& request = call.request();
+    if (!is_loopback_host(request.field("host"))) {
+        return problem("cross_origin",
+                       "authentication is off, so only requests to localhost, 127.0.0.1 or [::1] "
+                       "are answered; switch authentication on to serve other names");
+    }
+    const auto origin = request.field("origin");
+    const auto at = origin.find("://");
+    const bool foreign = !origin.empty() &&
+                         (at == std::string_view::npos || !is_loopback_host(origin.substr(at + 3)));
+    if (foreign || request.field("sec-fetch-site") == "cross-site") {
+        return problem("cross_origin",
+                       "authentication is off, so no other web site may send requests; switch "
+                       "authentication on");
+    }
+    call.principal.name = "local";
+    call.principal.owner = gate.local_owner;
+    call.principal.role = Role::kAdmin;
+    return std::nullopt;
+}
+
+/// "application/json; charset=utf-8" without its parameters.
+std::string media_type(std::string_view field) {
+    auto type = field.substr(0, field.find(';'));
+    while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
+    return lower(type);
+}
+
+bool has_other_charset(std::string_view field) {
+    const auto text = lower(field);
+    const auto at = text.find("charset=");
+    if (at == std::string::npos) return false;
+    const auto value = std::string_view(text).substr(at + 8);
+    return !value.starts_with("utf-8") && !value.starts_with("\"utf-8\"") &&
+           !value.starts_with("us-ascii");
+}
+
+bool accepts_json(std::string_view accept) {
+    if (accept.empty()) return true;
+    const auto text = lower(accept);
+    for (const std::string_view form :
+         {"*/*", "application/*", "application/json", "application/problem+json"}) {
+        if (text.find(form) != std::string::npos) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+bool is_loopback_host(std::string_view host) {
+    if (host.starts_with('[')) {
+        return host.starts_with("[::1]") && (host.size() == 5 || host[5] == ':');
+    }
+    const auto name = lower(host.substr(0, host.find(':')));
+    if (name == "localhost" || name.ends_with(".localhost")) return true;
+    const bool numeric = std::all_of(
+        name.begin(), name.end(), [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
+    return numeric && name.starts_with("127.") && std::count(name.begin(), name.end(), '.') == 3;
+}
+
+std::optional<Problem> admit(Call& call, ApiRouter::Gate& gate, Answering&) {
+    if (!gate.authentication) return admit_local(call, gate);
+    if (call.operation->open) return std::nullopt;
+    return problem("unauthenticated", "send an API key or a token as Authorization: Bearer");
+}
+
+std::optional<Problem> allow(const Principal& principal, const Operation& operation) {
+    if (operation.open) return std::nullopt;
+    if (principal.role < operation.least) {
+        return problem("forbidden",
+                       fmt::format("{} needs the role {}, these credentials have {}",
+                                   operation.id,
+                                   name_of(operation.least),
+                                   name_of(principal.role)));
+    }
+    if (!principal.scopes.empty() && !principal.scopes.contains(operation.tag)) {
+        return problem("forbidden",
+                       fmt::format("{} needs the scope '{}', which these credentials do not have",
+                                   operation.id,
+                                   operation.tag));
+    }
+    return std::nullopt;
+}
+
+std::optional<Problem> check_form(Call& call, const Operation& operation) {
+    const auto& request = call.request();
+    if (!is_utf8(request.path)) {
+        return problem("invalid_path", "the path is not UTF-8");
+    }
+    if (auto bad = read_query(request.query, operation.query, call.query)) return bad;
+    if (operation.streams) return std::nullopt;
+    if (!accepts_json(request.field("accept")) && !operation.response_schema.empty()) {
+        return problem("not_acceptable", "the answer is JSON: accept application/json");
+    }
+    const bool has_body = call.exchange.body_length().value_or(1) > 0;
+    if (!has_body) return std::nullopt;
+    if (operation.request_schema.empty()) {
+        if (operation.max_body_bytes > 0) return std::nullopt;
+        return problem("unexpected_body", "the operation takes no body");
+    }
+    const auto field = request.field("content-type");
+    const auto type = media_type(field);
+    const auto& types = operation.content_types;
+    if (std::find(types.begin(), types.end(), type) == types.end() || has_other_charset(field)) {
+        std::string list;
+        for (const auto& known : types) list += (list.empty() ? "" : " or ") + known;
+        return problem("unsupported_media_type",
+                       fmt::format("the body must be {} in UTF-8{}",
+                                   list,
+                                   type.empty() ? ", and say so as Content-Type" : ""));
+    }
+    const auto coding = lower(request.field("content-encoding"));
+    if (!coding.empty() && coding != "identity") {
+        return problem("unsupported_media_type", "the body must come without a Content-Encoding");
+    }
+    return std::nullopt;
+}
+
+}  // namespace sg::api
