@@ -12,6 +12,7 @@
 #include <presets/loader.hpp>
 
 #include "command_line_live.hpp"
+#include "command_line_transcode.hpp"
 #include "help_page.hpp"
 #include "quantities.hpp"
 
@@ -23,7 +24,7 @@ constexpr const char* kFileType = "FILE";
 /// The CLI11 tree and the values it fills.
 struct Parser {
     CLI::App app{"StreamGate turns files and live feeds into adaptive streams."};
-    TranscodeOptions transcode;
+    TranscodeFlags transcode;
     ProbeOptions probe;
     PlanOptions plan;
     PresetsOptions presets;
@@ -34,15 +35,8 @@ struct Parser {
     ConfigOptions config;
     CompletionOptions completion;
     bool version = false;
-    bool no_verify = false;
     bool full_verify = false;
-    std::string verify_mode;
-    std::string publish_mode;
-    std::string memory_limit;
-    std::string stall_timeout;
-    std::string open_timeout;
     std::string log_level;
-    std::vector<std::string> transcode_set;
     std::vector<std::string> plan_set;
     std::vector<std::string> presets_set;
 
@@ -68,13 +62,6 @@ std::vector<std::string> preset_names() {
     std::vector<std::string> names;
     for (const auto& entry : presets::Library::embedded()) names.push_back(entry.name);
     return names;
-}
-
-void add_set(CLI::App* command, std::vector<std::string>& into) {
-    command->add_option("--set", into, "Change one preset value; may be repeated")
-        ->type_name("KEY=VALUE")
-        ->allow_extra_args(false)
-        ->group("What to make");
 }
 
 Parser::Parser() {
@@ -119,74 +106,9 @@ CLI::App* Parser::add_command(const std::string& group,
 }
 
 void Parser::add_transcode() {
-    auto& o = transcode;
     auto* c = add_command("Streams", "transcode", "Make adaptive streams (HLS and DASH) of files");
-    c->add_option("inputs", o.inputs, "Files, globs, image patterns (f/%04d.png), pipes, or -")
-        ->type_name("INPUT");
-
-    c->add_option("-o,--output", o.output, "Folder of what is made (default: out)")
-        ->type_name("DIR")
-        ->group("What to make");
-    c->add_option("-p,--preset", o.preset, "Preset by name, or a file (default: web-hd)")
-        ->type_name("NAME|FILE")
-        ->group("What to make");
-    add_set(c, transcode_set);
-    c->add_option("--manifest", o.manifest, "Inputs from a .csv or .ndjson list")
-        ->type_name(kFileType)
-        ->group("What to make");
-    c->add_option("--job", o.job_file, "A job document (YAML or JSON) instead of flags")
-        ->type_name(kFileType)
-        ->group("What to make");
-    c->add_flag("--print-job", o.print_job, "Print the job document these flags build; run nothing")
-        ->group("What to make");
-    c->add_option("--publish", publish_mode, "When players see it: while it grows, or at the end")
-        ->check(CLI::IsMember({"early", "end"}))
-        ->type_name("early|end")
-        ->group("What to make");
-
-    auto* checked = c->add_option("--verify", verify_mode, "How much is checked before publishing")
-                        ->check(CLI::IsMember({"quick", "full", "off"}))
-                        ->type_name("quick|full|off")
-                        ->group("Quality");
-    c->add_flag("--no-verify", no_verify, "The same as --verify off")
-        ->excludes(checked)
-        ->group("Quality");
-    c->add_flag("--quality", o.quality, "Measure PSNR and SSIM of each rendition")
-        ->group("Quality");
-    c->add_option(
-         "--strict", o.strict_percent, "Percentage of a track's frames that may be damaged")
-        ->check(CLI::Range(0.0, 100.0))
-        ->type_name("PERCENT")
-        ->group("Quality");
-
-    c->add_option("-j,--jobs", o.jobs, "Tasks at once (default: by the processors)")
-        ->check(CLI::Range(1, 1024))
-        ->type_name("N")
-        ->group("How to run");
-    c->add_flag("--resume", o.resume, "Go on with what an interrupted run left")
-        ->group("How to run");
-    c->add_flag("--overwrite", o.overwrite, "Replace what the folder already publishes")
-        ->group("How to run");
-    c->add_option("--memory-limit", memory_limit, "Of one task, for example 2G (default: none)")
-        ->type_name("SIZE")
-        ->group("How to run");
-    c->add_option(
-         "--stall-timeout", stall_timeout, "End a task that is silent for so long (default: 120s)")
-        ->type_name("TIME")
-        ->group("How to run");
-    c->add_option(
-         "--open-timeout", open_timeout, "How long a pipe may stay silent at first (default: 10s)")
-        ->type_name("TIME")
-        ->group("How to run");
-
-    auto* json = c->add_flag("--json", o.json, "Events as NDJSON on standard output")
-                     ->group("What is shown");
-    c->add_flag("-q,--quiet", o.quiet, "No progress, only the summary")
-        ->excludes(json)
-        ->group("What is shown");
-
-    c->add_flag("--in-process", o.in_process, "No child processes")->group("Diagnosis");
-    c->add_flag("--keep-work", o.keep_work, "Leave the work folder")->group("Diagnosis");
+    add_job_flags(*c, transcode);
+    add_run_flags(*c, transcode);
 }
 
 void Parser::add_probe() {
@@ -398,21 +320,6 @@ std::string explain_unknown_word(const CommandSpec& root, int argc, const char* 
     return {};
 }
 
-Result<std::map<std::string, std::string>> read_overrides(const std::vector<std::string>& pairs) {
-    std::map<std::string, std::string> overrides;
-    for (const auto& pair : pairs) {
-        const auto equals = pair.find('=');
-        if (equals == std::string::npos || equals == 0) {
-            return Error{
-                Errc::kInvalidArgument,
-                fmt::format("--set takes KEY=VALUE, for example --set video.crf=21, not '{}'",
-                            pair)};
-        }
-        overrides[pair.substr(0, equals)] = pair.substr(equals + 1);
-    }
-    return overrides;
-}
-
 log::Level level_from(const std::string& name) {
     if (name == "trace") return log::Level::kTrace;
     if (name == "debug") return log::Level::kDebug;
@@ -420,32 +327,6 @@ log::Level level_from(const std::string& name) {
     if (name == "error") return log::Level::kError;
     if (name == "off") return log::Level::kOff;
     return log::Level::kWarn;
-}
-
-Result<CommandOptions> take_transcode(Parser& parser) {
-    auto& o = parser.transcode;
-    SG_TRY_ASSIGN(o.overrides, read_overrides(parser.transcode_set));
-    if (parser.verify_mode == "quick") o.verify = engine::VerifyMode::kQuick;
-    if (parser.verify_mode == "full") o.verify = engine::VerifyMode::kFull;
-    if (parser.verify_mode == "off" || parser.no_verify) o.verify = engine::VerifyMode::kOff;
-    if (parser.publish_mode == "early") o.publish = engine::PublishMode::kEarly;
-    if (parser.publish_mode == "end") o.publish = engine::PublishMode::kEnd;
-    if (!parser.memory_limit.empty()) {
-        SG_TRY_ASSIGN(o.memory_limit_bytes, parse_byte_count(parser.memory_limit));
-    }
-    if (!parser.stall_timeout.empty()) {
-        SG_TRY_ASSIGN(o.stall_seconds, parse_seconds(parser.stall_timeout));
-    }
-    if (!parser.open_timeout.empty()) {
-        SG_TRY_ASSIGN(o.open_seconds, parse_seconds(parser.open_timeout));
-    }
-    if (!o.job_file.empty() && (!o.inputs.empty() || !o.manifest.empty())) {
-        return Error{Errc::kInvalidArgument, "--job names its own inputs; give it or inputs"};
-    }
-    if (o.job_file.empty() && o.manifest.empty() && o.inputs.empty()) {
-        return Error{Errc::kInvalidArgument, "no input; name files, or use --manifest or --job"};
-    }
-    return CommandOptions(std::move(o));
 }
 
 PresetsOptions::Action presets_action(const std::string& name) {
@@ -463,10 +344,13 @@ ConfigOptions::Action config_action(const std::string& name) {
 
 Result<CommandOptions> take_command(Parser& parser, const CLI::App& command) {
     const auto& name = command.get_name();
-    if (name == "transcode") return take_transcode(parser);
+    if (name == "transcode") {
+        SG_TRY_ASSIGN(auto taken, take_transcode(parser.transcode));
+        return CommandOptions(std::move(taken));
+    }
     if (name == "probe") return CommandOptions(parser.probe);
     if (name == "plan") {
-        SG_TRY_ASSIGN(parser.plan.overrides, read_overrides(parser.plan_set));
+        SG_TRY_ASSIGN(parser.plan.overrides, read_pairs(parser.plan_set, "--set", "video.crf=21"));
         return CommandOptions(parser.plan);
     }
     if (name == "verify") {
@@ -483,7 +367,8 @@ Result<CommandOptions> take_command(Parser& parser, const CLI::App& command) {
         return CommandOptions(parser.config);
     }
     if (name == "completion") return CommandOptions(parser.completion);
-    SG_TRY_ASSIGN(parser.presets.overrides, read_overrides(parser.presets_set));
+    SG_TRY_ASSIGN(parser.presets.overrides,
+                  read_pairs(parser.presets_set, "--set", "video.crf=21"));
     parser.presets.action = presets_action(command.get_subcommands().front()->get_name());
     return CommandOptions(parser.presets);
 }

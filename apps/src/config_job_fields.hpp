@@ -11,6 +11,7 @@ namespace sg::apps {
 
 inline constexpr std::array kRoleNames{"viewer", "submitter", "operator", "admin"};
 inline constexpr std::array kPriorityNames{"bulk", "low", "normal", "high", "urgent"};
+inline constexpr std::array kAuthenticationNames{"auto", "on", "off"};
 inline constexpr std::array kLogFormatNames{"text", "json"};
 inline constexpr TextKind kWordText{TextKind::Rule::kWord};
 inline constexpr TextKind kUrlText{TextKind::Rule::kUrl};
@@ -84,6 +85,11 @@ void visit(V& v, JwtSettings& j) {
 
 template <class V>
 void visit(V& v, ApiSettings& a) {
+    v.field("authentication",
+            a.authentication,
+            ChoiceKind{kAuthenticationNames},
+            "auto: on when it listens beyond loopback, or has keys or jwt");
+    v.field("anyone", a.anyone, FlagKind{}, "off although it does not only listen on loopback");
     v.sections("keys", a.keys, 1000, "keys beside those made with streamgate keys");
     v.section("jwt", a.jwt, "bearer tokens of an OpenID provider");
     v.field("requests_per_second",

@@ -44,7 +44,7 @@ struct ApiKeySettings {
     std::string name;
     std::string key;
     api::Role role = api::Role::kAdmin;
-    std::string owner = "default";
+    std::string owner = "local";
 };
 
 /// Bearer tokens of an OpenID provider.
@@ -57,7 +57,10 @@ struct JwtSettings {
     std::chrono::seconds skew{60};
 };
 
+enum class ApiAuthentication { kAuto, kOn, kOff };
 struct ApiSettings {
+    ApiAuthentication authentication = ApiAuthentication::kAuto;
+    bool anyone = false;  ///< said explicitly: no authentication although not only on loopback
     std::vector<ApiKeySettings> keys;
     JwtSettings jwt;
     std::size_t requests_per_second = 50;
@@ -80,7 +83,7 @@ struct WatchSettings {
     std::filesystem::path folder;
     std::vector<std::string> match;
     std::string preset = "web-hd";
-    std::string owner = "default";
+    std::string owner = "local";
     jobs::Priority priority = jobs::Priority::kNormal;
     std::chrono::milliseconds stable{5'000};
     std::filesystem::path done;

@@ -59,6 +59,7 @@ Result<ConfigSources> live_sources(const LiveOptions& options) {
                     yaml_scalar(options.name),
                     inputs.empty() ? "" : ", inputs: [" + inputs + "]"));
     put("--name", "templates", "[]");
+    put("live", "jobs.enabled", "false");
     const auto setting = [&](const char* flag, const char* key, const std::string& value) {
         if (!value.empty()) put(flag, std::string("defaults.") + key, yaml_scalar(value));
     };

@@ -9,6 +9,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
@@ -20,6 +21,7 @@
 
 #include "config.hpp"
 #include "http_service.hpp"
+#include "job_service.hpp"
 #include "live_service.hpp"
 #include "service_listeners.hpp"
 #include "service_threads.hpp"
@@ -31,6 +33,7 @@ namespace asio = boost::asio;
 
 /// How long viewers and publishers have to finish when the service stops.
 constexpr auto kStopGrace = std::chrono::seconds(1);
+constexpr auto kLivePoll = std::chrono::milliseconds(200);
 
 /// Below this, what is written would soon fail.
 constexpr std::uint64_t kLeastFreeBytes = 64U << 20;
@@ -63,6 +66,8 @@ struct Service::Impl {
     void wait_for_signal();
     void take(const ServeSettings& fresh);
     void stop(int signal);
+    void wait_for_live(Clock::Monotonic until);
+    void end_live();
 
     ServeSettings settings;
     SystemClock clock;
@@ -71,10 +76,13 @@ struct Service::Impl {
     ServiceThreads threads;
     std::unique_ptr<LiveService> live;
     std::unique_ptr<HttpService> http;
+    std::unique_ptr<JobService> jobs;
+    std::optional<asio::steady_timer> live_limit;
     std::optional<asio::signal_set> signals;
     std::function<Result<ServeSettings>()> reload;
     ServiceAddresses addresses;
     std::atomic<bool> stopping = false;
+    bool ending = false;
 };
 
 Status Service::Impl::start() {
@@ -88,6 +96,12 @@ Status Service::Impl::start() {
         LiveService::start(settings, listeners, threads.contexts(), clock, metrics, addresses));
     http = std::make_unique<HttpService>(
         settings, live->channels(), threads.contexts(), clock, metrics, health);
+    if (settings.jobs.enabled) {
+        SG_TRY_ASSIGN(
+            jobs,
+            JobService::open(
+                settings, listeners, threads, *live, http->router(), health, clock, metrics));
+    }
     SG_TRY(http->listen(settings, listeners, addresses));
     add_health();
     return {};
@@ -124,6 +138,7 @@ void Service::Impl::take(const ServeSettings& fresh) {
             restart += (restart.empty() ? "" : ",") + key;
     }
     live->take(fresh);
+    if (jobs) jobs->take(fresh);
     http->reload_tls();
     // What needs a restart stays as it is, so that it is told again next time.
     settings.publish = fresh.publish;
@@ -134,10 +149,40 @@ void Service::Impl::take(const ServeSettings& fresh) {
     log::info("config_reloaded channels={}", live->channels().channels().size());
 }
 
-/// Streams first, then viewers, then the threads.
+/// Jobs first, which may take a while; then streams, viewers, and the threads.
 void Service::Impl::stop(int signal) {
-    log::info("stopping signal={}", signal);
-    stopping = true;
+    const bool again = stopping.exchange(true);
+    log::info("stopping signal={} again={}", signal, again);
+    if (again) {
+        end_live();
+        return;
+    }
+    const auto end = [this] { wait_for_live(clock.now() + settings.drain.live); };
+    if (jobs)
+        jobs->drain(settings.drain.jobs, end);
+    else
+        end();
+    wait_for_signal();
+}
+
+/// Channels on air go on until the limit.
+void Service::Impl::wait_for_live(Clock::Monotonic until) {
+    const auto channels = live->channels().channels();
+    const bool on = std::ranges::any_of(
+        channels, [](const auto& channel) { return !channel->view()->ended(); });
+    if (!on || clock.now() >= until) {
+        end_live();
+        return;
+    }
+    live_limit.emplace(threads.first(), kLivePoll);
+    live_limit->async_wait([this, until](const boost::system::error_code& failed) {
+        if (!failed) wait_for_live(until);
+    });
+}
+
+void Service::Impl::end_live() {
+    if (std::exchange(ending, true)) return;
+    if (live_limit) live_limit->cancel();
     live->end([this] { http->stop(kStopGrace, [this] { threads.stop(); }); });
 }
 
@@ -154,12 +199,19 @@ const ServiceAddresses& Service::addresses() const {
     return impl_->addresses;
 }
 
+const JobService* Service::jobs() const {
+    return impl_->jobs.get();
+}
+
 Status Service::run(const std::function<Result<ServeSettings>()>& reload) {
     auto& impl = *impl_;
     impl.reload = reload;
     impl.signals.emplace(impl.threads.first(), SIGINT, SIGTERM, SIGHUP);
     impl.wait_for_signal();
-    impl.live->begin({});
+    impl.live->begin([jobs = impl.jobs.get()](live::Channel& channel) {
+        if (jobs) jobs->observe(channel);
+    });
+    if (impl.jobs) SG_TRY(impl.jobs->begin());
     impl.threads.run();
     impl.live->stop();
     return {};

@@ -10,6 +10,8 @@
 
 namespace sg::apps {
 
+class JobService;
+
 /// The service: live channels, HTTP, and jobs with their API. Joins them, and stops them in order.
 class Service {
   public:
@@ -18,6 +20,8 @@ class Service {
     ~Service();
 
     [[nodiscard]] const ServiceAddresses& addresses() const;
+    /// Null when it takes no jobs.
+    [[nodiscard]] const JobService* jobs() const;
 
     /// Until SIGINT or SIGTERM came and all is closed. SIGHUP calls `reload` for new settings.
     [[nodiscard]] Status run(const std::function<Result<ServeSettings>()>& reload);
