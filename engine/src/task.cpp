@@ -7,6 +7,8 @@
 
 #include <engine/transcode.hpp>
 
+#include "task_sandbox.hpp"
+
 namespace sg::engine {
 namespace {
 
@@ -127,14 +129,19 @@ Result<std::string> run_task(std::string_view text, TaskContext& context) {
 }
 
 int serve_task(int socket_fd) {
-    return process::serve_task(socket_fd,
-                               [](std::string_view request,
-                                  std::vector<UniqueFd> fds,
-                                  const process::ProgressSender& progress,
-                                  std::stop_token stop) {
-                                   TaskContext context{progress, std::move(stop), std::move(fds)};
-                                   return run_task(request, context);
-                               });
+    return process::serve_task(
+        socket_fd,
+        [](std::string_view request,
+           std::vector<UniqueFd> fds,
+           const process::ProgressSender& progress,
+           std::stop_token stop) {
+            TaskContext context{progress, std::move(stop), std::move(fds)};
+            return run_task(request, context);
+        },
+        [](std::string_view text) -> Status {
+            SG_TRY_ASSIGN(const auto request, TaskRequest::from_json(text));
+            return enter_task_sandbox(request);
+        });
 }
 
 }  // namespace sg::engine

@@ -22,6 +22,19 @@ Status link_segments(const fs::path& from, const fs::path& to, const TrackPart& 
     return {};
 }
 
+/// The folder itself stays: it is what the sandbox lets us write to.
+Status clear(const fs::path& folder) {
+    SG_TRY(make_folders(folder));
+    std::error_code failed;
+    for (fs::directory_iterator at(folder, failed); !failed && at != fs::directory_iterator();
+         at.increment(failed)) {
+        fs::remove_all(at->path(), failed);
+        if (failed) break;
+    }
+    if (failed) return errno_error(failed.value(), "clear " + folder.string());
+    return {};
+}
+
 }  // namespace
 
 Result<std::string> run_package_task(const TaskRequest& request, TaskContext& context) {
@@ -29,9 +42,7 @@ Result<std::string> run_package_task(const TaskRequest& request, TaskContext& co
     SG_TRY_ASSIGN(const auto document, tracks_from_text(request.tracks));
     const auto& tracks = document.tracks;
     const auto& wanted = plan.packaging;
-    std::error_code ec;
-    fs::remove_all(request.folder, ec);
-    SG_TRY(make_folders(request.folder));
+    SG_TRY(clear(request.folder));
 
     std::uint64_t total = 0;
     for (const auto& t : tracks) {

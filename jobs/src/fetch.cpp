@@ -225,7 +225,7 @@ class Download {
         if (*total_ > options_.max_bytes) return too_large();
         struct statvfs room {};
         if (::fstatvfs(fd_.get(), &room) != 0) return {};
-        const auto free = static_cast<std::uint64_t>(room.f_bavail) * room.f_frsize;
+        const std::uint64_t free = room.f_bavail * room.f_frsize;
         if (*total_ > have_ && *total_ - have_ > free)
             return here(fail(Errc::kNoSpace,
                              fmt::format("{} bytes are to come, and {} are free in {}; make room",

@@ -1,3 +1,4 @@
+#include <csignal>
 #include <exception>
 #include <mutex>
 #include <new>
@@ -28,6 +29,16 @@ bool is_stream_socket(int fd) {
            type == SOCK_STREAM;
 }
 
+/// A result too large to send has not touched the channel.
+Status answer(Channel& channel, Result<std::string> result) {
+    Status sent = result ? channel.send(MessageType::kResult, std::move(*result))
+                         : channel.send(MessageType::kError, encode_error(result.error()));
+    if (!sent && result && sent.error().code == Errc::kLimit)
+        sent = channel.send(MessageType::kError, encode_error(sent.error()));
+    if (!sent) log::error("task_answer_lost: {}", sent.error().message);
+    return sent;
+}
+
 /// Exceptions, of ours or of third parties, stop here.
 Result<std::string> run_handler(const TaskHandler& handler,
                                 Message request,
@@ -44,26 +55,28 @@ Result<std::string> run_handler(const TaskHandler& handler,
 
 }  // namespace
 
-int serve_task(int channel_fd, const TaskHandler& handler) {
+int serve_task(int channel_fd, const TaskHandler& handler, const TaskPreparer& prepare) {
     if (!is_stream_socket(channel_fd)) {
         log::error("task_without_parent fd={}: this command is started by streamgate itself",
                    channel_fd);
         return kNotServed;
     }
     ::fcntl(channel_fd, F_SETFD, FD_CLOEXEC);
-    auto signals = StopSignals::install(StopSignals::Second::kIgnore, {SIGTERM});
-    if (!signals) {
-        log::error("task_start_failed: {}", signals.error().message);
-        return kNotServed;
-    }
-    const std::stop_token stop = (*signals)->token();
     MessageLimits limits;
     limits.max_fds = kMaxMessageFds;
     Channel channel(UniqueFd(channel_fd), limits);
-    auto request = channel.receive({stop, std::nullopt});
+    // Nothing is under way yet that SIGTERM would have to end in order.
+    auto request = channel.receive();
     if (!request || request->type != MessageType::kRequest) {
         log::error("task_without_request: {}",
                    request ? "the message is not a request" : request.error().message);
+        return kNotServed;
+    }
+    if (auto ready = prepare ? prepare(request->payload) : Status{}; !ready)
+        return answer(channel, std::move(ready).error()) ? kServed : kNotServed;
+    auto signals = StopSignals::install(StopSignals::Second::kIgnore, {SIGTERM});
+    if (!signals) {
+        log::error("task_start_failed: {}", signals.error().message);
         return kNotServed;
     }
 
@@ -72,16 +85,9 @@ int serve_task(int channel_fd, const TaskHandler& handler) {
         const std::lock_guard lock(sending);
         return channel.send(MessageType::kProgress, std::string(payload));
     };
-    auto result = run_handler(handler, std::move(*request), progress, stop);
+    auto result = run_handler(handler, std::move(*request), progress, (*signals)->token());
     const std::lock_guard lock(sending);
-    Status sent = result ? channel.send(MessageType::kResult, std::move(*result))
-                         : channel.send(MessageType::kError, encode_error(result.error()));
-    // A result too large to send has not touched the channel.
-    if (!sent && result && sent.error().code == Errc::kLimit) {
-        sent = channel.send(MessageType::kError, encode_error(sent.error()));
-    }
-    if (!sent) log::error("task_answer_lost: {}", sent.error().message);
-    return sent ? kServed : kNotServed;
+    return answer(channel, std::move(result)) ? kServed : kNotServed;
 }
 
 }  // namespace sg::process

@@ -75,8 +75,9 @@ Result<HttpAnswer> HttpClient::get(const HttpRequest& request,
                                    const HttpSink& sink,
                                    std::stop_token stop,
                                    const HttpHeadSink& on_head) const {
-    return pool_->perform(
-        request, sink, on_head, HttpTransfer::Statuses::kSuccessOnly, limits_, addresses_, stop);
+    const auto statuses =
+        request.any_status ? HttpTransfer::Statuses::kAny : HttpTransfer::Statuses::kSuccessOnly;
+    return pool_->perform(request, sink, on_head, statuses, limits_, addresses_, stop);
 }
 
 Result<HttpReply> HttpClient::exchange(const HttpRequest& request, std::stop_token stop) const {

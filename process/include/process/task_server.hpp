@@ -21,9 +21,15 @@ using TaskHandler = std::function<Result<std::string>(std::string_view request,
                                                       const ProgressSender& progress,
                                                       std::stop_token stop)>;
 
+/// Called with the request while there is one thread only: enters the sandbox. Its error is the
+/// task's.
+using TaskPreparer = std::function<Status(std::string_view request)>;
+
 /// The child's side: receives one request on `channel_fd`, runs the handler on this thread, sends
 /// its result or error back. SIGTERM requests a stop. Call it before any thread is started. Returns
 /// the process's exit code: 0 when an answer, also an error, was delivered.
-[[nodiscard]] int serve_task(int channel_fd, const TaskHandler& handler);
+[[nodiscard]] int serve_task(int channel_fd,
+                             const TaskHandler& handler,
+                             const TaskPreparer& prepare = {});
 
 }  // namespace sg::process

@@ -40,8 +40,10 @@ struct HttpRequest {
     std::uint64_t max_bytes = 0;             ///< of the answer's body
     std::optional<std::string> post_json{};  ///< sent by POST; otherwise GET
     std::optional<std::string> body{};       ///< sent by POST, any bytes; its type is in `headers`
+    std::string method{};                    ///< another than GET, or POST with a body
     /// Also sent to where a redirect leads, but for Authorization and Cookie.
     HttpHeaders headers{};
+    bool any_status = false;  ///< of get(): an answer of any status is a success
 };
 
 struct HttpAnswer {
