@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <jobs/preset_table.hpp>
 
 #include <base/digest.hpp>
@@ -49,6 +50,14 @@ const presets::LibraryEntry* library_entry(const PresetName& wanted) {
             return &entry;
     }
     return nullptr;
+}
+
+/// Stored ones are canonical JSON; the table gives them their number.
+std::string with_version(const std::string& text, std::int64_t version) {
+    auto preset = nlohmann::json::parse(text, nullptr, false);
+    if (!preset.is_object()) return text;
+    preset["version"] = version;
+    return preset.dump();
 }
 
 /// Names the member at fault: the override, where it is one.
@@ -103,7 +112,7 @@ std::string DocumentPresets::pin_one(sql::Connection& db,
     auto stored = find_preset(db, owner, wanted->name, wanted->version);
     if (stored) {
         auto pinned = fmt::format("{}@{}", stored->name, stored->version);
-        document.presets.emplace(pinned, std::move(stored->yaml));
+        document.presets.emplace(pinned, with_version(stored->yaml, stored->version));
         return pinned;
     }
     if (stored.error().code != Errc::kNotFound) {

@@ -131,11 +131,12 @@ std::optional<Job> Submissions::prepare(sql::Connection& db,
     if (!document) return std::nullopt;
     check_texts(*document, impl_->policy.max_inputs, faults);
     if (!faults.empty()) return std::nullopt;
-    bool at_hand = true;
+    bool local = true;
     for (std::size_t i = 0; i < document->inputs.size(); ++i) {
         const auto at = fmt::format("/inputs/{}/uri", i);
-        if (!impl_->check_uri(db, submitter.owner, document->inputs[i].uri, at, faults))
-            at_hand = false;
+        const auto& uri = document->inputs[i].uri;
+        static_cast<void>(impl_->check_uri(db, submitter.owner, uri, at, faults));
+        local = local && scheme_of(uri).empty();
     }
     for (std::size_t i = 0; i < document->notify.size(); ++i)
         impl_->check_address(document->notify[i], fmt::format("/notify/{}", i), faults);
@@ -152,7 +153,9 @@ std::optional<Job> Submissions::prepare(sql::Connection& db,
     job.tags = document->tags;
     job.priority = priority(document->priority).value_or(Priority::kNormal);
     if (const auto deadline = parse_rfc3339(document->deadline)) job.deadline = millis(*deadline);
-    job.state = at_hand ? JobState::kQueued : JobState::kAccepted;
+    // Uploads and addresses are got by the worker first.
+    job.state = local ? JobState::kQueued : JobState::kAccepted;
+    if (!local) job.reason = "waiting_for_inputs";
     job.created = millis(impl_->clock.wall());
     job.traceparent = submitter.traceparent;
     return job;
