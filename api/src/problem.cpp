@@ -140,6 +140,11 @@ constexpr std::array kKinds{
                 false,
                 "Misdirected request",
                 "The request is meant for another server."},
+    ProblemKind{"locked",
+                423,
+                true,
+                "Locked",
+                "Another request is changing the thing; it may be sent again in a moment."},
     // What the document says.
     ProblemKind{
         "invalid_document",

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include <base/file.hpp>
+#include <engine/published.hpp>
 #include <packagers/bandwidth.hpp>
 #include <packagers/hls_presentation.hpp>
 
@@ -146,6 +147,26 @@ Status unpublish(const fs::path& output, const Ledger& ledger) {
     fs::remove(output / kLedgerFile, ec);
     if (ec) return errno_error(ec.value(), "remove the earlier presentation in " + output.string());
     return {};
+}
+
+Status remove_published(const fs::path& folder) {
+    const auto ledger = read_ledger(folder);
+    if (!ledger) {
+        if (ledger.error().code == Errc::kNotFound) return {};
+        return ledger.error();
+    }
+    SG_TRY(unpublish(folder, *ledger));
+    std::error_code ignored;
+    fs::remove(folder, ignored);  // only when empty
+    return {};
+}
+
+Result<Published> read_published(const fs::path& folder) {
+    SG_TRY_ASSIGN(auto ledger, read_ledger(folder));
+    Published out{std::move(ledger.plan_digest), std::move(ledger.files)};
+    for (auto& name : ledger.folders) out.entries.push_back(std::move(name));
+    out.entries.emplace_back("ts");
+    return out;
 }
 
 }  // namespace sg::engine
