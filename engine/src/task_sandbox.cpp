@@ -154,9 +154,13 @@ process::SandboxPolicy sandbox_policy(const TaskRequest& request) {
     return policy;
 }
 
+bool sandbox_wanted() {
+    const char* const wanted = std::getenv(kSandboxVariable);
+    return wanted == nullptr || std::string_view(wanted) != "off";
+}
+
 Status enter_task_sandbox(const TaskRequest& request) {
-    const char* wanted = std::getenv(kSandboxVariable);
-    if (wanted != nullptr && std::string_view(wanted) == "off") return {};
+    if (!sandbox_wanted()) return {};
     // What it will write to must be there to be allowed.
     if (request.kind == TaskKind::kPackage) SG_TRY(make_folders(request.folder));
     SG_TRY_ASSIGN(const auto report, process::enter_sandbox(sandbox_policy(request)));

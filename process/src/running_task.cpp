@@ -214,6 +214,7 @@ Outcome RunningTask::finish(const Exit& exit, TaskObserver& observer) {
     } else if (result_) {
         outcome.result = std::move(*result_);
     } else {
+        if (exit.status.kind == ExitStatus::Kind::kSignalled) outcome.signal = exit.status.value;
         outcome.from_outside = exit.status.kind == ExitStatus::Kind::kSignalled && !killed_ &&
                                (exit.status.value == SIGKILL || exit.status.value == SIGTERM);
     }

@@ -42,6 +42,7 @@ struct Outcome {
     std::string log_tail;
     /// Somebody else ended it with a signal: a person, or the kernel for want of memory.
     bool from_outside = false;
+    int signal = 0;  ///< that ended it without a result; 0: none
 };
 
 /// Called on run()'s thread.
