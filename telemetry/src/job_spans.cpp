@@ -110,25 +110,25 @@ class Builder {
         }
     }
 
-    std::vector<Span> finish(std::uint64_t start, std::uint64_t end) {
+    std::vector<Span> finish(std::uint64_t start, const jobs::Event& last) {
+        const auto end = json::parse(last.data, nullptr, false);
         auto root = span(seed_, "job", start);
         root.parent_id = origin_.parent_id;
         root.kind = SpanKind::kConsumer;
-        root.end_ns = std::max(start, end);
+        root.end_ns = std::max(start, nanoseconds(last.time));
         put(root.attributes, "streamgate.job.id", job_.id);
         put(root.attributes, "streamgate.job.owner", job_.owner);
         put(root.attributes, "streamgate.job.preset", job_.preset);
         put(root.attributes, "streamgate.job.external_id", job_.external_id);
         put(root.attributes, "streamgate.job.priority", jobs::name_of(job_.priority));
-        put(root.attributes, "streamgate.job.state", jobs::name_of(job_.state));
-        put(root.attributes, "streamgate.job.reason", job_.reason);
-        root.attributes.emplace_back("streamgate.job.attempts",
-                                     static_cast<std::int64_t>(job_.attempts.size()));
-        if (job_.state == jobs::JobState::kFailed) {
+        put(root.attributes, "streamgate.job.state", text_of(end, "state"));
+        put(root.attributes, "streamgate.job.reason", text_of(end, "reason"));
+        root.attributes.emplace_back("streamgate.job.attempts", number_of(end, "attempt"));
+        if (last.type == "job.failed") {
             root.status = SpanStatus::kError;
-            root.status_message = job_.message;
-            put(root.attributes, "error.type", job_.reason);
-        } else if (job_.state == jobs::JobState::kSucceeded) {
+            root.status_message = text_of(end, "message");
+            put(root.attributes, "error.type", text_of(end, "reason"));
+        } else if (last.type == "job.succeeded") {
             root.status = SpanStatus::kOk;
         }
         spans_.insert(spans_.begin(), std::move(root));
@@ -224,7 +224,7 @@ std::vector<Span> job_spans(const jobs::Job& job, const std::vector<jobs::Event>
         job, origin, retried ? fmt::format("{} after {}", job.id, before->seq) : job.id);
     for (auto it = first; it != last.base(); ++it) builder.add(*it);
     const auto start = retried ? first->time : job.created;
-    return builder.finish(nanoseconds(start), nanoseconds(last->time));
+    return builder.finish(nanoseconds(start), *last);
 }
 
 }  // namespace sg::telemetry

@@ -62,6 +62,11 @@ std::optional<milliseconds> retry_after(const protocols::HttpHead& head) {
     return std::min<milliseconds>(kLongestWait, std::chrono::seconds(std::min(seconds, 3'600)));
 }
 
+struct Ended {
+    std::string job;
+    std::int64_t event = 0;  ///< that told it
+};
+
 }  // namespace
 
 struct JobTraces::Impl {
@@ -81,7 +86,7 @@ struct JobTraces::Impl {
 
     void on_events(const jobs::EventHub::Batch& batch);
     void run(const std::stop_token& stop);
-    Status collect(const std::string& id, std::vector<Span>& spans);
+    Status collect(const Ended& ended, std::vector<Span>& spans);
     bool send(std::span<const Span> spans, const std::stop_token& stop);
     bool closing() {
         const std::lock_guard lock(mutex);
@@ -101,7 +106,7 @@ struct JobTraces::Impl {
     std::mt19937 chance{std::random_device{}()};
     std::mutex mutex;
     std::condition_variable_any changed;
-    std::deque<std::string> waiting;
+    std::deque<Ended> waiting;
     bool finish = false;
     bool finished = false;
     jobs::EventHub::Subscription subscription;
@@ -119,31 +124,31 @@ void JobTraces::Impl::on_events(const jobs::EventHub::Batch& batch) {
             dropped.add();
             continue;
         }
-        waiting.push_back(event->subject);
+        waiting.push_back({event->subject, event->seq});
         changed.notify_all();
     }
 }
 
 void JobTraces::Impl::run(const std::stop_token& stop) {
     for (;;) {
-        std::vector<std::string> ids;
+        std::vector<Ended> batch;
         {
             std::unique_lock lock(mutex);
             changed.wait(lock, stop, [&] { return !waiting.empty() || finish; });
             if (stop.stop_requested() || waiting.empty()) break;
             const auto count = std::min(kJobsAtOnce, waiting.size());
             for (std::size_t i = 0; i < count; ++i) {
-                ids.push_back(std::move(waiting.front()));
+                batch.push_back(std::move(waiting.front()));
                 waiting.pop_front();
             }
         }
         std::vector<Span> spans;
         std::size_t traces = 0;
-        for (const auto& id : ids) {
+        for (const auto& ended : batch) {
             const auto before = spans.size();
-            if (const auto status = collect(id, spans); !status) {
+            if (const auto status = collect(ended, spans); !status) {
                 dropped.add();
-                log::warn("trace_not_made job={} error=\"{}\"", id, status.error().message);
+                log::warn("trace_not_made job={} error=\"{}\"", ended.job, status.error().message);
             } else if (spans.size() > before) {
                 ++traces;
             }
@@ -160,17 +165,23 @@ void JobTraces::Impl::run(const std::stop_token& stop) {
     changed.notify_all();
 }
 
-Status JobTraces::Impl::collect(const std::string& id, std::vector<Span>& spans) {
+Status JobTraces::Impl::collect(const Ended& ended, std::vector<Span>& spans) {
     SG_TRY_ASSIGN(auto reader, database.read());
-    SG_TRY_ASSIGN(const auto job, jobs::find_job(*reader, id, {}));
+    SG_TRY_ASSIGN(const auto job, jobs::find_job(*reader, ended.job, {}));
     std::vector<jobs::Event> events;
     std::int64_t after = 0;
     while (events.size() < kMaxEvents) {
-        SG_TRY_ASSIGN(auto page, jobs::events_of(*reader, id, after, kEventsAPage));
+        SG_TRY_ASSIGN(auto page, jobs::events_of(*reader, ended.job, after, kEventsAPage));
         if (page.empty()) break;
         after = page.back().seq;
         std::move(page.begin(), page.end(), std::back_inserter(events));
     }
+    if (events.empty() || events.back().seq < ended.event) {
+        SG_TRY_ASSIGN(auto last, jobs::events_of(*reader, ended.job, ended.event - 1, 1));
+        std::move(last.begin(), last.end(), std::back_inserter(events));
+    }
+    // It may have gone on since, by a retry.
+    std::erase_if(events, [&](const auto& event) { return event.seq > ended.event; });
     auto made = job_spans(job, events);
     std::move(made.begin(), made.end(), std::back_inserter(spans));
     return {};
