@@ -1,22 +1,23 @@
-#include <algorithm>
-
 #include <telemetry/sandbox_metrics.hpp>
 
 namespace sg::telemetry {
 
-SandboxMetrics::SandboxMetrics(const process::SandboxReport& report, Metrics& metrics) {
+SandboxMetrics::SandboxMetrics(const std::vector<engine::Finding>& findings, Metrics& metrics) {
     const auto gauge = [&](const char* applied) {
         return metrics.gauge("streamgate_sandbox_measures",
-                             "Measures that lock tasks in, by whether this kernel applies them.",
+                             "Measures that lock tasks in, by whether this machine applies them.",
                              {{"applied", applied}});
     };
     applied_ = gauge("true");
     missing_ = gauge("false");
-    const auto& all = report.measures;
-    const auto applied =
-        std::count_if(all.begin(), all.end(), [](auto& one) { return one.applied; });
-    applied_.set(static_cast<double>(applied));
-    missing_.set(static_cast<double>(all.size()) - static_cast<double>(applied));
+    double applied = 0;
+    double missing = 0;
+    for (const auto& finding : findings) {
+        if (!finding.name.starts_with("sandbox")) continue;
+        (finding.state == engine::Finding::State::kGood ? applied : missing) += 1;
+    }
+    applied_.set(applied);
+    missing_.set(missing);
 }
 
 }  // namespace sg::telemetry
