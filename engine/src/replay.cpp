@@ -9,9 +9,9 @@
 
 #include <base/file.hpp>
 #include <engine/crash_bundle.hpp>
-#include <process/supervisor.hpp>
 #include <transcoders/fingerprint.hpp>
 
+#include "one_task.hpp"
 #include "task.hpp"
 
 namespace sg::engine {
@@ -47,22 +47,9 @@ class ReplayFolder {
     fs::path path_;
 };
 
-class OneTask final : public process::TaskSource, public process::TaskObserver {
-  public:
-    explicit OneTask(process::Task task) : task_(std::move(task)) {}
-    std::optional<process::Task> next() override { return std::exchange(task_, std::nullopt); }
-    bool finished() const override { return outcome.has_value(); }
-    void on_progress(std::string_view, std::string_view) override {}
-    void on_finished(process::Outcome ended) override { outcome = std::move(ended); }
-
-    std::optional<process::Outcome> outcome;
-
-  private:
-    std::optional<process::Task> task_;
-};
-
 bool reads_source(TaskKind kind) {
     switch (kind) {
+        case TaskKind::kProbe:
         case TaskKind::kPlan:
         case TaskKind::kVideo:
         case TaskKind::kAudio:
@@ -85,6 +72,7 @@ Status move_folders(TaskRequest& request, const fs::path& scratch) {
                                  folder.string())};
     };
     switch (request.kind) {
+        case TaskKind::kProbe:
         case TaskKind::kPlan:
             request.cache.clear();
             return {};
@@ -149,11 +137,7 @@ Result<ReplayReport> replay_crash(const ReplayOptions& options, std::stop_token 
     task.progress_timeout = kStall;
     task.spawn.executable = options.program;
     task.spawn.environment = task_environment(request.kind);
-    OneTask one(std::move(task));
-    SG_TRY_ASSIGN(auto supervisor, process::Supervisor::create({}));
-    SG_TRY_ASSIGN(const auto run, supervisor.run(one, one, stop));
-    if (run.cancelled || !one.outcome) return Error{Errc::kCancelled, "replay: stopped"};
-    const auto& outcome = *one.outcome;
+    SG_TRY_ASSIGN(const auto outcome, run_one_task(std::move(task), {}, stop));
     report.log_tail = outcome.log_tail;
     report.message = outcome.result ? "it succeeded" : outcome.result.error().message;
     if (const auto again = crash_of(outcome, bundle.request, bundle.source)) {

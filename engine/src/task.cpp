@@ -14,7 +14,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::pair<TaskKind, const char*>, 10> kKinds{{{TaskKind::kSpool, "spool"},
+constexpr std::array<std::pair<TaskKind, const char*>, 11> kKinds{{{TaskKind::kProbe, "probe"},
+                                                                   {TaskKind::kSpool, "spool"},
                                                                    {TaskKind::kPlan, "plan"},
                                                                    {TaskKind::kVideo, "video"},
                                                                    {TaskKind::kAudio, "audio"},
@@ -61,6 +62,7 @@ std::string TaskRequest::to_json() const {
                 {"spool_bytes", spool_bytes},
                 {"open_seconds", open_seconds},
                 {"segment_ms", segment_ms},
+                {"full", full},
                 {"pull", pull}}
         .dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -94,6 +96,7 @@ Result<TaskRequest> TaskRequest::from_json(std::string_view text) {
         j.at("spool_bytes").get_to(r.spool_bytes);
         j.at("open_seconds").get_to(r.open_seconds);
         j.at("segment_ms").get_to(r.segment_ms);
+        j.at("full").get_to(r.full);
         j.at("pull").get_to(r.pull);
         return r;
     } catch (const json::exception& e) {
@@ -104,6 +107,8 @@ Result<TaskRequest> TaskRequest::from_json(std::string_view text) {
 Result<std::string> run_task(std::string_view text, TaskContext& context) {
     SG_TRY_ASSIGN(const auto request, TaskRequest::from_json(text));
     switch (request.kind) {
+        case TaskKind::kProbe:
+            return run_probe_task(request, context);
         case TaskKind::kSpool:
             return run_spool_task(request, context);
         case TaskKind::kPlan:

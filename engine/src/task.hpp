@@ -16,6 +16,7 @@
 namespace sg::engine {
 
 enum class TaskKind {
+    kProbe,    ///< facts of a source, its index and a plan on request
     kSpool,    ///< copy an input that can be read once only, or pack pictures, into a file
     kPlan,     ///< probe, index and plan a source
     kVideo,    ///< one chunk, all encoded video renditions
@@ -39,7 +40,7 @@ struct TaskRequest {
     TaskKind kind = TaskKind::kPlan;
     std::string source_name;  ///< for messages
     std::string plan;         ///< canonical JSON; all but kPlan
-    std::string preset;       ///< canonical JSON; kPlan, kLive
+    std::string preset;       ///< canonical JSON; kPlan, kProbe, kLive
     std::int64_t chunk = -1;  ///< kVideo
     std::filesystem::path
         folder;                   ///< the only place it writes to; kVerify, kQuality: what it reads
@@ -56,6 +57,7 @@ struct TaskRequest {
     std::int64_t spool_bytes = 0;   ///< kSpool: the most that is copied
     std::int64_t open_seconds = 0;  ///< kSpool: how long a pipe may stay silent at first
     std::int64_t segment_ms = 0;    ///< kLive
+    bool full = false;              ///< kProbe: index the source
     std::string pull;               ///< kPull: which kind; `location` says where
 
     [[nodiscard]] std::string to_json() const;
@@ -71,6 +73,7 @@ struct TaskContext {
 
 // One function a kind; each gives its result as JSON. A failed write of progress means the parent
 // is gone.
+[[nodiscard]] Result<std::string> run_probe_task(const TaskRequest& request, TaskContext& context);
 [[nodiscard]] Result<std::string> run_spool_task(const TaskRequest& request, TaskContext& context);
 [[nodiscard]] Result<std::string> run_plan_task(const TaskRequest& request, TaskContext& context);
 [[nodiscard]] Result<std::string> run_video_task(const TaskRequest& request, TaskContext& context);

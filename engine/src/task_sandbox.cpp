@@ -37,6 +37,7 @@ process::SandboxLimits limits_of(const TaskRequest& request) {
             limits.file_bytes = static_cast<std::uint64_t>(
                 std::max<std::int64_t>(request.spool_bytes, static_cast<std::int64_t>(kGiga)));
             break;
+        case TaskKind::kProbe:
         case TaskKind::kPlan:
             limits.cpu_seconds = 12 * kHour;
             limits.file_bytes = 4 * kGiga;
@@ -94,6 +95,7 @@ fs::path folder_of(const std::string& pattern) {
 
 bool decodes_only(TaskKind kind) {
     switch (kind) {
+        case TaskKind::kProbe:
         case TaskKind::kPlan:
         case TaskKind::kVideo:
         case TaskKind::kAudio:
@@ -137,6 +139,7 @@ process::SandboxPolicy sandbox_policy(const TaskRequest& request) {
         case TaskKind::kQuality:
             policy.read.push_back(request.folder);
             break;
+        case TaskKind::kProbe:
         case TaskKind::kLive:
             break;
         case TaskKind::kPull:

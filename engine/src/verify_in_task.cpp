@@ -4,8 +4,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <process/supervisor.hpp>
-
+#include "one_task.hpp"
 #include "task.hpp"
 #include "verify_http.hpp"
 #include "verify_names.hpp"
@@ -19,33 +18,6 @@ constexpr std::size_t kSockets = 4;
 constexpr process::MessageLimits kQuestions{std::size_t{64} << 10, 0};
 /// Each object takes a minute at most, and each is told.
 constexpr std::chrono::seconds kStall{120};
-
-class OneTask final : public process::TaskSource, public process::TaskObserver {
-  public:
-    OneTask(process::Task task, const std::function<void(double)>& progress)
-        : task_(std::move(task)), progress_(progress) {}
-
-    std::optional<process::Task> next() override { return std::exchange(task_, std::nullopt); }
-    bool finished() const override { return outcome.has_value(); }
-
-    void on_progress(std::string_view, std::string_view payload) override {
-        const auto message = nlohmann::json::parse(payload, nullptr, false);
-        if (!message.is_object()) return;
-        const auto done = message.find("done");
-        if (done == message.end() || !done->is_number_integer()) return;
-        const auto fraction = std::clamp(done->get<double>() / 1000, 0.0, 1.0);
-        reading |= fraction > 0;
-        if (progress_) progress_(fraction);
-    }
-    void on_finished(process::Outcome ended) override { outcome = std::move(ended); }
-
-    std::optional<process::Outcome> outcome;
-    bool reading = false;  ///< it was past the manifests
-
-  private:
-    std::optional<process::Task> task_;
-    const std::function<void(double)>& progress_;
-};
 
 }  // namespace
 
@@ -73,15 +45,21 @@ Result<VerifyReport> verify_in_task(const std::string& location, const VerifyOpt
                 });
         }
     }
-    OneTask one(std::move(task), options.progress);
-    SG_TRY_ASSIGN(auto supervisor, process::Supervisor::create({}));
-    SG_TRY_ASSIGN(const auto run, supervisor.run(one, one, options.stop));
-    if (run.cancelled || !one.outcome)
-        return Error{Errc::kCancelled, fmt::format("verify {}: stopped", location)};
-    auto& result = one.outcome->result;
+    bool reading = false;  // it was past the manifests
+    const auto on_progress = [&](std::string_view payload) {
+        const auto message = nlohmann::json::parse(payload, nullptr, false);
+        if (!message.is_object()) return;
+        const auto done = message.find("done");
+        if (done == message.end() || !done->is_number_integer()) return;
+        const auto fraction = std::clamp(done->get<double>() / 1000, 0.0, 1.0);
+        reading |= fraction > 0;
+        if (options.progress) options.progress(fraction);
+    };
+    SG_TRY_ASSIGN(const auto outcome, run_one_task(std::move(task), on_progress, options.stop));
+    const auto& result = outcome.result;
     if (result) return VerifyReport::from_json(*result);
     const auto& error = result.error();
-    const bool hung = error.code == Errc::kTimeout && one.reading;
+    const bool hung = error.code == Errc::kTimeout && reading;
     if (error.code == Errc::kCrashed || hung)
         return Error{Errc::kCrashed,
                      fmt::format("verify {}: {}; a file changed while it was read, or the media "
