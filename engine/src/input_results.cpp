@@ -361,7 +361,6 @@ std::vector<packagers::TrackIndex> InputRun::final_tracks() const {
 }
 
 Status InputRun::finish_publishing() {
-    enter(Phase::kPublishing, "publish");
     if (setup_.options.overwrite) {
         if (auto ledger = read_ledger(setup_.folder); ledger && published_segments_ == 0)
             SG_TRY(unpublish(setup_.folder, *ledger));

@@ -68,6 +68,7 @@ InputRun::Work InputRun::make_work(TaskKind kind, std::int64_t chunk) const {
             work.media_s = seconds;
             work.expected_s += seconds * kVerifyingCost;
             break;
+        case TaskKind::kProbe:
         case TaskKind::kLive:
         case TaskKind::kPull:
             break;  // never part of a job
@@ -165,6 +166,7 @@ double InputRun::fraction() const {
         case Phase::kMeasuring:
             return kBeforeEncoding + kEncoding + kAfterEncoding * progress_.fraction();
         case Phase::kPublishing:
+            return kBeforeEncoding + kEncoding + kAfterEncoding;
         case Phase::kDone:
             return 1;
     }

@@ -131,6 +131,11 @@ InputStage JobRun::stage(std::size_t input) const {
     return impl_->runs[input]->stage();
 }
 
+const Error* JobRun::error(std::size_t input) const {
+    const auto& run = *impl_->runs[input];
+    return run.finished() && !run.summary().ok ? &run.summary().error : nullptr;
+}
+
 std::vector<TaskFacts> JobRun::waiting(std::size_t input) const {
     return impl_->runs[input]->waiting();
 }

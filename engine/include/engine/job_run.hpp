@@ -41,11 +41,12 @@ struct JobTask {
     process::Task task;
 };
 
-/// Which tasks may start now.
+/// What may be done now.
 struct TaskRoom {
     bool light = true;
     bool heavy = true;
     bool beside = true;
+    bool publish = true;  ///< show players what is verified: done in next(), it is no task
 };
 
 /// What dominates the cost of an input's encoding: for the history of speeds.
@@ -86,6 +87,8 @@ class JobRun {
 
     [[nodiscard]] std::size_t inputs() const;
     [[nodiscard]] InputStage stage(std::size_t input) const;
+    /// Why it failed; nothing while it did not.
+    [[nodiscard]] const Error* error(std::size_t input) const;
     /// Tasks that are ready and were not given yet.
     [[nodiscard]] std::vector<TaskFacts> waiting(std::size_t input) const;
     /// Empty before its plan.

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,13 +25,22 @@ struct RunnerOptions {
     std::vector<std::filesystem::path> roots;  ///< below which local inputs and outputs must lie
     std::size_t heavy_slots = 0;  ///< chunks at once; 0: half the processors, rounded up
     std::size_t light_slots = 4;  ///< probes and plans at once, beside them
-    std::size_t fetches = 4;      ///< URLs fetched at once
+    std::size_t fetches = 4;      ///< jobs whose URLs are fetched at once
     std::chrono::milliseconds lease{4'000};
     std::size_t jobs_per_owner = 0;  ///< running at once; 0: no limit
     int attempts = 3;                ///< of a job, for transient and resource failures
+    /// Before the second attempt after a transient failure; three times as long each time after,
+    /// with chance in it. Eight times as long where room was missing.
+    std::chrono::milliseconds backoff{2'000};
     std::uint64_t task_memory_bytes = 0;
     std::chrono::seconds stall{120};
+    std::string program = "/proc/self/exe";  ///< its command `task` is what children run
     bool allow_private_addresses = false;  ///< URLs of inputs
+    /// The file of an upload of this owner ("upload:ID" is asked for as ID); nothing while it is
+    /// not whole: asked again after the event upload.finished. None: there are no uploads.
+    std::function<Result<std::optional<std::filesystem::path>>(const std::string& upload,
+                                                               const std::string& owner)>
+        upload;
 };
 
 struct WorkerStatus {

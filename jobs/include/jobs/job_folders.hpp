@@ -1,0 +1,32 @@
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+#include <jobs/job.hpp>
+
+#include <base/result.hpp>
+
+// Where a job's files lie below a service's data folder.
+
+namespace sg::jobs {
+
+/// What it publishes when its document names no folder, or a relative one.
+[[nodiscard]] std::filesystem::path own_output_folder(const std::filesystem::path& data,
+                                                      std::string_view job);
+/// The folder that its document names, when that is an absolute one, else its own.
+[[nodiscard]] std::filesystem::path output_folder(const std::filesystem::path& data,
+                                                  const Job& job);
+/// What it needs until it has ended: fetched inputs, indexes, finished chunks.
+[[nodiscard]] std::filesystem::path work_folder(const std::filesystem::path& data,
+                                                std::string_view job);
+/// Where an input that its document gives by URL is fetched to; `input` is its index.
+[[nodiscard]] std::filesystem::path fetched_input(const std::filesystem::path& data,
+                                                  std::string_view job,
+                                                  std::size_t input);
+
+/// Removes what the job published: its own folder whole; of a folder that the document names only
+/// what ledgers there say was published by us. kMismatch while the job has not ended. Blocks.
+[[nodiscard]] Status delete_outputs(const std::filesystem::path& data, const Job& job);
+
+}  // namespace sg::jobs

@@ -1,0 +1,67 @@
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <jobs/job_folders.hpp>
+
+#include <base/file.hpp>
+#include <engine/job.hpp>
+#include <engine/published.hpp>
+
+namespace sg::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Ids come from our database, but it is a path that is built.
+fs::path below(const fs::path& folder, std::string_view name) {
+    return folder / fs::path(name).filename();
+}
+
+std::optional<engine::JobDocument> document_of(const Job& job) {
+    std::vector<engine::JobFault> faults;
+    return engine::read_job(job.document, engine::JobSyntax::kJson, faults);
+}
+
+}  // namespace
+
+fs::path own_output_folder(const fs::path& data, std::string_view job) {
+    return below(data / "outputs", job);
+}
+
+fs::path output_folder(const fs::path& data, const Job& job) {
+    const auto document = document_of(job);
+    if (document && fs::path(document->output).is_absolute()) return document->output;
+    return own_output_folder(data, job.id);
+}
+
+fs::path work_folder(const fs::path& data, std::string_view job) {
+    return below(data / "work", job);
+}
+
+fs::path fetched_input(const fs::path& data, std::string_view job, std::size_t input) {
+    return work_folder(data, job) / "fetched" / fmt::format("{}", input);
+}
+
+Status delete_outputs(const fs::path& data, const Job& job) {
+    if (!ended(job.state)) {
+        return Error{Errc::kMismatch,
+                     fmt::format("delete outputs of {}: it is {}; cancel it first, or wait for its "
+                                 "end",
+                                 job.id,
+                                 name_of(job.state))};
+    }
+    const auto own = own_output_folder(data, job.id);
+    std::error_code ec;
+    fs::remove_all(own, ec);
+    if (ec) return errno_error(ec.value(), "remove " + own.string());
+    const auto document = document_of(job);
+    if (!document || !fs::path(document->output).is_absolute()) return {};
+    const fs::path folder = document->output;
+    if (document->inputs.size() == 1) return engine::remove_published(folder);
+    for (const auto& name : engine::output_names(*document))
+        SG_TRY(engine::remove_published(folder / name));
+    return {};
+}
+
+}  // namespace sg::jobs
