@@ -79,9 +79,11 @@ struct JobTraces::Impl {
         };
         sent = counter("sent");
         dropped = counter("dropped");
-        resource = {{"service.name", options.service},
-                    {"service.version", options.version},
-                    {"service.instance.id", options.instance}};
+        for (const auto& [key, value] : {std::pair("service.name", &options.service),
+                                         std::pair("service.version", &options.version),
+                                         std::pair("service.instance.id", &options.instance)}) {
+            if (!value->empty()) resource.emplace_back(key, *value);
+        }
     }
 
     void on_events(const jobs::EventHub::Batch& batch);
