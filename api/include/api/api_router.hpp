@@ -33,6 +33,7 @@ struct Operation {
     std::string response_schema;  ///< of the success
     int success = 200;
     std::vector<QueryParam> query;
+    std::vector<QueryParam> headers{};  ///< fields of the request, for the documentation
     bool audited = false;  ///< a change: written to the audit log with its outcome
     /// No answer is buffered for it: it streams, or takes its own body, by Exchange::read_body().
     bool streams = false;
