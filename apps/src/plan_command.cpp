@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include <engine/index.hpp>
 #include <engine/planner.hpp>
+#include <pipeline/plan.hpp>
 #include <presets/loader.hpp>
 
 #include "commands.hpp"
@@ -21,12 +21,13 @@ namespace sg::apps {
 ExitCode run_plan(const PlanOptions& options) {
     const auto preset = presets::load_preset(options.preset, options.overrides);
     if (!preset) return complain(ExitCode::kUsage, preset.error().message);
-    const auto input = open_source(options.input);
-    if (!input) return complain(ExitCode::kNothingRead, input.error().message);
-    const auto index = engine::build_index(**input, {});
-    if (!index) return complain(ExitCode::kNothingRead, index.error().message);
-    const auto& facts = (*input)->facts();
-    const auto plan = engine::make_plan(facts, *index, facts.identity, *preset);
+    auto request = open_source(options.input);
+    if (!request) return complain(ExitCode::kNothingRead, request.error().message);
+    request->preset = presets::canonical_json(*preset);
+    const auto report = engine::probe_in_task(std::move(*request), {});
+    if (!report) return complain(ExitCode::kNothingRead, report.error().message);
+    if (report->plan_failed) return complain(ExitCode::kSomeFailed, report->plan_failed->message);
+    const auto plan = pipeline::Plan::from_json(report->plan);
     if (!plan) return complain(ExitCode::kSomeFailed, plan.error().message);
 
     const int processors = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));

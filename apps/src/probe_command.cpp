@@ -4,9 +4,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <engine/index.hpp>
-#include <ingest/facts.hpp>
-
 #include "commands.hpp"
 #include "open_source.hpp"
 #include "terminal.hpp"
@@ -16,17 +13,13 @@ namespace sg::apps {
 namespace {
 
 Result<std::string> probe_text(const ProbeOptions& options) {
-    SG_TRY_ASSIGN(const auto input, open_source(options.input));
-    if (!options.full) {
-        return options.json ? ingest::to_json(input->facts())
-                            : printable_lines(ingest::describe(input->facts()));
-    }
-    SG_TRY_ASSIGN(const auto index, engine::build_index(*input, {}));
-    if (!options.json) {
-        return printable_lines(ingest::describe(input->facts()) + engine::describe(index));
-    }
-    auto document = nlohmann::ordered_json::parse(ingest::to_json(input->facts()));
-    document["index"] = nlohmann::ordered_json::parse(engine::to_json(index));
+    SG_TRY_ASSIGN(auto request, open_source(options.input));
+    request.full = options.full;
+    SG_TRY_ASSIGN(const auto report, engine::probe_in_task(std::move(request), {}));
+    if (!options.json) return printable_lines(report.facts_text + report.index_text);
+    if (!options.full) return report.facts;
+    auto document = nlohmann::ordered_json::parse(report.facts);
+    document["index"] = nlohmann::ordered_json::parse(report.index);
     return document.dump(2);
 }
 

@@ -7,6 +7,7 @@
 
 #include <engine/probe.hpp>
 #include <ingest/spool.hpp>
+#include <process/message.hpp>
 
 #include "one_task.hpp"
 #include "task.hpp"
@@ -25,6 +26,8 @@ Result<ProbeReport> report_of(const std::string& text) {
         j.at("index").get_to(report.index);
         j.at("index_text").get_to(report.index_text);
         j.at("plan").get_to(report.plan);
+        if (const auto failed = j.at("plan_failed").get<std::string>(); !failed.empty())
+            report.plan_failed = process::decode_error(failed);
         return report;
     } catch (const json::exception& e) {
         return Error{Errc::kBadData, std::string("read a probe's result: ") + e.what()};

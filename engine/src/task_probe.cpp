@@ -5,6 +5,7 @@
 #include <engine/planner.hpp>
 #include <ingest/source.hpp>
 #include <presets/loader.hpp>
+#include <process/message.hpp>
 
 #include "task.hpp"
 
@@ -28,7 +29,8 @@ Result<std::string> run_probe_task(const TaskRequest& request, TaskContext& cont
                           {"facts_text", ingest::describe(input->facts())},
                           {"index", ""},
                           {"index_text", ""},
-                          {"plan", ""}};
+                          {"plan", ""},
+                          {"plan_failed", ""}};
     if (request.full || preset) {
         IndexOptions options;
         options.stop = context.stop;
@@ -44,8 +46,9 @@ Result<std::string> run_probe_task(const TaskRequest& request, TaskContext& cont
         }
         if (preset) {
             const auto& facts = input->facts();
-            SG_TRY_ASSIGN(const auto plan, make_plan(facts, index, facts.identity, *preset));
-            result["plan"] = plan.canonical_json();
+            const auto plan = make_plan(facts, index, facts.identity, *preset);
+            if (plan) result["plan"] = plan->canonical_json();
+            if (!plan) result["plan_failed"] = process::encode_error(plan.error());
         }
     }
     return result.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -25,11 +26,12 @@ struct ProbeReport {
     std::string facts_text;  ///< ingest::describe()
     std::string index;       ///< engine::to_json()
     std::string index_text;
-    std::string plan;  ///< pipeline::Plan::canonical_json()
+    std::string plan;                  ///< pipeline::Plan::canonical_json()
+    std::optional<Error> plan_failed;  ///< instead: the source could be read, but not planned for
 };
 
-/// Looks at a source in a sandboxed child. Blocks. Errors are those of ingest::MediaInput::open(),
-/// build_index() and make_plan(), and kCrashed and kTimeout when the child was brought down.
+/// Looks at a source in a sandboxed child. Blocks. Errors are those of ingest::MediaInput::open()
+/// and build_index(), and kCrashed and kTimeout when the child was brought down.
 [[nodiscard]] Result<ProbeReport> probe_in_task(ProbeRequest request, std::stop_token stop);
 
 /// Packs an image pattern into a file as InputKind::kImages asks for (ingest/spool.hpp), likewise.
