@@ -1,7 +1,11 @@
 #include "task_sandbox.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <cstring>
+#include <string_view>
+#include <vector>
 
 #include <unistd.h>
 
@@ -108,6 +112,42 @@ bool decodes_only(TaskKind kind) {
     }
 }
 
+/// What the libraries go by. Everything else may be a secret of the service.
+bool may_know(std::string_view variable) {
+    constexpr auto kNames = std::to_array<std::string_view>({"PATH",
+                                                             "HOME",
+                                                             "LANG",
+                                                             "LANGUAGE",
+                                                             "TZ",
+                                                             "TMPDIR",
+                                                             "LD_LIBRARY_PATH",
+                                                             "XDG_CACHE_HOME",
+                                                             "GLIBC_TUNABLES",
+                                                             "SVT_LOG",
+                                                             "GCOV_PREFIX",
+                                                             "LLVM_PROFILE_FILE"});
+    constexpr auto kPrefixes =
+        std::to_array<std::string_view>({"LC_", "FONTCONFIG_", "GST_", "MALLOC_"});
+    return std::find(kNames.begin(), kNames.end(), variable) != kNames.end() ||
+           std::any_of(kPrefixes.begin(), kPrefixes.end(), [variable](std::string_view prefix) {
+               return variable.starts_with(prefix);
+           });
+}
+
+/// Also the bytes, which a child that was taken over could read in its own memory.
+void forget_environment() {
+    std::vector<char*> kept;
+    for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+        const std::string_view text = *entry;
+        if (may_know(text.substr(0, text.find('='))))
+            kept.push_back(*entry);
+        else
+            ::explicit_bzero(*entry, text.size());
+    }
+    kept.push_back(nullptr);
+    std::copy(kept.begin(), kept.end(), environ);
+}
+
 }  // namespace
 
 process::SandboxPolicy sandbox_policy(const TaskRequest& request) {
@@ -164,9 +204,11 @@ bool sandbox_wanted() {
 
 Status enter_task_sandbox(const TaskRequest& request) {
     if (!sandbox_wanted()) return {};
+    const auto policy = sandbox_policy(request);
+    forget_environment();
     // What it will write to must be there to be allowed.
     if (request.kind == TaskKind::kPackage) SG_TRY(make_folders(request.folder));
-    SG_TRY_ASSIGN(const auto report, process::enter_sandbox(sandbox_policy(request)));
+    SG_TRY_ASSIGN(const auto report, process::enter_sandbox(policy));
     for (const auto& measure : report.measures) {
         if (!measure.applied)
             log::debug(

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include <base/file.hpp>
 
@@ -22,6 +23,20 @@ Status remove_tree(const fs::path& folder) {
     std::error_code ec;
     fs::remove_all(folder, ec);
     if (ec) return errno_error(ec.value(), "remove " + folder.string());
+    return {};
+}
+
+/// What a task made as another user (kWorkerUserVariable) becomes ours. The task has ended.
+Status take_back(const fs::path& attempt) {
+    struct stat about {};
+    if (::geteuid() != 0 || ::stat(attempt.c_str(), &about) != 0 || about.st_uid == 0) return {};
+    std::error_code ec;
+    for (fs::recursive_directory_iterator at(attempt, ec); !ec && at != fs::end(at);
+         at.increment(ec)) {
+        if (::lchown(at->path().c_str(), 0, ::getegid()) != 0)
+            return errno_error(errno, "take back " + at->path().string());
+    }
+    if (ec) return errno_error(ec.value(), "read folder " + attempt.string());
     return {};
 }
 
@@ -76,6 +91,7 @@ void WorkFolder::remove_attempt(const fs::path& attempt) {
 }
 
 Status WorkFolder::move_to_stage(const fs::path& attempt) {
+    SG_TRY(take_back(attempt));
     std::error_code ec;
     for (const auto& rendition : fs::directory_iterator(attempt, ec)) {
         const auto target = stage() / rendition.path().filename();
