@@ -1,5 +1,7 @@
 #include "job_builder.hpp"
 
+#include <cstdlib>
+#include <filesystem>
 #include <iterator>
 #include <utility>
 
@@ -36,6 +38,19 @@ Result<engine::JobDocument> build_job(const TranscodeOptions& options) {
     return job;
 }
 
+namespace {
+
+/// Of a person's own runs, by the XDG base directory specification. Empty: there is no home.
+std::filesystem::path crash_folder() {
+    if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state == '/')
+        return std::filesystem::path(state) / "streamgate/crashes";
+    if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
+        return std::filesystem::path(home) / ".local/state/streamgate/crashes";
+    return {};
+}
+
+}  // namespace
+
 engine::RunOptions build_run_options(const TranscodeOptions& options) {
     engine::RunOptions run;
     run.jobs = options.jobs;
@@ -44,6 +59,7 @@ engine::RunOptions build_run_options(const TranscodeOptions& options) {
     run.keep_work = options.keep_work;
     run.in_process = options.in_process;
     run.memory_limit_bytes = options.memory_limit_bytes;
+    run.crashes = crash_folder();
     if (options.stall_seconds) run.stall_seconds = *options.stall_seconds;
     if (options.open_seconds) run.open_seconds = *options.open_seconds;
     return run;
