@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -25,6 +27,7 @@ Reply JobRoutes::Impl::get(const Call& call) {
         if (!position) return problem_of(position.error());
         detail.queue_position = *position;
     }
+    detail.eta = eta(**db, *job, detail.queue_position);
     auto response = json_response(200, job_text(*job, detail));
     response.add("ETag", etag(job->version));
     return response;
@@ -53,16 +56,72 @@ Reply JobRoutes::Impl::list(const Call& call) {
     return json_response(200, out.take());
 }
 
-Reply JobRoutes::Impl::queues(const Call& call) {
+jobs::QueueTotals JobRoutes::Impl::totals(sql::Connection& db) {
+    const std::lock_guard lock(totals_mutex);
+    const auto now = std::chrono::steady_clock::now();
+    if (!last_totals || now - totals_at > std::chrono::seconds(1)) {
+        if (auto counted = jobs::queue_totals(db)) last_totals = std::move(*counted);
+        totals_at = now;
+    }
+    return last_totals.value_or(jobs::QueueTotals{});
+}
+
+std::optional<JobDetail::Eta> JobRoutes::Impl::eta(sql::Connection& db,
+                                                   const jobs::Job& job,
+                                                   std::optional<std::int64_t> position) {
+    using jobs::JobState;
+    const double slots = std::max(options.heavy_slots, 1);
+    if (position) {
+        // What was not planned yet counts as the average of what was.
+        const auto all = totals(db);
+        const auto queued = all.jobs.find(JobState::kQueued);
+        if (queued == all.jobs.end() || queued->second <= 0 || all.waiting_s <= 0)
+            return std::nullopt;
+        const auto average = all.waiting_s / static_cast<double>(queued->second);
+        const auto own = job.expected_s > 0 ? job.expected_s : average;
+        const auto seconds = (static_cast<double>(*position) * average + own) / slots;
+        return JobDetail::Eta{seconds, seconds / 2, seconds * 2};
+    }
+    if (jobs::ended(job.state) || job.state == JobState::kAccepted || job.expected_s <= 0)
+        return std::nullopt;
+    // Two ways to know: the plan's cost with measured speeds, and how far it came in its time.
+    const auto planned = job.expected_s / slots;
+    const auto running = job.entered.find("running");
+    double measured = planned;
+    if (running != job.entered.end() && running->second > 0 && job.percent > 1) {
+        const auto spent = static_cast<double>(now_of(clock) - running->second) / 1000;
+        measured = spent * (100 - job.percent) / job.percent;
+    }
+    const auto [low, high] = std::minmax(planned, measured);
+    return JobDetail::Eta{(planned + measured) / 2, low * 0.8, high * 1.25};
+}
+
+Reply JobRoutes::Impl::queues() {
     auto db = database.read();
     if (!db) return problem_of(db.error());
-    const auto totals = jobs::queue_totals(**db);
-    if (!totals) return problem_of(totals.error());
+    const auto all = totals(**db);
+    std::array<std::int64_t, 5> classes{};
+    const auto counted = (*db)->query(
+        "SELECT priority, count(*) FROM jobs WHERE state = 'queued' AND not_before = 0 "
+        "GROUP BY priority",
+        {},
+        [&classes](const sql::Row& row) -> Status {
+            const auto index = row.integer(0);
+            if (index >= 0 && index < static_cast<std::int64_t>(classes.size()))
+                classes[static_cast<std::size_t>(index)] = row.integer(1);
+            return {};
+        });
+    if (!counted) return problem_of(counted.error());
     JsonWriter out;
     out.begin_object().key("jobs").begin_object();
-    for (const auto& [state, count] : totals->jobs) out.member(jobs::name_of(state), count);
+    for (const auto& [state, count] : all.jobs) out.member(jobs::name_of(state), count);
+    out.end_object().key("queued_by_class").begin_object();
+    for (std::size_t i = 0; i < classes.size(); ++i)
+        out.member(jobs::name_of(static_cast<jobs::Priority>(i)), classes[i]);
     out.end_object();
-    out.member("waiting_s", totals->waiting_s).end_object();
+    out.member("waiting_s", all.waiting_s);
+    out.member("predicted_wait_s", all.waiting_s / std::max(options.heavy_slots, 1));
+    out.end_object();
     return json_response(200, out.take());
 }
 

@@ -32,6 +32,12 @@ std::vector<QueryParam> list_parameters() {
     };
 }
 
+std::vector<QueryParam> idempotency() {
+    return {{"Idempotency-Key",
+             "Up to 255 characters of your own. The same request with the same key, within 24 "
+             "hours, gets the first one's answer and changes nothing"}};
+}
+
 Operation operation(Method method, std::string pattern, std::string id, std::string summary) {
     Operation made;
     made.method = method;
@@ -69,6 +75,12 @@ void JobRoutes::add_to(ApiRouter& router) {
     create.request_schema = "JobDocument";
     create.content_types = document_types();
     create.success = 201;
+    create.also[200] = "DryRun";
+    create.query = {{"dryRun",
+                     "true: say what would be made, how long it takes and what it costs (200, "
+                     "DryRun), and queue nothing",
+                     R"({"type":"boolean","default":false})"}};
+    create.headers = idempotency();
     create.handler = [impl](Call& call) { return impl->create(call); };
     router.add(std::move(create));
 
@@ -86,6 +98,7 @@ void JobRoutes::add_to(ApiRouter& router) {
         "/v1/jobs/{id}", "changeJob", "Changes the priority or deadline of a job (If-Match)");
     change.method = Method::kPatch;
     change.request_schema = "JobChange";
+    change.headers = {{"If-Match", "The ETag of the job that is meant"}};
     change.handler = [impl](Call& call) { return impl->change(call); };
     router.add(std::move(change));
 
@@ -110,6 +123,7 @@ void JobRoutes::add_to(ApiRouter& router) {
     clone.content_types = {"application/json", "application/merge-patch+json"};
     clone.body_optional = true;
     clone.success = 201;
+    clone.headers = idempotency();
     clone.handler = [impl](Call& call) { return impl->clone(call); };
     router.add(std::move(clone));
 
@@ -117,6 +131,7 @@ void JobRoutes::add_to(ApiRouter& router) {
         "/v1/jobs/batch", "createJobs", "Submits up to 1,000 jobs, with a result for each");
     batch.max_body_bytes = kBatch;
     batch.request_schema = "JobBatch";
+    batch.headers = idempotency();
     batch.response_schema = "JobBatchResult";
     batch.handler = [impl](Call& call) { return impl->batch(call); };
     router.add(std::move(batch));
@@ -139,7 +154,7 @@ void JobRoutes::add_to(ApiRouter& router) {
     auto queues = operation(Method::kGet, "/v1/queues", "getQueues", "What waits and what runs");
     queues.tag = "queues";
     queues.response_schema = "Queues";
-    queues.handler = [impl](Call& call) { return ready(impl->queues(call)); };
+    queues.handler = [impl](Call&) { return ready(impl->queues()); };
     router.add(std::move(queues));
 }
 

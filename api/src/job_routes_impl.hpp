@@ -1,6 +1,9 @@
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +15,7 @@
 
 #include <engine/job.hpp>
 
+#include "job_json.hpp"
 #include "job_query.hpp"
 
 namespace sg::api {
@@ -34,25 +38,49 @@ namespace sg::api {
 /// The job as its maker is told of it.
 [[nodiscard]] std::string new_job_text(const jobs::Job& job);
 
+/// A document that was read and held against the policy, or why it is no job.
+struct PreparedJob {
+    std::optional<jobs::Job> job;
+    std::vector<engine::JobFault> faults;
+    std::optional<Problem> failed;
+};
+
 struct JobRoutes::Impl {
     Impl(sql::Database& d, const jobs::Submissions& s, const Clock& c, const JobRoutesOptions& o)
-        : database(d), submissions(s), clock(c), pool(o.threads) {}
+        : database(d), submissions(s), clock(c), options(o), pool(o.threads) {}
     ~Impl() { pool.join(); }
 
     sql::Database& database;
     const jobs::Submissions& submissions;
     const Clock& clock;
+    const JobRoutesOptions options;
     boost::asio::thread_pool pool;
+
+    std::mutex totals_mutex;
+    std::optional<jobs::QueueTotals> last_totals;
+    std::chrono::steady_clock::time_point totals_at{};
 
     [[nodiscard]] jobs::Submitter submitter_of(const Call& call) const;
 
     // job_reads.cpp
     [[nodiscard]] Reply get(const Call& call);
     [[nodiscard]] Reply list(const Call& call);
-    [[nodiscard]] Reply queues(const Call& call);
+    [[nodiscard]] Reply queues();
+    /// Queued jobs and their predicted seconds, counted at most once a second.
+    [[nodiscard]] jobs::QueueTotals totals(sql::Connection& db);
+    [[nodiscard]] std::optional<JobDetail::Eta> eta(sql::Connection& db,
+                                                    const jobs::Job& job,
+                                                    std::optional<std::int64_t> position);
 
     // job_submit.cpp
     [[nodiscard]] server::Task<Reply> create(Call& call);
+    [[nodiscard]] server::Task<Reply> dry_run(Call& call,
+                                              std::string text,
+                                              engine::JobSyntax syntax);
+    /// For the pool: reads and checks the document.
+    [[nodiscard]] std::function<PreparedJob()> prepare(const Call& call,
+                                                       std::string text,
+                                                       engine::JobSyntax syntax);
     [[nodiscard]] server::Task<Reply> clone(Call& call);
     /// The document becomes a job, once for each Idempotency-Key.
     [[nodiscard]] server::Task<Reply> submit(Call& call,

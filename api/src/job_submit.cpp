@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include <api/inquiry.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -18,13 +19,6 @@ namespace sg::api {
 namespace {
 
 constexpr std::string_view kFaultsAreMalformed = "malformed";
-
-/// What the preparing thread gives back.
-struct Prepared {
-    std::optional<jobs::Job> job;
-    std::vector<engine::JobFault> faults;
-    std::optional<Problem> failed;
-};
 
 /// What the writing thread gives back; shared with it, since the request may be gone before.
 struct Written {
@@ -112,9 +106,45 @@ jobs::Submitter JobRoutes::Impl::submitter_of(const Call& call) const {
     return {call.principal.owner, call.traceparent};
 }
 
+std::function<PreparedJob()> JobRoutes::Impl::prepare(const Call& call,
+                                                      std::string text,
+                                                      engine::JobSyntax syntax) {
+    return [this, text = std::move(text), syntax, submitter = submitter_of(call)] {
+        PreparedJob prepared;
+        auto db = database.read();
+        if (!db) {
+            prepared.failed = problem_of(db.error());
+        } else {
+            prepared.job = submissions.prepare(**db, text, syntax, submitter, prepared.faults);
+        }
+        return prepared;
+    };
+}
+
 server::Task<Reply> JobRoutes::Impl::create(Call& call) {
     auto text = call.request().body;
+    const auto dry = call.asked("dryRun").value_or("false");
+    if (dry != "true" && dry != "false")
+        co_return problem("invalid_parameter", "dryRun is true or false");
+    if (dry == "true") {
+        auto planned = co_await dry_run(call, std::move(text), syntax_of(call.request()));
+        co_return planned;
+    }
     auto reply = co_await submit(call, std::move(text), syntax_of(call.request()));
+    co_return reply;
+}
+
+server::Task<Reply> JobRoutes::Impl::dry_run(Call& call,
+                                             std::string text,
+                                             engine::JobSyntax syntax) {
+    call.audit.skip = true;
+    if (options.inquiry == nullptr)
+        co_return problem("unsupported", "this service does not plan ahead");
+    auto work = prepare(call, std::move(text), syntax);
+    auto prepared = co_await offload(call.exchange, pool, std::move(work));
+    if (prepared.failed) co_return std::move(*prepared.failed);
+    if (!prepared.job) co_return document_problem(prepared.faults);
+    auto reply = co_await options.inquiry->dry_run(call, std::move(*prepared.job));
     co_return reply;
 }
 
@@ -143,16 +173,7 @@ server::Task<Reply> JobRoutes::Impl::submit(Call& call,
                                             engine::JobSyntax syntax) {
     jobs::IdempotentRequest request;
     if (auto refused = read_idempotency(call, request)) co_return std::move(*refused);
-    auto work = [this, text = std::move(text), syntax, submitter = submitter_of(call)]() {
-        Prepared prepared;
-        auto db = database.read();
-        if (!db) {
-            prepared.failed = problem_of(db.error());
-        } else {
-            prepared.job = submissions.prepare(**db, text, syntax, submitter, prepared.faults);
-        }
-        return prepared;
-    };
+    auto work = prepare(call, std::move(text), syntax);
     auto prepared = co_await offload(call.exchange, pool, std::move(work));
     if (prepared.failed) co_return std::move(*prepared.failed);
     // With a key the first answer counts, whatever has become of inputs and presets since.

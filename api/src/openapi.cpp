@@ -79,6 +79,11 @@ json responses_of(const Operation& operation) {
     }
     json responses;
     responses[std::to_string(operation.success)] = std::move(success);
+    for (const auto& [status, schema] : operation.also) {
+        auto& other = responses[std::to_string(status)];
+        other["description"] = schema;
+        other["content"]["application/json"]["schema"] = reference(schema);
+    }
     for (const char* const failures : {"4XX", "5XX"})
         responses[failures] = {{"$ref", "#/components/responses/Problem"}};
     return responses;

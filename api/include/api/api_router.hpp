@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,6 +33,7 @@ struct Operation {
     std::string request_schema;   ///< name in components.schemas, empty without a JSON body
     std::string response_schema;  ///< of the success
     int success = 200;
+    std::map<int, std::string> also{};  ///< further successes and their schemas
     std::vector<QueryParam> query;
     std::vector<QueryParam> headers{};  ///< fields of the request, for the documentation
     bool audited = false;  ///< a change: written to the audit log with its outcome

@@ -11,8 +11,12 @@
 
 namespace sg::api {
 
+class Inquiry;
+
 struct JobRoutesOptions {
-    std::size_t threads = 2;  ///< that read and check documents, beside the server's
+    std::size_t threads = 2;     ///< that read and check documents, beside the server's
+    Inquiry* inquiry = nullptr;  ///< answers dry runs; outlives the routes
+    int heavy_slots = 1;         ///< of the worker, for predictions
 };
 
 /// /v1/jobs: submit (also in batches), get, list, cancel, retry, clone, change; /v1/queues. Must
