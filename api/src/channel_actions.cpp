@@ -11,6 +11,8 @@
 #include <base/ids.hpp>
 
 #include "channel_routes_impl.hpp"
+#include "field_reader.hpp"
+#include "offload.hpp"
 
 // What is done with a running channel: another input on air, a clip of its window.
 
@@ -21,67 +23,22 @@ using nlohmann::json;
 namespace asio = boost::asio;
 
 constexpr std::size_t kMostClipsWaiting = 16;
-
-/// A member that is text or missing; a problem for anything else.
-std::optional<Problem> text_member(const json& document, const char* name, std::string& into) {
-    const auto found = document.find(name);
-    if (found == document.end() || found->is_null()) return std::nullopt;
-    const auto pointer = fmt::format("/{}", name);
-    if (!found->is_string()) return problem("wrong_type", "must be text", pointer);
-    into = found->get<std::string>();
-    return std::nullopt;
-}
-
-std::optional<Problem> only_members(const json& document,
-                                    std::initializer_list<const char*> known) {
-    if (!document.is_object()) return problem("malformed_json", "the body must be a JSON object");
-    for (const auto& [key, value] : document.items()) {
-        bool found = false;
-        for (const auto* name : known) found = found || key == name;
-        if (!found)
-            return problem("unknown_field",
-                           fmt::format("is not known here; there are: {}",
-                                       fmt::join(known.begin(), known.end(), ", ")),
-                           "/" + key);
-    }
-    return std::nullopt;
-}
+constexpr std::size_t kLongestText = 128;
 
 server::Task<Status> prefer_at_home(std::shared_ptr<live::Channel> channel, std::string input) {
     if (input.empty()) co_return channel->prefer_input(std::nullopt);
     co_return channel->prefer_input(std::string_view(input));
 }
 
-using Made = std::shared_ptr<Result<live::ClipSummary>>;
-
-/// On the pool's thread; resumes on the request's.
-server::Task<Made> make_clip(asio::thread_pool& pool, live::ClipRequest request) {
-    co_return co_await asio::async_initiate<const asio::use_awaitable_t<server::Executor>,
-                                            void(Made)>(
-        [&pool](auto handler, live::ClipRequest wanted) {
-            const auto back = asio::get_associated_executor(handler);
-            asio::post(
-                pool, [back, handler = std::move(handler), wanted = std::move(wanted)]() mutable {
-                    auto made =
-                        std::make_shared<Result<live::ClipSummary>>(live::make_clip(wanted));
-                    asio::post(back,
-                               [handler = std::move(handler), made = std::move(made)]() mutable {
-                                   std::move(handler)(std::move(made));
-                               });
-                });
-        },
-        server::kAwait,
-        std::move(request));
-}
-
 }  // namespace
 
 server::Task<Reply> ChannelRoutes::Impl::switch_input(Call& call) {
     const auto name = std::string(call.param("app")) + "/" + std::string(call.param("name"));
-    const auto document = json::parse(call.request().body, nullptr, false);
-    if (auto wrong = only_members(document, {"input"})) co_return *wrong;
-    std::string input;
-    if (auto wrong = text_member(document, "input", input)) co_return *wrong;
+    const auto body = read_object(call.request().body);
+    if (const auto* bad = std::get_if<Problem>(&body)) co_return *bad;
+    FieldReader fields(std::get<json>(body), {"input"});
+    const auto input = fields.text("input", kLongestText).value_or("");
+    if (auto refused = fields.refused()) co_return *refused;
     const auto found = known(name);
     if (!found) co_return problem_of(found.error());
     auto running = registry.running(name);
@@ -102,17 +59,19 @@ server::Task<Reply> ChannelRoutes::Impl::clip(Call& call) {
     request.store = options.data;
     request.channel = std::string(call.param("app")) + "/" + std::string(call.param("name"));
     if (!live::valid_channel_name(request.channel)) co_return not_found("channel", request.channel);
-    const auto document = json::parse(call.request().body, nullptr, false);
-    if (auto wrong = only_members(document, {"from", "to"})) co_return *wrong;
+    const auto body = read_object(call.request().body);
+    if (const auto* bad = std::get_if<Problem>(&body)) co_return *bad;
+    FieldReader fields(std::get<json>(body), {"from", "to"});
     for (auto [member, point] : {std::pair{"from", &request.from}, std::pair{"to", &request.to}}) {
-        std::string text;
-        if (auto wrong = text_member(document, member, text)) co_return *wrong;
-        if (text.empty()) continue;
-        auto parsed = live::parse_clip_point(text);
-        if (!parsed)
-            co_return problem("invalid_value", parsed.error().message, fmt::format("/{}", member));
-        *point = *parsed;
+        const auto text = fields.text(member, kLongestText);
+        if (!text) continue;
+        const auto parsed = live::parse_clip_point(*text);
+        if (parsed)
+            *point = *parsed;
+        else
+            fields.fault("invalid_value", member, parsed.error().message);
     }
+    if (auto refused = fields.refused()) co_return *refused;
     if (clips_waiting.load() >= kMostClipsWaiting)
         co_return problem("quota_exceeded",
                           fmt::format("{} clips are being made; try again", kMostClipsWaiting));
@@ -123,10 +82,11 @@ server::Task<Reply> ChannelRoutes::Impl::clip(Call& call) {
     const auto channel = request.channel;
     const auto folder = request.output.string();
     ++clips_waiting;
-    const auto made = co_await make_clip(clips, std::move(request));
+    auto work = [request = std::move(request)] { return live::make_clip(request); };
+    const auto made = co_await offload(call.exchange, clips, std::move(work));
     --clips_waiting;
-    if (!*made) co_return problem_of(made->error());
-    const auto& summary = **made;
+    if (!made) co_return problem_of(made.error());
+    const auto& summary = *made;
     const json out{{"id", id},
                    {"channel", channel},
                    {"folder", folder},

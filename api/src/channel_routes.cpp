@@ -1,6 +1,7 @@
 #include <chrono>
 #include <utility>
 
+#include <api/conditional.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 
 #include "channel_events.hpp"
 #include "channel_routes_impl.hpp"
+#include "field_reader.hpp"
 
 namespace sg::api {
 namespace {
@@ -23,7 +25,7 @@ std::string name_of(const Call& call) {
     return std::string(call.param("app")) + "/" + std::string(call.param("name"));
 }
 
-std::string etag_of(std::int64_t version) {
+std::string quoted_tag(std::int64_t version) {
     return fmt::format("\"{}\"", version);
 }
 
@@ -36,17 +38,10 @@ Problem read_only(std::string_view name) {
 
 /// Nothing, or why the row is not the one that the client means.
 std::optional<Problem> if_match(const Call& call, const std::optional<ChannelRow>& row) {
-    const auto wanted = call.request().field("if-match");
-    if (wanted.empty()) return std::nullopt;
-    if (row && (wanted == "*" || wanted == etag_of(row->version))) return std::nullopt;
-    return problem(
-        "precondition_failed",
-        row ? fmt::format(
-                  "the channel was changed: its ETag is {}, not {}", etag_of(row->version), wanted)
-            : std::string("there is no channel of this name to change"));
+    return check_match(call, row ? std::to_string(row->version) : std::string(), false);
 }
 
-Problem document_problem(std::vector<Problem> faults) {
+Problem faults_problem(std::vector<Problem> faults) {
     auto whole = problem("invalid_document", faults.front().detail, faults.front().pointer);
     if (faults.size() == 1) whole.code = faults.front().code;
     if (faults.size() > 1) whole.errors = std::move(faults);
@@ -212,7 +207,7 @@ server::Task<Reply> ChannelRoutes::Impl::answer(std::string name, int status) {
             out["restart_needed"] = control.show(found->channel->settings()) != shown;
     }
     auto response = json_response(status, out.dump());
-    if (found->row) response.add("ETag", etag_of(found->row->version));
+    if (found->row) response.add("ETag", quoted_tag(found->row->version));
     if (status == 201) response.add("Location", "/v1/channels/" + name);
     co_return response;
 }
@@ -243,7 +238,7 @@ server::Task<Reply> ChannelRoutes::Impl::list(Call&) {
         const auto here = seen.find(name);
         list.push_back(channel_json(entry, here == seen.end() ? nullptr : &here->second));
     }
-    co_return json_response(200, json{{"channels", std::move(list)}}.dump());
+    co_return json_response(200, json{{"items", std::move(list)}}.dump());
 }
 
 server::Task<Reply> ChannelRoutes::Impl::get(Call& call) {
@@ -251,9 +246,9 @@ server::Task<Reply> ChannelRoutes::Impl::get(Call& call) {
 }
 
 server::Task<Reply> ChannelRoutes::Impl::create(Call& call) {
-    auto document = json::parse(call.request().body, nullptr, false);
-    if (!document.is_object())
-        co_return problem("malformed_json", "the body must be a JSON object with the channel");
+    auto body = read_object(call.request().body);
+    if (const auto* bad = std::get_if<Problem>(&body)) co_return *bad;
+    auto& document = std::get<json>(body);
     const auto given = document.find("name");
     if (given == document.end() || !given->is_string())
         co_return problem("missing_field", "a channel needs a name, as live/NAME", "/name");
@@ -299,7 +294,7 @@ server::Task<Reply> ChannelRoutes::Impl::store(Call& call,
         kept = std::move(*text);
     }
     auto draft = control.read(name, document, kept);
-    if (!draft.faults.empty()) co_return document_problem(std::move(draft.faults));
+    if (!draft.faults.empty()) co_return faults_problem(std::move(draft.faults));
     ChannelRow row;
     if (before) row = *before;
     row.name = name;

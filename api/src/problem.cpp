@@ -107,6 +107,11 @@ constexpr std::array kKinds{
         "request_timeout", 408, true, "Request timeout", "The request did not come in time."},
     ProblemKind{
         "conflict", 409, false, "Conflict", "The thing is in a state that does not allow this."},
+    ProblemKind{"read_only",
+                409,
+                false,
+                "Read-only",
+                "The thing is in the configuration file, which the API does not change."},
     ProblemKind{"request_in_progress",
                 409,
                 true,

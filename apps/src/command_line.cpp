@@ -11,6 +11,7 @@
 #include <presets/document.hpp>
 #include <presets/loader.hpp>
 
+#include "command_line_client.hpp"
 #include "command_line_live.hpp"
 #include "command_line_transcode.hpp"
 #include "help_page.hpp"
@@ -33,10 +34,12 @@ struct Parser {
     LiveOptions live;
     ClipOptions clip;
     ConfigOptions config;
+    ClientFlags client;
     CompletionOptions completion;
     bool version = false;
     bool full_verify = false;
     std::string log_level;
+    bool no_sandbox = false;
     std::vector<std::string> plan_set;
     std::vector<std::string> presets_set;
 
@@ -51,6 +54,7 @@ struct Parser {
     void add_verify();
     void add_serve();
     void add_live();
+    void add_client();
     void add_config();
     void add_completion();
     CLI::App* add_command(const std::string& group,
@@ -81,6 +85,7 @@ Parser::Parser() {
     add_verify();
     add_serve();
     add_live();
+    add_client();
     add_config();
     add_presets();
     add_completion();
@@ -102,6 +107,8 @@ CLI::App* Parser::add_command(const std::string& group,
             ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
             ->type_name("LEVEL");
     }
+    if (group == "Streams" || group == "Live")
+        command->add_flag("--no-sandbox", no_sandbox, "Do not lock tasks in")->group("Diagnosis");
     return command;
 }
 
@@ -142,6 +149,27 @@ void Parser::add_live() {
     add_clip_command(*c, clip);
 }
 
+void Parser::add_client() {
+    using Action = JobsOptions::Action;
+    const auto make = [this](const char* name, const char* text) -> CLI::App& {
+        return *add_command("Jobs on a server", name, text);
+    };
+    add_submit_flags(make("submit", "Give a server jobs"), client);
+    add_jobs_commands(make("jobs", "List, show and watch jobs"), client);
+    add_job_flags_of(Action::kWatch, make("watch", "Follow jobs until they have ended"), client);
+    add_job_flags_of(Action::kLogs, make("logs", "What has happened to jobs"), client);
+    add_job_flags_of(Action::kCancel, make("cancel", "End jobs"), client);
+    add_job_flags_of(Action::kRetry, make("retry", "Queue failed or cancelled jobs again"), client);
+    const auto operate = [this](const char* name, const char* text) -> CLI::App& {
+        return *add_command("Running a server", name, text);
+    };
+    add_drain_flags(operate("drain", "Let a server's worker take no more jobs"), client);
+    add_keys_commands(operate("keys", "Make, list, rotate and revoke API keys"), client);
+    add_audit_commands(operate("audit", "Check and export the audit log"), client);
+    add_doctor_flags(operate("doctor", "What this machine, and a server, are fit for"), client);
+    add_replay_flags(operate("replay", "Run again what crashed, from its bundle"), client);
+}
+
 void Parser::add_config() {
     add_config_commands(
         *add_command("Settings", "config", "Check and show the configuration of serve"), config);
@@ -170,9 +198,13 @@ void Parser::add_presets() {
     check->add_option("file", o.name, "A preset file")->type_name(kFileType)->required();
     check->add_flag("--json", o.json, "JSON on standard output");
     auto* schema = c->add_subcommand("schema", "JSON Schema of preset files, for editors");
-    for (auto* action : {list, show, check, schema}) {
+    auto* create = c->add_subcommand("create", "Store a preset file on a server, as a new version");
+    create->add_option("file", o.name, "A preset file")->type_name(kFileType)->required();
+    create->add_flag("--json", o.json, "JSON on standard output");
+    for (auto* action : {list, show, check, schema, create}) {
         action->set_help_flag("-h,--help", "Show this and exit");
     }
+    for (auto* action : {list, show, check, create}) add_server_flags(*action, o.server);
 }
 
 void Parser::add_completion() {
@@ -205,6 +237,8 @@ ArgumentSpec argument_of(const CLI::Option& option) {
 std::vector<std::string> choices_of(const std::string& flag) {
     if (flag == "--preset") return preset_names();
     if (flag == "--log-level") return {"trace", "debug", "info", "warn", "error", "off"};
+    if (flag == "--priority") return {"bulk", "low", "normal", "high", "urgent"};
+    if (flag == "--role") return {"viewer", "submitter", "operator", "admin"};
     if (flag == "--verify") return {"quick", "full", "off"};
     if (flag == "--publish") return {"early", "end"};
     return {};
@@ -242,7 +276,9 @@ CommandSpec spec_of(const CLI::App& app) {
     for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
         spec.commands.push_back(spec_of(*command));
     }
-    if (spec.name == "show") spec.argument_choices = preset_names();
+    const auto* parent = app.get_parent();
+    if (spec.name == "show" && parent != nullptr && parent->get_name() == "presets")
+        spec.argument_choices = preset_names();
     if (spec.name == "completion") spec.argument_choices = {"bash", "zsh", "fish"};
     return spec;
 }
@@ -333,6 +369,7 @@ PresetsOptions::Action presets_action(const std::string& name) {
     if (name == "show") return PresetsOptions::Action::kShow;
     if (name == "check") return PresetsOptions::Action::kCheck;
     if (name == "schema") return PresetsOptions::Action::kSchema;
+    if (name == "create") return PresetsOptions::Action::kCreate;
     return PresetsOptions::Action::kList;
 }
 
@@ -367,6 +404,11 @@ Result<CommandOptions> take_command(Parser& parser, const CLI::App& command) {
         return CommandOptions(parser.config);
     }
     if (name == "completion") return CommandOptions(parser.completion);
+    if (is_client_command(name)) {
+        const auto below = command.get_subcommands();
+        return take_client_command(
+            parser.client, name, below.empty() ? std::string() : below.front()->get_name());
+    }
     SG_TRY_ASSIGN(parser.presets.overrides,
                   read_pairs(parser.presets_set, "--set", "video.crf=21"));
     parser.presets.action = presets_action(command.get_subcommands().front()->get_name());
@@ -395,7 +437,7 @@ std::variant<Invocation, Leave> parse_command_line(int argc, const char* const* 
     if (!taken) return usage_error(taken.error().message, *chosen.front());
     std::optional<log::Level> level;
     if (!parser.log_level.empty()) level = level_from(parser.log_level);
-    return Invocation{std::move(taken).value(), level};
+    return Invocation{std::move(taken).value(), level, !parser.no_sandbox};
 }
 
 CommandSpec command_line_spec() {

@@ -15,7 +15,16 @@ namespace sg::apps {
 [[nodiscard]] ExitCode run_live(const LiveOptions& options);
 [[nodiscard]] ExitCode run_clip(const ClipOptions& options);
 [[nodiscard]] ExitCode run_config(const ConfigOptions& options);
+[[nodiscard]] ExitCode run_submit(const SubmitOptions& options);
+[[nodiscard]] ExitCode run_jobs(const JobsOptions& options);
+[[nodiscard]] ExitCode run_keys(const KeysOptions& options);
+[[nodiscard]] ExitCode run_drain(const DrainOptions& options);
+[[nodiscard]] ExitCode run_audit(const AuditOptions& options);
+[[nodiscard]] ExitCode run_doctor(const DoctorOptions& options);
+[[nodiscard]] ExitCode run_replay(const ReplayOptions& options);
 [[nodiscard]] ExitCode run_completion(const CompletionOptions& options);
+/// "0.1.0"
+[[nodiscard]] const char* product_version();
 /// The whole answer to --version.
 [[nodiscard]] ExitCode run_version();
 

@@ -9,7 +9,6 @@ namespace sg::apps {
 
 // The part of the table of keys (config_fields.hpp) that is about jobs and their API.
 
-inline constexpr std::array kRoleNames{"viewer", "submitter", "operator", "admin"};
 inline constexpr std::array kPriorityNames{"bulk", "low", "normal", "high", "urgent"};
 inline constexpr std::array kAuthenticationNames{"auto", "on", "off"};
 inline constexpr std::array kLogFormatNames{"text", "json"};
@@ -44,6 +43,10 @@ void visit(V& v, JobSettings& j) {
             j.per_owner,
             IntegerKind{0, 100'000},
             "jobs of one owner that run at once; 0: no limit");
+    v.field("open_per_owner",
+            j.open_per_owner,
+            IntegerKind{0, 100'000'000},
+            "jobs of one owner that have not ended; 0: no limit");
     v.field("attempts", j.attempts, IntegerKind{1, 20}, "of a job, where another try may help");
     v.field("task_memory",
             j.task_memory_bytes,
@@ -65,11 +68,9 @@ void visit(V& v, DrainSettings& d) {
 }
 
 template <class V>
-void visit(V& v, ApiKeySettings& k) {
-    v.field("name", k.name, kWordText, "in logs and the audit log");
-    v.secret("key", k.key, SecretKind{24, 256}, "the API key");
-    v.field("role", k.role, ChoiceKind{kRoleNames}, "what it may do");
-    v.field("owner", k.owner, kOwnerText, "whose jobs it makes and sees");
+void visit(V& v, RateSettings& r) {
+    v.field("per_second", r.per_second, IntegerKind{1, 1'000'000}, "requests a second");
+    v.field("burst", r.burst, IntegerKind{1, 1'000'000}, "requests at once");
 }
 
 template <class V>
@@ -78,8 +79,8 @@ void visit(V& v, JwtSettings& j) {
     v.field("issuer", j.issuer, kUrlText, "of bearer tokens, as in their iss");
     v.field("audience", j.audience, kPlainText, "that must be in their aud");
     v.field("jwks_url", j.jwks_url, kUrlText, "its keys; as its discovery document says if not");
-    v.field("owner_claim", j.owner_claim, kWordText, "claim with the owner");
-    v.field("role_claim", j.role_claim, kWordText, "claim with the role");
+    v.field("owner_claim", j.owner_claim, kPlainText, "path of the claim with the owner");
+    v.field("role_claim", j.role_claim, kPlainText, "path of the claim with the role");
     v.field("skew", j.skew, TimeKind{0s, 10min}, "between clocks");
 }
 
@@ -88,15 +89,11 @@ void visit(V& v, ApiSettings& a) {
     v.field("authentication",
             a.authentication,
             ChoiceKind{kAuthenticationNames},
-            "auto: on when it listens beyond loopback, or has keys or jwt");
+            "auto: on when it listens beyond loopback, or has jwt");
     v.field("anyone", a.anyone, FlagKind{}, "off although it does not only listen on loopback");
-    v.sections("keys", a.keys, 1000, "keys beside those made with streamgate keys");
     v.section("jwt", a.jwt, "bearer tokens of an OpenID provider");
-    v.field("requests_per_second",
-            a.requests_per_second,
-            IntegerKind{1, 1'000'000},
-            "of each key, and each address without one");
-    v.field("burst", a.burst, IntegerKind{1, 1'000'000}, "requests at once");
+    v.section("per_key", a.per_key, "limit of each key, or owner of a token");
+    v.section("per_address", a.per_address, "limit of each address");
     v.list("allowed_origins",
            a.allowed_origins,
            TextKind{TextKind::Rule::kOrigin},
@@ -149,7 +146,7 @@ void visit(V& v, LogSettings& l) {
 template <class V>
 void visit(V& v, WorkerSettings& w) {
     v.field("sandbox", w.sandbox, FlagKind{}, "tasks are locked in; false: for diagnosis only");
-    v.field("user", w.user, kWordText, "whom tasks run as when the service runs as root");
+    v.field("user", w.user, kOwnerText, "whom tasks run as when the service runs as root");
 }
 
 }  // namespace sg::apps

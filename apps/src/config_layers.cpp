@@ -24,8 +24,8 @@ using presets::Problem;
 constexpr std::string_view kPrefix = "STREAMGATE_";
 
 /// Not keys: STREAMGATE_CONFIG names the file, the others are of commands that call a server.
-constexpr std::array<std::string_view, 3> kOtherVariables{
-    "STREAMGATE_CONFIG", "STREAMGATE_SERVER", "STREAMGATE_API_KEY"};
+constexpr std::array<std::string_view, 4> kOtherVariables{
+    "STREAMGATE_CONFIG", "STREAMGATE_SERVER", "STREAMGATE_API_KEY", "STREAMGATE_SANDBOX"};
 
 bool is_setting(std::string_view variable) {
     return variable.starts_with(kPrefix) &&

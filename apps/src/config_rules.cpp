@@ -114,19 +114,9 @@ class Rules {
 
     void jobs(const ServeSettings& s) {
         std::set<std::string> names;
-        for (std::size_t i = 0; i < s.api.keys.size(); ++i) {
-            const auto path = fmt::format("api.keys[{}]", i);
-            const auto& key = s.api.keys[i];
-            if (key.name.empty())
-                report(path + ".name", "has no value; give one");
-            else if (!names.insert(key.name).second)
-                report(path + ".name", fmt::format("there are two keys {}", key.name));
-            if (key.key.empty()) report(path + ".key", "has no value; give key or key_file");
-        }
         const auto& jwt = s.api.jwt;
         if (jwt.issuer.empty() != jwt.audience.empty())
             report("api.jwt", "needs both issuer and audience");
-        names.clear();
         for (std::size_t i = 0; i < s.watch.size(); ++i) {
             const auto path = fmt::format("watch[{}]", i);
             if (s.watch[i].name.empty())

@@ -7,7 +7,9 @@ enum class ExitCode : int {
     kSuccess = 0,
     kSomeFailed = 1,
     kUsage = 2,
-    kNothingRead = 3,
+    kNothingRead = 3,    ///< of commands that read files
+    kCannotConnect = 3,  ///< of commands that speak to a server
+    kTimedOut = 124,     ///< --timeout passed
     kInterrupted = 130,
 };
 

@@ -2,16 +2,28 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
 #include <utility>
 
 #include <unistd.h>
 
+#include <api/api_keys.hpp>
+#include <api/audit_log.hpp>
+#include <api/audit_routes.hpp>
 #include <api/channel_routes.hpp>
+#include <api/document_routes.hpp>
 #include <api/event_routes.hpp>
 #include <api/gate.hpp>
 #include <api/job_routes.hpp>
+#include <api/jwt.hpp>
+#include <api/key_routes.hpp>
+#include <api/output_routes.hpp>
+#include <api/preset_routes.hpp>
+#include <api/rate_limit.hpp>
 #include <api/secret_box.hpp>
+#include <api/uploads.hpp>
 #include <api/webhooks.hpp>
+#include <api/worker_routes.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
@@ -20,80 +32,49 @@
 #include <jobs/submission.hpp>
 #include <jobs/watch_folder.hpp>
 #include <sql/database.hpp>
+#include <telemetry/job_metrics.hpp>
+#include <telemetry/job_traces.hpp>
 
 #include <base/file.hpp>
 #include <base/log.hpp>
 
-#include "channel_document.hpp"
+#include "api_channels.hpp"
+#include "commands.hpp"
+#include "job_options.hpp"
+#include "retention.hpp"
 
 namespace sg::apps {
 namespace {
 
 namespace asio = boost::asio;
 
-/// What the API's channels need of the configuration and of the live service.
-class Channels final : public api::ChannelControl {
-  public:
-    Channels(const ServeSettings& settings, LiveService& live, const jobs::AllowedRoots& roots)
-        : configured_(settings.channels), live_(live), roots_(roots) {}
-
-    [[nodiscard]] api::ChannelDraft read(std::string_view name,
-                                         std::string_view document,
-                                         std::string_view before) const override {
-        return read_channel_document(name, document, before, roots_);
-    }
-    [[nodiscard]] std::string show(const live::ChannelSettings& settings) const override {
-        return channel_as_json(settings);
-    }
-    [[nodiscard]] std::vector<live::ChannelSettings> configured() const override {
-        const std::scoped_lock lock(mutex_);
-        return configured_;
-    }
-    void apply(std::vector<live::ChannelSettings> running,
-               std::vector<std::string> stopped) override {
-        live_.set_extra({std::move(running), std::move(stopped)});
-    }
-    void configure(const std::vector<live::ChannelSettings>& channels) {
-        const std::scoped_lock lock(mutex_);
-        configured_ = channels;
-    }
-
-  private:
-    mutable std::mutex mutex_;
-    std::vector<live::ChannelSettings> configured_;
-    LiveService& live_;
-    const jobs::AllowedRoots& roots_;
-};
-
 std::vector<sql::Migration> all_migrations() {
     std::vector<sql::Migration> all;
     for (auto&& part : {jobs::migrations(),
                         jobs::watch_migrations(),
+                        api::ApiKeys::migrations(),
+                        api::AuditLog::migrations(),
+                        api::upload_migrations(),
                         api::webhook_migrations(),
                         api::ChannelRoutes::migrations()})
         all.insert(all.end(), part.begin(), part.end());
     return all;
 }
 
-/// "host-1234"
-std::string worker_name() {
-    std::array<char, 256> host{};
-    if (gethostname(host.data(), host.size() - 1) != 0) return fmt::format("worker-{}", getpid());
-    return fmt::format("{}-{}", host.data(), getpid());
-}
-
 }  // namespace
 
+/// In the order in which things are made; they go the other way round.
 struct JobService::Impl {
     Impl(const ServeSettings& s, ServiceThreads& t, const Clock& c, Metrics& m)
         : settings(s), threads(t), clock(c), metrics(m) {}
 
-    [[nodiscard]] Status open(const Listeners& listeners,
-                              LiveService& live,
-                              server::Router& router,
-                              telemetry::Health& health);
-    [[nodiscard]] Status open_roots(bool open_to_local);
+    [[nodiscard]] Status open(const Listeners& listeners);
     [[nodiscard]] Status decide(const Listeners& listeners);
+    [[nodiscard]] Status open_roots();
+    [[nodiscard]] Status open_store();
+    [[nodiscard]] Status start_worker();
+    [[nodiscard]] Status start_watching();
+    [[nodiscard]] Status add_routes(LiveService& live, server::Router& http);
     void add_health(telemetry::Health& health);
 
     ServeSettings settings;
@@ -101,20 +82,34 @@ struct JobService::Impl {
     const Clock& clock;
     Metrics& metrics;
     bool authentication = true;
+    std::optional<std::filesystem::path> admin_key;
     std::vector<std::filesystem::path> roots;
     std::optional<jobs::AllowedRoots> allowed;
+    std::optional<jobs::AllowedRoots> watched_roots;
     std::optional<api::SecretBox> secrets;
     std::unique_ptr<sql::Database> database;
     std::unique_ptr<jobs::EventHub> events;
+    std::unique_ptr<telemetry::JobMetrics> job_metrics;
+    std::unique_ptr<telemetry::JobTraces> traces;
+    std::unique_ptr<api::ApiKeys> keys;
+    std::unique_ptr<api::AuditLog> audit;
+    std::unique_ptr<api::RateLimits> limits;
+    std::unique_ptr<api::JwtVerifier> jwt;
     std::unique_ptr<jobs::Submissions> submissions;
-    std::unique_ptr<api::ApiRouter> router;
-    std::unique_ptr<api::JobRoutes> job_routes;
-    std::unique_ptr<api::EventRoutes> event_routes;
-    std::unique_ptr<api::Webhooks> webhooks;
-    std::unique_ptr<Channels> channels;
-    std::unique_ptr<api::ChannelRoutes> channel_routes;
+    std::unique_ptr<jobs::Submissions> watch_submissions;
+    std::unique_ptr<api::Uploads> uploads;
     std::unique_ptr<jobs::Runner> runner;
     std::unique_ptr<jobs::WatchFolders> watch;
+    std::unique_ptr<api::Webhooks> webhooks;
+    std::unique_ptr<api::ApiRouter> router;
+    std::unique_ptr<api::JobRoutes> job_routes;
+    std::unique_ptr<api::PresetRoutes> preset_routes;
+    std::unique_ptr<api::WorkerControl> workers;
+    std::unique_ptr<api::OutputRoutes> output_routes;
+    std::unique_ptr<api::EventRoutes> event_routes;
+    std::unique_ptr<ApiChannels> channels;
+    std::unique_ptr<api::ChannelRoutes> channel_routes;
+    std::unique_ptr<Retention> retention;
 };
 
 Status JobService::Impl::decide(const Listeners& listeners) {
@@ -123,9 +118,7 @@ Status JobService::Impl::decide(const Listeners& listeners) {
         if (at) addresses.push_back(at->address);
     }
     const auto& api = settings.api;
-    auto mode = static_cast<api::AuthenticationMode>(api.authentication);
-    const bool keys = !api.keys.empty();
-    if (mode == api::AuthenticationMode::kAuto && keys) mode = api::AuthenticationMode::kOn;
+    auto mode = authentication_mode(api.authentication);
     if (mode == api::AuthenticationMode::kAuto && api.anyone) mode = api::AuthenticationMode::kOff;
     SG_TRY_ASSIGN(authentication,
                   api::decide_authentication(mode, addresses, !api.jwt.issuer.empty(), api.anyone));
@@ -134,27 +127,30 @@ Status JobService::Impl::decide(const Listeners& listeners) {
 
 /// Whoever has an account on this machine may name files below the folder that it was started in.
 /// With authentication, clients are others: then only what is configured.
-Status JobService::Impl::open_roots(bool open_to_local) {
+Status JobService::Impl::open_roots() {
     roots = settings.jobs.roots;
     std::error_code failed;
     const auto here = std::filesystem::current_path(failed);
-    if (roots.empty() && open_to_local && !failed && here != here.root_path())
+    if (roots.empty() && !authentication && !failed && here != here.root_path())
         roots.push_back(here);
-    for (auto& root : roots) root = std::filesystem::absolute(root, failed);
+    for (auto& root : roots) root = std::filesystem::absolute(root, failed).lexically_normal();
     auto opened = jobs::AllowedRoots::open(roots);
     if (!opened) return opened.error().within("jobs.roots");
     allowed.emplace(std::move(*opened));
+    // Whoever sends a job may not name what lies in a watched folder, but its own jobs may.
+    auto more = roots;
+    for (auto& rule : settings.watch) {
+        rule.folder = std::filesystem::absolute(rule.folder, failed).lexically_normal();
+        SG_TRY(make_folders(rule.folder));
+        more.push_back(rule.folder);
+    }
+    auto watched = jobs::AllowedRoots::open(more);
+    if (!watched) return watched.error().within("watch");
+    watched_roots.emplace(std::move(*watched));
     return {};
 }
 
-Status JobService::Impl::open(const Listeners& listeners,
-                              LiveService& live,
-                              server::Router& http,
-                              telemetry::Health& health) {
-    SG_TRY(decide(listeners));
-    SG_TRY(open_roots(!authentication));
-    std::error_code failed;
-    settings.data = std::filesystem::absolute(settings.data, failed);
+Status JobService::Impl::open_store() {
     SG_TRY_ASSIGN(auto box, api::SecretBox::open(settings.data / "secret.key"));
     secrets.emplace(std::move(box));
     sql::DatabaseOptions options;
@@ -162,24 +158,87 @@ Status JobService::Impl::open(const Listeners& listeners,
     options.migrations = all_migrations();
     SG_TRY_ASSIGN(database, sql::Database::open(std::move(options), metrics));
     events = std::make_unique<jobs::EventHub>(*database, clock);
-
-    jobs::SubmissionPolicy policy;
-    policy.data = settings.data;
-    policy.allow_private_addresses = settings.jobs.allow_private_addresses;
+    job_metrics =
+        std::make_unique<telemetry::JobMetrics>(*database, *events, clock, metrics, settings.data);
+    if (!settings.telemetry.otlp_endpoint.empty()) {
+        SG_TRY_ASSIGN(auto wanted, trace_options(settings.telemetry));
+        SG_TRY_ASSIGN(traces,
+                      telemetry::JobTraces::start(std::move(wanted), *database, *events, metrics));
+    }
+    SG_TRY_ASSIGN(keys, api::ApiKeys::open(*database, clock));
+    if (authentication) {
+        SG_TRY_ASSIGN(admin_key, keys->bootstrap(settings.data));
+    }
+    SG_TRY_ASSIGN(audit, api::AuditLog::open(*database, settings.data, clock));
+    limits = std::make_unique<api::RateLimits>(rate_limits(settings.api), clock);
+    if (!settings.api.jwt.issuer.empty()) {
+        SG_TRY_ASSIGN(
+            jwt,
+            api::JwtVerifier::start(jwt_options(settings.api.jwt), clock, api::fetch_by_http()));
+    }
+    SG_TRY_ASSIGN(uploads, api::Uploads::open(*database, upload_options(settings), clock, metrics));
     submissions = std::make_unique<jobs::Submissions>(
-        policy,
-        *allowed,
-        [](sql::Connection&, std::string_view, std::string_view upload) -> Result<bool> {
-            return Error{Errc::kNotFound, fmt::format("there is no upload {}", upload)};
-        },
-        clock);
+        submission_policy(settings), *allowed, &api::Uploads::is_whole, clock);
+    watch_submissions = std::make_unique<jobs::Submissions>(
+        submission_policy(settings), *watched_roots, &api::Uploads::is_whole, clock);
+    return {};
+}
 
+Status JobService::Impl::start_worker() {
+    auto options = runner_options(settings);
+    options.roots = roots;
+    for (const auto& rule : settings.watch) options.roots.push_back(rule.folder);
+    options.upload = [files = uploads.get()](const std::string& upload, const std::string& owner) {
+        return files->file_of(upload, owner);
+    };
+    SG_TRY_ASSIGN(runner,
+                  jobs::Runner::start(std::move(options), *database, *events, clock, metrics));
+    return {};
+}
+
+Status JobService::Impl::start_watching() {
+    if (settings.watch.empty()) return {};
+    auto options = watch_options(settings.watch);
+    options.submit = [this](sql::Connection& db,
+                            const jobs::WatchRule& rule,
+                            const std::filesystem::path& file) -> Result<std::string> {
+        std::vector<engine::JobFault> faults;
+        const auto job = watch_submissions->prepare(
+            db, watched_document(rule, file), engine::JobSyntax::kJson, {rule.owner, {}}, faults);
+        if (!job)
+            return Error{Errc::kInvalidArgument,
+                         fmt::format("{}: {}", faults.front().pointer, faults.front().message)};
+        SG_TRY(watch_submissions->accept(db, *job));
+        return job->id;
+    };
+    SG_TRY_ASSIGN(
+        watch, jobs::WatchFolders::start(std::move(options), *database, *events, clock, metrics));
+    return {};
+}
+
+Status JobService::Impl::add_routes(LiveService& live, server::Router& http) {
     auto gate = std::make_shared<api::ApiRouter::Gate>(
         api::ApiRouter::Gate{metrics, clock, authentication});
+    gate->keys = keys.get();
+    gate->jwt = jwt.get();
+    gate->limits = limits.get();
+    gate->audit = audit.get();
+    gate->allowed_origins = settings.api.allowed_origins;
     router = std::make_unique<api::ApiRouter>(std::move(gate));
     job_routes =
         std::make_unique<api::JobRoutes>(*database, *submissions, clock, api::JobRoutesOptions{});
     job_routes->add_to(*router);
+    preset_routes = std::make_unique<api::PresetRoutes>(*database, clock);
+    preset_routes->add_to(*router);
+    workers = std::make_unique<api::RunnerControl>(*runner);
+    api::add_worker_routes(*router, *workers);
+    uploads->add_to(*router);
+    api::OutputRoutesOptions outputs;
+    outputs.data = settings.data;
+    outputs.signature_keys = {secrets->derive("signed output addresses")};
+    outputs.allowed_origins = settings.playback.allowed_origins;
+    output_routes = std::make_unique<api::OutputRoutes>(*database, std::move(outputs), clock);
+    output_routes->add_to(*router);
     api::EventRoutesOptions streams;
     streams.contexts = threads.contexts().size();
     streams.allowed_origins = settings.api.allowed_origins;
@@ -190,22 +249,32 @@ Status JobService::Impl::open(const Listeners& listeners,
     SG_TRY_ASSIGN(webhooks,
                   api::Webhooks::start(*database, *events, *secrets, hooks, clock, metrics));
     webhooks->add_to(*router);
-    channels = std::make_unique<Channels>(settings, live, *allowed);
+    channels = std::make_unique<ApiChannels>(settings, live, *allowed);
     api::ChannelRoutesOptions channel_options;
     channel_options.data = settings.data;
     channel_routes = std::make_unique<api::ChannelRoutes>(
         *database, *secrets, live.channels(), *channels, clock, channel_options);
     channel_routes->add_to(*router);
+    api::add_key_routes(*router, *keys, *database, clock);
+    api::add_audit_routes(*router, *audit);
+    api::add_problem_routes(*router);
+    api::add_document_routes(*router, product_version());
     router->mount(http);
-    add_health(health);
     return {};
 }
 
 void JobService::Impl::add_health(telemetry::Health& health) {
-    health.add("worker", [this] {
-        return runner && runner->status().draining ? std::string("the worker drains")
-                                                   : std::string();
+    health.add("store", [this] {
+        constexpr std::size_t kManyWaiting = 10'000;
+        const auto waiting = database->waiting();
+        return waiting > kManyWaiting ? fmt::format("{} writes wait", waiting) : std::string();
     });
+    health.add("worker", [this] {
+        const auto status = runner->status();
+        return status.draining ? fmt::format("{} drains", status.name) : std::string();
+    });
+    if (jwt) health.add("tokens", [this] { return jwt->trouble(); });
+    if (watch) health.add("watch", [this] { return watch->problems(); });
 }
 
 Result<std::unique_ptr<JobService>> JobService::open(const ServeSettings& settings,
@@ -217,7 +286,15 @@ Result<std::unique_ptr<JobService>> JobService::open(const ServeSettings& settin
                                                      const Clock& clock,
                                                      Metrics& metrics) {
     auto impl = std::make_unique<Impl>(settings, threads, clock, metrics);
-    SG_TRY(impl->open(listeners, live, router, health));
+    std::error_code failed;
+    impl->settings.data = std::filesystem::absolute(settings.data, failed);
+    SG_TRY(impl->decide(listeners));
+    SG_TRY(impl->open_roots());
+    SG_TRY(impl->open_store());
+    SG_TRY(impl->start_worker());
+    SG_TRY(impl->add_routes(live, router));
+    SG_TRY(impl->start_watching());
+    impl->add_health(health);
     return std::unique_ptr<JobService>(new JobService(std::move(impl)));
 }
 
@@ -226,23 +303,9 @@ JobService::~JobService() = default;
 
 Status JobService::begin() {
     auto& impl = *impl_;
-    const auto& jobs = impl.settings.jobs;
     SG_TRY(impl.channel_routes->restore());
-    jobs::RunnerOptions options;
-    options.worker = worker_name();
-    options.data = impl.settings.data;
-    options.roots = impl.roots;
-    options.heavy_slots = jobs.slots;
-    options.light_slots = jobs.light_slots;
-    options.fetches = jobs.fetches;
-    options.jobs_per_owner = jobs.per_owner;
-    options.attempts = static_cast<int>(jobs.attempts);
-    options.task_memory_bytes = jobs.task_memory_bytes;
-    options.stall = jobs.stall;
-    options.allow_private_addresses = jobs.allow_private_addresses;
-    SG_TRY_ASSIGN(impl.runner,
-                  jobs::Runner::start(
-                      std::move(options), *impl.database, *impl.events, impl.clock, impl.metrics));
+    impl.retention = std::make_unique<Retention>(
+        impl.settings.jobs.keep, impl.settings.data, *impl.database, impl.clock);
     return {};
 }
 
@@ -255,16 +318,19 @@ void JobService::take(const ServeSettings& fresh) {
 }
 
 void JobService::drain(std::chrono::milliseconds grace, std::function<void()> drained) {
-    auto& first = impl_->threads.first();
-    const auto tell = [&first, drained = std::move(drained)] { asio::post(first, drained); };
-    if (impl_->runner)
-        impl_->runner->stop(grace, tell);
-    else
-        tell();
+    auto& impl = *impl_;
+    impl.watch.reset();
+    impl.runner->stop(grace, [&first = impl.threads.first(), drained = std::move(drained)] {
+        asio::post(first, drained);
+    });
 }
 
 bool JobService::authenticates() const {
     return impl_->authentication;
+}
+
+const std::optional<std::filesystem::path>& JobService::new_admin_key() const {
+    return impl_->admin_key;
 }
 
 const std::vector<std::filesystem::path>& JobService::roots() const {

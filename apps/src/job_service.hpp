@@ -1,8 +1,10 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +26,7 @@ namespace sg::apps {
 /// The job service: database, events, worker, watch folders, and the API of all of it.
 class JobService {
   public:
-    /// Opens everything and puts the API into `router`; jobs do not run yet. All that is borrowed
+    /// Opens everything, puts the API into `router` and lets jobs run. All that is borrowed
     /// outlives it.
     [[nodiscard]] static Result<std::unique_ptr<JobService>> open(const ServeSettings& settings,
                                                                   const Listeners& listeners,
@@ -37,7 +39,7 @@ class JobService {
     /// After the HTTP servers have stopped and no context runs any more.
     ~JobService();
 
-    /// Lets jobs run, and watches folders.
+    /// Before the first request.
     [[nodiscard]] Status begin();
     /// Of a new live channel, on its home thread.
     void observe(live::Channel& channel);
@@ -50,6 +52,8 @@ class JobService {
 
     /// Whether requests need credentials.
     [[nodiscard]] bool authenticates() const;
+    /// The file with the first admin's key, when it was just made.
+    [[nodiscard]] const std::optional<std::filesystem::path>& new_admin_key() const;
     /// Below which jobs may name files.
     [[nodiscard]] const std::vector<std::filesystem::path>& roots() const;
 

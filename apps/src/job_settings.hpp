@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include <api/principal.hpp>
 #include <jobs/job.hpp>
 
 namespace sg::apps {
@@ -27,6 +26,7 @@ struct JobSettings {
     std::size_t light_slots = 4;
     std::size_t fetches = 4;
     std::size_t per_owner = 0;
+    std::size_t open_per_owner = 0;
     std::size_t attempts = 3;
     std::size_t task_memory_bytes = 0;
     std::chrono::seconds stall{120};
@@ -40,31 +40,29 @@ struct DrainSettings {
     std::chrono::seconds live{0};   ///< channels on air may go on
 };
 
-struct ApiKeySettings {
-    std::string name;
-    std::string key;
-    api::Role role = api::Role::kAdmin;
-    std::string owner = "local";
-};
-
 /// Bearer tokens of an OpenID provider.
 struct JwtSettings {
     std::string issuer;
     std::string audience;
     std::string jwks_url;  ///< empty: as the issuer's discovery document says
     std::string owner_claim = "sub";
-    std::string role_claim = "role";
+    std::string role_claim = "streamgate_role";
     std::chrono::seconds skew{60};
+};
+
+/// Requests: `burst` at once, then so many a second.
+struct RateSettings {
+    std::size_t per_second;
+    std::size_t burst;
 };
 
 enum class ApiAuthentication { kAuto, kOn, kOff };
 struct ApiSettings {
     ApiAuthentication authentication = ApiAuthentication::kAuto;
     bool anyone = false;  ///< said explicitly: no authentication although not only on loopback
-    std::vector<ApiKeySettings> keys;
     JwtSettings jwt;
-    std::size_t requests_per_second = 50;
-    std::size_t burst = 200;
+    RateSettings per_key{200, 1000};
+    RateSettings per_address{500, 2000};
     std::vector<std::string> allowed_origins;
 };
 

@@ -1,3 +1,4 @@
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <string>
@@ -8,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <base/log.hpp>
+#include <engine/sandbox.hpp>
 #include <engine/transcode.hpp>
 
 #include "command_line.hpp"
@@ -31,6 +33,13 @@ struct Run {
     ExitCode operator()(const LiveOptions& o) const { return run_live(o); }
     ExitCode operator()(const ClipOptions& o) const { return run_clip(o); }
     ExitCode operator()(const ConfigOptions& o) const { return run_config(o); }
+    ExitCode operator()(const SubmitOptions& o) const { return run_submit(o); }
+    ExitCode operator()(const JobsOptions& o) const { return run_jobs(o); }
+    ExitCode operator()(const KeysOptions& o) const { return run_keys(o); }
+    ExitCode operator()(const DrainOptions& o) const { return run_drain(o); }
+    ExitCode operator()(const AuditOptions& o) const { return run_audit(o); }
+    ExitCode operator()(const DoctorOptions& o) const { return run_doctor(o); }
+    ExitCode operator()(const ReplayOptions& o) const { return run_replay(o); }
     ExitCode operator()(const CompletionOptions& o) const { return run_completion(o); }
 };
 
@@ -44,6 +53,8 @@ int run(int argc, const char* const* argv) {
         return static_cast<int>(leave->code);
     }
     const auto& invocation = std::get<Invocation>(parsed);
+    // For tasks, which inherit it.
+    if (!invocation.sandbox) ::setenv(engine::kSandboxVariable, "off", 1);
     const bool serves = std::holds_alternative<ServeOptions>(invocation.command) ||
                         std::holds_alternative<LiveOptions>(invocation.command);
     log::init(invocation.log_level.value_or(serves ? log::Level::kInfo : log::Level::kWarn));

@@ -52,10 +52,17 @@ struct PlanOptions {
     bool json = false;
 };
 
+/// Which server, and as whom. Empty: by the environment.
+struct ServerOptions {
+    std::string server;
+    std::string key_file;
+};
+
 struct PresetsOptions {
-    enum class Action { kList, kShow, kCheck, kSchema };
+    enum class Action { kList, kShow, kCheck, kSchema, kCreate };
     Action action = Action::kList;
-    std::string name;  ///< of a preset, or a file to check
+    ServerOptions server;  ///< named: the presets of that server
+    std::string name;      ///< of a preset, or a file to check or store
     std::map<std::string, std::string> overrides;
     bool json = false;
 };
@@ -63,6 +70,84 @@ struct PresetsOptions {
 struct VerifyOptions {
     std::string location;
     engine::VerifyMode mode = engine::VerifyMode::kQuick;
+    bool json = false;
+};
+
+/// The document's flags are those of `transcode`.
+struct SubmitOptions {
+    ServerOptions server;
+    TranscodeOptions document;
+    std::map<std::string, std::string> tags;
+    std::string priority;
+    std::string deadline;
+    std::string external_id;
+    std::vector<std::string> notify;
+    std::string idempotency_key;
+    bool upload = false;
+    bool dry_run = false;
+    bool wait = false;
+    std::optional<int> timeout_seconds;
+};
+
+/// `jobs`, `watch`, `logs`, `cancel`, `retry`.
+struct JobsOptions {
+    enum class Action { kList, kShow, kWatch, kLogs, kCancel, kRetry };
+    Action action = Action::kList;
+    ServerOptions server;
+    std::vector<std::string> ids;
+    std::string state;
+    std::string tag;
+    std::string owner;
+    std::string external_id;
+    int limit = 20;
+    std::string reason;
+    bool follow = false;
+    bool json = false;
+    bool quiet = false;
+    std::optional<int> timeout_seconds;
+};
+
+struct KeysOptions {
+    enum class Action { kList, kCreate, kRotate, kRevoke };
+    Action action = Action::kList;
+    ServerOptions server;
+    std::string id;
+    std::string name;
+    std::string role;
+    std::string owner;
+    std::vector<std::string> scopes;
+    std::string expires;
+    std::string overlap;
+    bool json = false;
+};
+
+struct DrainOptions {
+    ServerOptions server;
+    std::string worker;  ///< empty: all
+    bool resume = false;
+    bool json = false;
+};
+
+struct AuditOptions {
+    enum class Action { kVerify, kExport };
+    Action action = Action::kVerify;
+    ServerOptions server;
+    std::string file;      ///< an export to verify; empty: the server's log
+    std::string key_file;  ///< that its entries were made with
+    std::string anchors;
+    std::string output;
+    bool json = false;
+};
+
+struct DoctorOptions {
+    ServerOptions server;
+    bool json = false;
+};
+
+struct ReplayOptions {
+    std::string bundle;
+    std::string source;  ///< instead of the bundle's
+    bool in_process = false;
     bool json = false;
 };
 
@@ -128,11 +213,19 @@ using CommandOptions = std::variant<TranscodeOptions,
                                     LiveOptions,
                                     ClipOptions,
                                     ConfigOptions,
+                                    SubmitOptions,
+                                    JobsOptions,
+                                    KeysOptions,
+                                    DrainOptions,
+                                    AuditOptions,
+                                    DoctorOptions,
+                                    ReplayOptions,
                                     CompletionOptions>;
 
 struct Invocation {
     CommandOptions command;
     std::optional<log::Level> log_level;  ///< nothing when not said
+    bool sandbox = true;
 };
 
 }  // namespace sg::apps

@@ -8,6 +8,7 @@
 #include <presets/loader.hpp>
 
 #include "commands.hpp"
+#include "server_presets.hpp"
 #include "table.hpp"
 #include "terminal.hpp"
 
@@ -57,6 +58,8 @@ ExitCode check_file(const PresetsOptions& options) {
 }  // namespace
 
 ExitCode run_presets(const PresetsOptions& options) {
+    const bool stores = options.action == PresetsOptions::Action::kCreate;
+    if (stores || !options.server.server.empty()) return run_server_presets(options);
     std::string text;
     switch (options.action) {
         case PresetsOptions::Action::kCheck:
@@ -67,6 +70,8 @@ ExitCode run_presets(const PresetsOptions& options) {
         case PresetsOptions::Action::kSchema:
             text = presets::json_schema() + "\n";
             break;
+        case PresetsOptions::Action::kCreate:
+            return ExitCode::kUsage;
         case PresetsOptions::Action::kShow: {
             const auto preset = presets::load_preset(options.name, options.overrides);
             if (!preset) return complain(ExitCode::kUsage, preset.error().message);

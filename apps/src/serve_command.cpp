@@ -4,23 +4,43 @@
 
 #include <fmt/format.h>
 
+#include <base/log_format.hpp>
+#include <engine/sandbox.hpp>
+
 #include "commands.hpp"
+#include "job_service.hpp"
 #include "serve_messages.hpp"
 #include "serve_run.hpp"
 #include "service.hpp"
 #include "terminal.hpp"
 
 namespace sg::apps {
+namespace {
+
+/// Children read it from their environment. Before any thread.
+void set_sandbox(const WorkerSettings& worker) {
+    if (!worker.sandbox) setenv(engine::kSandboxVariable, "off", 1);
+    if (!worker.user.empty()) setenv(engine::kWorkerUserVariable, worker.user.c_str(), 1);
+}
+
+}  // namespace
 
 ExitCode serve_until_stopped(const ConfigSources& sources, const std::string& channel) {
     const auto settings = load_settings(sources);
     if (!settings) return complain(ExitCode::kUsage, settings.error().message);
+    if (settings->log.format == LogFormat::kJson) log::set_format(log::Format::kJson);
+    set_sandbox(settings->worker);
     auto service = Service::create(*settings);
     if (!service) {
         const auto usage = service.error().code == Errc::kInvalidArgument;
         return complain(usage ? ExitCode::kUsage : ExitCode::kSomeFailed, service.error().message);
     }
-    (void)write_text(STDERR_FILENO, start_message((*service)->addresses(), *settings, channel));
+    auto message = start_message((*service)->addresses(), *settings, channel);
+    if (const auto* jobs = (*service)->jobs())
+        message += jobs_message(
+            (*service)->addresses(),
+            {settings->data, jobs->roots(), jobs->authenticates(), jobs->new_admin_key()});
+    (void)write_text(STDERR_FILENO, message);
     const auto status = (*service)->run([&sources] { return load_settings(sources); });
     if (!status) return complain(ExitCode::kSomeFailed, status.error().message);
     return ExitCode::kSuccess;

@@ -60,4 +60,28 @@ std::string start_message(const ServiceAddresses& addresses,
     return text;
 }
 
+std::string jobs_message(const ServiceAddresses& addresses, const JobsNotice& notice) {
+    const auto web = callable(addresses.http.empty() ? addresses.https : addresses.http);
+    if (web.empty()) return {};
+    std::string text = "Jobs\n";
+    const auto line = [&](const std::string& words) { text += "  " + words + "\n"; };
+    const bool elsewhere = web != "http://127.0.0.1:8080";
+    line(fmt::format("{}/v1/jobs  ({}/docs describes the API)", web, web));
+    line(fmt::format("streamgate submit film.mov --wait{}",
+                     elsewhere ? fmt::format(" --server {}", web) : std::string()));
+    if (notice.roots.empty()) {
+        line("files of this machine cannot be named: jobs.roots says which folders may");
+    } else {
+        std::vector<std::string> folders;
+        for (const auto& root : notice.roots) folders.push_back(root.string());
+        line(fmt::format("may name files below {}", fmt::join(folders, ", ")));
+    }
+    line(fmt::format("outputs go to {}", (notice.data / "outputs").string()));
+    if (!notice.authentication) line("no API key is needed: it only listens on this machine");
+    if (notice.new_admin_key)
+        line(
+            fmt::format("the first API key, an admin's, is in {}", notice.new_admin_key->string()));
+    return text;
+}
+
 }  // namespace sg::apps

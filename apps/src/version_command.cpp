@@ -9,6 +9,10 @@
 
 namespace sg::apps {
 
+const char* product_version() {
+    return SG_VERSION;
+}
+
 ExitCode run_version() {
     const auto libraries = av::library_versions();
     const auto text = fmt::format(
