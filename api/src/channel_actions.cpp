@@ -37,7 +37,11 @@ server::Task<Reply> ChannelRoutes::Impl::switch_input(Call& call) {
     const auto body = read_object(call.request().body);
     if (const auto* bad = std::get_if<Problem>(&body)) co_return *bad;
     FieldReader fields(std::get<json>(body), {"input"});
-    const auto input = fields.text("input", kLongestText).value_or("");
+    const auto& given = std::get<json>(body);
+    const bool any = given.contains("input") && given["input"].is_null();
+    const auto input = any ? std::string() : fields.text("input", kLongestText).value_or("");
+    if (!fields.has("input"))
+        fields.fault("missing_field", "input", "name the input, or null for the best one again");
     if (auto refused = fields.refused()) co_return *refused;
     const auto found = known(name);
     if (!found) co_return problem_of(found.error());

@@ -14,6 +14,7 @@
 #include <api/document_routes.hpp>
 #include <api/event_routes.hpp>
 #include <api/gate.hpp>
+#include <api/inquiry.hpp>
 #include <api/job_routes.hpp>
 #include <api/jwt.hpp>
 #include <api/key_routes.hpp>
@@ -102,6 +103,7 @@ struct JobService::Impl {
     std::unique_ptr<jobs::WatchFolders> watch;
     std::unique_ptr<api::Webhooks> webhooks;
     std::unique_ptr<api::ApiRouter> router;
+    std::unique_ptr<api::Inquiry> inquiry;
     std::unique_ptr<api::JobRoutes> job_routes;
     std::unique_ptr<api::PresetRoutes> preset_routes;
     std::unique_ptr<api::WorkerControl> workers;
@@ -225,8 +227,22 @@ Status JobService::Impl::add_routes(LiveService& live, server::Router& http) {
     gate->audit = audit.get();
     gate->allowed_origins = settings.api.allowed_origins;
     router = std::make_unique<api::ApiRouter>(std::move(gate));
-    job_routes =
-        std::make_unique<api::JobRoutes>(*database, *submissions, clock, api::JobRoutesOptions{});
+    const auto heavy_slots = static_cast<int>(runner->status().heavy_slots);
+    api::InquiryOptions questions;
+    questions.temporary = settings.data / "probes";
+    questions.allow_private_addresses = submission_policy(settings).allow_private_addresses;
+    questions.heavy_slots = heavy_slots;
+    questions.upload = [files = uploads.get()](const std::string& upload,
+                                               const std::string& owner) {
+        return files->file_of(upload, owner);
+    };
+    inquiry =
+        std::make_unique<api::Inquiry>(*database, *submissions, *allowed, std::move(questions));
+    inquiry->add_to(*router);
+    api::JobRoutesOptions job_options;
+    job_options.inquiry = inquiry.get();
+    job_options.heavy_slots = heavy_slots;
+    job_routes = std::make_unique<api::JobRoutes>(*database, *submissions, clock, job_options);
     job_routes->add_to(*router);
     preset_routes = std::make_unique<api::PresetRoutes>(*database, clock);
     preset_routes->add_to(*router);
