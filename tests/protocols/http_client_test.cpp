@@ -37,6 +37,12 @@ Result<HttpReply> ask(const HttpClient& client, HttpRequest request) {
     return client.exchange(request, {});
 }
 
+HttpRequest to(std::string url) {
+    HttpRequest request;
+    request.url = std::move(url);
+    return request;
+}
+
 RawServer greeting() {
     return RawServer([](const std::string&) { return RawReply{http_reply(200, {}, "hello")}; });
 }
@@ -149,14 +155,14 @@ TEST_CASE("an address is checked when it is connected to, whatever name or spell
     const auto port = std::to_string(server.port());
     for (const auto* host :
          {"127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0.0.0.0"}) {
-        const auto reply = ask(careful, {"http://" + std::string(host) + ":" + port + "/"});
+        const auto reply = ask(careful, to("http://" + std::string(host) + ":" + port + "/"));
         INFO(host);
         REQUIRE_FALSE(reply);
         INFO(reply.error().message);
         CHECK(reply.error().code == Errc::kPermission);
     }
     CHECK(server.requests().empty());
-    const auto reply = ask(HttpClient(), {server.url()});
+    const auto reply = ask(HttpClient(), to(server.url()));
     REQUIRE(reply);
     CHECK(reply->body == "hello");
 }
@@ -167,7 +173,7 @@ TEST_CASE("no proxy of the environment is used") {
     const auto server = greeting();
     ::setenv("http_proxy", proxy.url().c_str(), 1);
     ::setenv("ALL_PROXY", proxy.url().c_str(), 1);
-    const auto reply = ask(HttpClient(), {server.url()});
+    const auto reply = ask(HttpClient(), to(server.url()));
     ::unsetenv("http_proxy");
     ::unsetenv("ALL_PROXY");
     REQUIRE(reply);
@@ -177,31 +183,31 @@ TEST_CASE("no proxy of the environment is used") {
 
 TEST_CASE("redirects are followed between http addresses only, and a few of them") {
     const auto server = greeting();
-    const auto to = [](const std::string& where) {
+    const auto leading_to = [](const std::string& where) {
         return [where](const std::string&) {
             return RawReply{http_reply(302, {"Location: " + where}, "")};
         };
     };
-    const RawServer moved(to(server.url()));
-    const auto reply = ask(HttpClient(), {moved.url()});
+    const RawServer moved(leading_to(server.url()));
+    const auto reply = ask(HttpClient(), to(moved.url()));
     REQUIRE(reply);
     CHECK(reply->body == "hello");
 
     HttpLimits limits;
     limits.redirects = 0;
-    const auto kept = ask(HttpClient(limits), {moved.url()});
+    const auto kept = ask(HttpClient(limits), to(moved.url()));
     REQUIRE(kept);
     CHECK(kept->head.status == 302);
 
     for (const auto* where : {"file:///etc/passwd", "gopher://127.0.0.1/", "ftp://127.0.0.1/x"}) {
-        const RawServer out(to(where));
-        const auto refused = ask(HttpClient(), {out.url()});
+        const RawServer out(leading_to(where));
+        const auto refused = ask(HttpClient(), to(out.url()));
         INFO(where);
         REQUIRE_FALSE(refused);
         CHECK(refused.error().code == Errc::kInvalidArgument);
     }
-    const RawServer loop(to("/again"));
-    const auto endless = ask(HttpClient(), {loop.url()});
+    const RawServer loop(leading_to("/again"));
+    const auto endless = ask(HttpClient(), to(loop.url()));
     REQUIRE_FALSE(endless);
     CHECK(endless.error().code == Errc::kLimit);
 }
@@ -209,7 +215,7 @@ TEST_CASE("redirects are followed between http addresses only, and a few of them
 TEST_CASE("a body of any bytes is posted with its own headers") {
     const RawServer server(
         [](const std::string&) { return RawReply{http_reply(202, {"X-Answer: 42"}, "taken")}; });
-    HttpRequest request{server.url("/hook?x=1")};
+    auto request = to(server.url("/hook?x=1"));
     request.body = std::string("a\0b", 3);
     request.headers = {{"Content-Type", "application/x-protobuf"}, {"webhook-id", "msg_1"}};
     const auto reply = ask(HttpClient(), std::move(request));
@@ -229,12 +235,12 @@ TEST_CASE("an answer of any status comes with its body, cut where there is too m
     const RawServer server([](const std::string&) {
         return RawReply{http_reply(503, {"Retry-After: 7"}, std::string(5000, 'x'))};
     });
-    const auto reply = ask(HttpClient(), {server.url()});
+    const auto reply = ask(HttpClient(), to(server.url()));
     REQUIRE(reply);
     CHECK(reply->head.status == 503);
     CHECK(reply->body == std::string(1000, 'x'));
     CHECK(reply->body_cut);
-    HttpRequest whole{server.url()};
+    auto whole = to(server.url());
     whole.max_bytes = 5000;
     const auto all = ask(HttpClient(), whole);
     REQUIRE(all);
@@ -248,7 +254,7 @@ TEST_CASE("endless headers end a request") {
         for (int i = 0; i < 5000; ++i) text += "X-Filler: " + std::string(50, 'x') + "\r\n";
         return RawReply{text + "\r\nbody"};
     });
-    const auto reply = ask(HttpClient(), {server.url()});
+    const auto reply = ask(HttpClient(), to(server.url()));
     REQUIRE_FALSE(reply);
     CHECK(reply.error().code == Errc::kBadData);
 }
