@@ -67,10 +67,7 @@ Status walk(const fs::path& folder,
     fs::recursive_directory_iterator at(folder, error);
     for (const fs::recursive_directory_iterator end; !error && at != end; at.increment(error)) {
         const auto relative = prefix + at->path().lexically_relative(folder).string();
-        if (at->is_directory(error) && (at->is_symlink(error) || at.depth() + 1 >= kMaxDepth)) {
-            at.disable_recursion_pending();
-            continue;
-        }
+        if (at.depth() + 1 >= kMaxDepth) at.disable_recursion_pending();
         struct stat info {};
         if (::lstat(at->path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
         if (!is_output_path(relative)) continue;

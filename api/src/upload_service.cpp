@@ -178,7 +178,7 @@ Millis Uploads::Impl::expires(const Upload& upload) const {
     struct stat info {};
     Millis active = upload.created;
     if (::stat((options.folder / upload.id).c_str(), &info) == 0) {
-        active = std::max(active, static_cast<Millis>(info.st_mtime) * 1000);
+        active = std::max(active, Millis{info.st_mtime} * 1000);
     }
     return active + std::chrono::duration_cast<milliseconds>(options.expire).count();
 }

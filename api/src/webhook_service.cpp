@@ -1,6 +1,7 @@
 #include "webhook_service.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include <base/log.hpp>
 
@@ -13,6 +14,9 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kLongestSleep{1'000};
 constexpr Millis kAgainAfter = 1'000;
+constexpr Millis kLongestPause = 60'000;
+/// The database is being asked.
+constexpr Millis kLooking = std::numeric_limits<Millis>::max();
 constexpr Millis kPurgeEvery = 60'000;
 constexpr std::int64_t kPurgeAtOnce = 2'000;
 
@@ -116,17 +120,18 @@ void Webhooks::Impl::dispatch(const std::stop_token& stop) {
             purge();
             lock.lock();
         }
-        const auto wake = give_out_all();
+        const auto wake = give_out_all(lock);
         changed_.wait_for(lock, stop, milliseconds(std::max<Millis>(1, wake - now())), [&] {
             return told_ || stale_ || poked_;
         });
     }
 }
 
-Millis Webhooks::Impl::give_out_all() {
+Millis Webhooks::Impl::give_out_all(std::unique_lock<std::mutex>& lock) {
+    // Only this thread takes lanes away, so they stand while the lock is open.
+    for (auto& [endpoint, lane] : lanes_) give_out(endpoint, lane, lock);
     auto wake = now() + kLongestSleep.count();
     for (auto lane = lanes_.begin(); lane != lanes_.end();) {
-        give_out(lane->first, lane->second);
         if (lane->second.look_at < 0) {
             lane = lane->second.flying.empty() ? lanes_.erase(lane) : std::next(lane);
             continue;
@@ -138,9 +143,9 @@ Millis Webhooks::Impl::give_out_all() {
     return wake;
 }
 
-/// The database is read under the lock: a few rows by an index, and only the dispatcher waits for
-/// the senders' short sections, never for a commit.
-void Webhooks::Impl::give_out(const std::string& id, Lane& lane) {
+void Webhooks::Impl::give_out(const std::string& id,
+                              Lane& lane,
+                              std::unique_lock<std::mutex>& lock) {
     const auto time = now();
     if (lane.look_at < 0 || lane.look_at > time || lane.pause_until > time) return;
     const bool failing = lane.failures > 0;
@@ -150,40 +155,61 @@ void Webhooks::Impl::give_out(const std::string& id, Lane& lane) {
         (failing && busy_failing_ >= half)) {
         return;  // looked at again when an attempt has been settled
     }
+    // What was on its way before the database was read may have arrived since.
+    const auto flying = lane.flying;
+    lane.look_at = kLooking;
+    lock.unlock();
+    auto found = look(id, time, static_cast<std::int64_t>(most));
+    lock.lock();
+    for (auto& attempt : found.attempts) {
+        if (lane.flying.size() >= most || busy_ >= options.threads) {
+            found.look_at = 0;
+            break;
+        }
+        const auto& delivery = attempt.delivery.id;
+        if (flying.contains(delivery) || !lane.flying.insert(delivery).second) continue;
+        attempt.failing = failing;
+        ++busy_;
+        if (failing) ++busy_failing_;
+        attempts_.push_back(std::move(attempt));
+        handed_.notify_one();
+    }
+    // Unless somebody wants a look meanwhile.
+    if (lane.look_at == kLooking) lane.look_at = found.look_at;
+}
+
+Webhooks::Impl::Look Webhooks::Impl::look(const std::string& id,
+                                          Millis time,
+                                          std::int64_t most) const {
+    Look out;
+    out.look_at = time + kAgainAfter;
     auto reader = database.read();
-    if (!reader) {
-        lane.look_at = time + kAgainAfter;
-        return;
-    }
+    if (!reader) return out;
     auto& db = **reader;
-    auto endpoint = find_endpoint(db, id, "");
+    const auto endpoint = find_endpoint(db, id, "");
     if (!endpoint || !endpoint->enabled) {
-        lane.look_at = -1;
-        return;
+        out.look_at = -1;
+        return out;
     }
-    auto signing = signing_secrets(db, *endpoint);
+    const auto signing = signing_secrets(db, *endpoint);
     if (!signing) {
         log::error(
             "webhook_secret_unreadable webhook={} reason=\"{}\"", id, signing.error().message);
-        lane.look_at = time + 60'000;
-        return;
+        out.look_at = time + kLongestPause;
+        return out;
     }
-    auto due = due_deliveries(db, id, time, static_cast<std::int64_t>(most));
-    if (!due) {
-        lane.look_at = time + kAgainAfter;
-        return;
-    }
+    auto due = due_deliveries(db, id, time, most);
+    if (!due) return out;
     for (auto& delivery : *due) {
-        if (lane.flying.size() >= most || busy_ >= options.threads) return;
-        if (!lane.flying.insert(delivery.id).second) continue;
-        ++busy_;
-        if (failing) ++busy_failing_;
-        attempts_.push_back({std::move(delivery), *endpoint, *signing, failing});
-        handed_.notify_one();
+        out.attempts.push_back({std::move(delivery), *endpoint, *signing, false});
     }
-    if (due->size() == most) return;
+    if (static_cast<std::int64_t>(due->size()) == most) {
+        out.look_at = 0;
+        return out;
+    }
     const auto next = next_due(db, id, time);
-    lane.look_at = !next ? time + kAgainAfter : *next == 0 ? -1 : *next;
+    if (next) out.look_at = *next == 0 ? -1 : *next;
+    return out;
 }
 
 void Webhooks::Impl::purge() {

@@ -78,9 +78,16 @@ struct Webhooks::Impl {
 
     // webhook_service.cpp
     void dispatch(const std::stop_token& stop);
-    /// Gives deliveries to the senders. When to look again at the latest.
-    [[nodiscard]] Millis give_out_all();
-    void give_out(const std::string& endpoint, Lane& lane);
+    /// What the database has for an endpoint, and when to ask again; -1: when there is news.
+    struct Look {
+        std::vector<Attempt> attempts;
+        Millis look_at = 0;
+    };
+    [[nodiscard]] Look look(const std::string& id, Millis time, std::int64_t most) const;
+    /// Gives deliveries to the senders. When to look again at the latest. The database is read with
+    /// the lock open: whoever has a connection may wait for the writer, which waits for the lock.
+    [[nodiscard]] Millis give_out_all(std::unique_lock<std::mutex>& lock);
+    void give_out(const std::string& endpoint, Lane& lane, std::unique_lock<std::mutex>& lock);
     void purge();
 
     // webhook_sender.cpp, on the senders' threads.

@@ -61,6 +61,7 @@ class RunningApi {
         keys = std::move(*made);
         auto gate = std::make_shared<ApiRouter::Gate>(ApiRouter::Gate{metrics, clock});
         gate->keys = keys.get();
+        gate->allowed_origins = {"https://upload.example"};
         router_ = std::make_unique<ApiRouter>(std::move(gate));
         routes_ = mount_(*this, *router_);
         server_routes_ = std::make_unique<server::Router>();

@@ -359,4 +359,28 @@ TEST_CASE("what the protocol offers is told without credentials", "[uploads]") {
     CHECK(answer.fields.contains("tus-max-size"));
 }
 
+TEST_CASE("pages of allowed sites may upload, others may not read", "[uploads]") {
+    UploadsApi api;
+    const std::string ours = "Origin: https://upload.example\r\n";
+    const std::string theirs = "Origin: https://evil.example\r\n";
+    const std::string asks =
+        "Access-Control-Request-Method: PATCH\r\nAccess-Control-Request-Headers: tus-resumable\r\n";
+    const auto preflight = api.ask("OPTIONS", "/v1/uploads/upl_1", ours + asks);
+    CHECK(preflight.status == 204);
+    CHECK(preflight.fields.at("access-control-allow-origin") == "https://upload.example");
+    CHECK(preflight.fields.at("access-control-allow-methods").find("PATCH") != std::string::npos);
+    CHECK(preflight.fields.at("access-control-allow-headers").find("Upload-Offset") !=
+          std::string::npos);
+    CHECK_FALSE(api.ask("OPTIONS", "/v1/uploads/upl_1", theirs + asks)
+                    .fields.contains("access-control-allow-origin"));
+    const auto made = api.ask(
+        "POST", "/v1/uploads", api.as("alice") + kTus + ours + "Upload-Length: 5\r\n");
+    CHECK(made.fields.at("access-control-allow-origin") == "https://upload.example");
+    CHECK(made.fields.at("access-control-expose-headers").find("Location") != std::string::npos);
+    // Failures too, or the page would not know why.
+    CHECK(api.ask("POST", "/v1/uploads", ours).fields.contains("access-control-allow-origin"));
+    CHECK_FALSE(api.ask("POST", "/v1/uploads", api.as("alice") + theirs)
+                    .fields.contains("access-control-allow-origin"));
+}
+
 }  // namespace sg::api::test
