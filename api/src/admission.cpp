@@ -2,7 +2,12 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
+#include <variant>
 
+#include <api/api_keys.hpp>
+#include <api/jwt.hpp>
+#include <api/rate_limit.hpp>
 #include <fmt/format.h>
 
 #include <base/log.hpp>
@@ -45,6 +50,89 @@ std::optional<Problem> admit_local(Call& call, const ApiRouter::Gate& gate) {
     return std::nullopt;
 }
 
+std::optional<Problem> limited(const RateLimits::Verdict& verdict,
+                               std::string_view whose,
+                               Answering& answer) {
+    if (!verdict.policy.empty()) {
+        answer.set_limit(verdict.policy, verdict.state);
+    }
+    if (verdict.allowed) return std::nullopt;
+    auto out = problem("rate_limited",
+                       fmt::format("too many requests of this {}; come again in {} s",
+                                   whose,
+                                   verdict.retry_after.count()));
+    out.retry_after = verdict.retry_after;
+    return out;
+}
+
+/// The token of "Bearer TOKEN" (RFC 6750 §2.1); a problem for any other form.
+std::variant<std::string_view, Problem> bearer_token(const server::Request& request) {
+    const auto fields = std::count_if(
+        request.fields.begin(), request.fields.end(), [](const server::Request::Field& field) {
+            return field.name == "authorization";
+        });
+    if (fields == 0) {
+        return problem("unauthenticated", "send an API key or a token as Authorization: Bearer");
+    }
+    if (fields > 1) return problem("invalid_credentials", "there are two Authorization fields");
+    auto value = request.field("authorization");
+    const auto space = std::min(value.find(' '), value.size());
+    if (lower(value.substr(0, space)) != "bearer") {
+        return problem("invalid_credentials", "credentials come as Authorization: Bearer here");
+    }
+    value.remove_prefix(space);
+    value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
+    if (value.empty()) return problem("invalid_credentials", "the credentials are empty");
+    return value;
+}
+
+Result<Principal> verify(std::string_view token, const ApiRouter::Gate& gate) {
+    const bool is_key = token.starts_with("sgk_");
+    if (is_key && gate.keys != nullptr) return gate.keys->verify(token);
+    if (!is_key && gate.jwt != nullptr) return gate.jwt->verify(token);
+    return Error{Errc::kPermission,
+                 is_key ? "API keys are not accepted here" : "only API keys are accepted here"};
+}
+
+std::optional<Problem> authenticate(Call& call, const ApiRouter::Gate& gate, Answering& answer) {
+    const auto& request = call.request();
+    auto token = bearer_token(request);
+    std::optional<Problem> failed;
+    if (auto* bad = std::get_if<Problem>(&token)) {
+        failed = std::move(*bad);
+    } else {
+        auto verified = verify(std::get<std::string_view>(token), gate);
+        if (verified) {
+            call.principal = std::move(verified).value();
+            return std::nullopt;
+        }
+        if (verified.error().code == Errc::kAgain) {
+            auto later = problem("unavailable", verified.error().message);
+            later.retry_after = std::chrono::seconds(1);
+            failed = std::move(later);
+        } else {
+            failed = problem("invalid_credentials", verified.error().message);
+        }
+    }
+    // RFC 6750 §3: without credentials no error is named.
+    if (failed->status == 401) {
+        answer.add("WWW-Authenticate",
+                   failed->code == "unauthenticated"
+                       ? "Bearer realm=\"streamgate\""
+                       : "Bearer realm=\"streamgate\", error=\"invalid_token\"");
+    }
+    // Good credentials from the same address are not hindered: they were looked at before.
+    if (gate.limits != nullptr) {
+        const auto verdict = gate.limits->take(RateLimits::Kind::kFailure, request.client);
+        if (auto slowed = limited(verdict, "address with bad credentials", answer)) return slowed;
+    }
+    log::warn("api_authentication_failed id={} client={} reason=\"{}\"",
+              call.request_id,
+              request.client,
+              failed->detail);
+    return failed;
+}
+
 /// "application/json; charset=utf-8" without its parameters.
 std::string media_type(std::string_view field) {
     auto type = field.substr(0, field.find(';'));
@@ -84,10 +172,25 @@ bool is_loopback_host(std::string_view host) {
     return numeric && name.starts_with("127.") && std::count(name.begin(), name.end(), '.') == 3;
 }
 
-std::optional<Problem> admit(Call& call, ApiRouter::Gate& gate, Answering&) {
+std::optional<Problem> limit_address(const Call& call,
+                                     const ApiRouter::Gate& gate,
+                                     Answering& answer) {
+    if (!gate.authentication || gate.limits == nullptr) return std::nullopt;
+    return limited(
+        gate.limits->take(RateLimits::Kind::kAddress, call.request().client), "address", answer);
+}
+
+std::optional<Problem> admit(Call& call, const ApiRouter::Gate& gate, Answering& answer) {
     if (!gate.authentication) return admit_local(call, gate);
-    if (call.operation->open) return std::nullopt;
-    return problem("unauthenticated", "send an API key or a token as Authorization: Bearer");
+    // Who shows credentials there is known by them: signed addresses also work without.
+    if (call.operation->open && call.request().field("authorization").empty()) {
+        return std::nullopt;
+    }
+    if (auto refused = authenticate(call, gate, answer)) return refused;
+    if (gate.limits == nullptr) return std::nullopt;
+    const auto& principal = call.principal;
+    const auto& who = principal.key_id.empty() ? principal.name : principal.key_id;
+    return limited(gate.limits->take(RateLimits::Kind::kKey, who), "key", answer);
 }
 
 std::optional<Problem> allow(const Principal& principal, const Operation& operation) {

@@ -12,8 +12,14 @@ namespace sg::api {
 
 // What the gate asks of a request before its handler runs. Each gives a problem, or nothing.
 
-/// Finds out who it is (Call::principal) and whether it comes too often.
-[[nodiscard]] std::optional<Problem> admit(Call& call, ApiRouter::Gate& gate, Answering& answer);
+/// Whether the address comes too often; before anything is looked at.
+[[nodiscard]] std::optional<Problem> limit_address(const Call& call,
+                                                   const ApiRouter::Gate& gate,
+                                                   Answering& answer);
+/// Finds out who it is (Call::principal), and whether it comes too often.
+[[nodiscard]] std::optional<Problem> admit(Call& call,
+                                           const ApiRouter::Gate& gate,
+                                           Answering& answer);
 /// Role and scope.
 [[nodiscard]] std::optional<Problem> allow(const Principal& principal, const Operation& operation);
 /// Path, query, and the fields that name content types.

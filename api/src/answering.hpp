@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -15,6 +16,11 @@ class Answering final : public server::Exchange {
 
     /// A field of every answer from now on.
     void add(std::string_view name, std::string_view value) { common_.add(name, value); }
+    /// The last limit that was looked at is told.
+    void set_limit(std::string policy, std::string state) {
+        policy_ = std::move(policy);
+        limit_ = std::move(state);
+    }
 
     [[nodiscard]] const server::Request& request() const noexcept override {
         return inner_.request();
@@ -61,11 +67,17 @@ class Answering final : public server::Exchange {
   private:
     [[nodiscard]] server::Response with_common(server::Response response) const {
         response.fields += common_.fields;
+        if (!policy_.empty()) {
+            response.add("RateLimit-Policy", policy_);
+            response.add("RateLimit", limit_);
+        }
         return response;
     }
 
     server::Exchange& inner_;
     server::Response common_;
+    std::string policy_;
+    std::string limit_;
 };
 
 }  // namespace sg::api

@@ -13,6 +13,8 @@
 
 #include "admission.hpp"
 #include "answering.hpp"
+#include "audit_entry.hpp"
+#include "cors.hpp"
 #include "query.hpp"
 #include "route_table.hpp"
 #include "trace_context.hpp"
@@ -133,6 +135,8 @@ Task<> ApiRouter::Impl::serve(server::Exchange& raw) {
     auto match = routes.find(request.method, request.path);
     if (match.found) call.operation = &operations[match.index];
     call.path = std::move(match.parameters);
+    const bool open = call.operation != nullptr && call.operation->open;
+    if (!open) add_cors(request, gate->allowed_origins, answer);
 
     std::optional<Reply> reply;
     try {
@@ -145,12 +149,20 @@ Task<> ApiRouter::Impl::serve(server::Exchange& raw) {
                    error.what());
         reply = problem("internal", "the service failed to answer; its log says more");
     }
-    co_await answer_with(call, answer, std::move(*reply));
+    auto settled = co_await settle_audit(call, std::move(*reply));
+    co_await answer_with(call, answer, std::move(settled));
     report(call, match.found ? seconds[match.index] : unknown, started);
 }
 
 Task<Reply> ApiRouter::Impl::run(Call& call, Answering& answer, const std::string& allow) {
     const auto& request = call.request();
+    if (auto refused = limit_address(call, *gate, answer)) co_return std::move(*refused);
+    if (auto early = preflight(request, gate->allowed_origins)) {
+        if (call.operation != nullptr && call.operation->open) {
+            add_cors(request, gate->allowed_origins, answer);
+        }
+        co_return std::move(*early);
+    }
     if (call.operation == nullptr) {
         if (allow.empty()) {
             co_return problem("not_found", "nothing is served under this path");

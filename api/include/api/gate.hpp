@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include <api/api_router.hpp>
 
@@ -29,6 +30,9 @@ struct ApiRouter::Gate {
     JwtVerifier* jwt = nullptr;
     RateLimits* limits = nullptr;
     AuditLog* audit = nullptr;
+    /// Origins of web pages that may read answers (CORS); "*" for all. Open operations say it
+    /// themselves.
+    std::vector<std::string> allowed_origins{};
 };
 
 /// What the configuration says: kAuto is off when every listener is bound to loopback and no issuer
