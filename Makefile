@@ -4,13 +4,14 @@ DEMO ?= demo
 FUZZ_SECONDS ?= 20
 export UBSAN_OPTIONS ?= print_stacktrace=1
 
-.PHONY: help build demo test test-slow test-asan test-tsan fuzz bench format-check clean
+.PHONY: help build demo test test-slow test-chaos test-asan test-tsan fuzz bench format-check clean
 
 help:
 	@echo 'make build         release binary: build/release/streamgate'
 	@echo 'make demo          sample film -> HLS and DASH in $(DEMO)/, verified, and how to watch it'
 	@echo 'make test          all tests but the slow ones'
 	@echo 'make test-slow     the slow ones'
+	@echo 'make test-chaos    kills the job service and its tasks 200 times during a batch'
 	@echo 'make test-asan     unit tests with ASan and UBSan; test-tsan: with TSan'
 	@echo 'make fuzz          each parser for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make bench         speed and memory against ffmpeg (bench/)'
@@ -41,6 +42,11 @@ test-slow:
 	@tools/setup build test
 	$(call sg-build,dev)
 	@ctest --test-dir build/dev -L slow --output-on-failure
+
+test-chaos:
+	@tools/setup build test
+	$(call sg-build,dev)
+	@ctest --test-dir build/dev -L chaos --output-on-failure
 
 test-asan test-tsan: test-%:
 	@tools/setup build test

@@ -89,7 +89,7 @@ void JobBench::start(const std::function<void(jobs::RunnerOptions&)>& change) {
     options.roots = {folder / "media"};
     options.heavy_slots = 2;
     options.backoff = std::chrono::milliseconds(50);
-    options.program = SG_TEST_SERVICE;
+    options.program = SG_TEST_TASKS;
     if (change) change(options);
     auto started = jobs::Runner::start(options, *database, *events, clock, metrics);
     INFO((started ? "" : started.error().message));
