@@ -29,9 +29,8 @@ Result<std::optional<Candidate>> next_head(sql::Connection& db,
                                            std::string_view owner,
                                            std::int64_t priority) {
     std::optional<Candidate> head;
-    SG_TRY(db.query(SG_CANDIDATE
-                    "WHERE state = 'queued' AND not_before = 0 AND (owner, priority) > ($1, $2) "
-                    "ORDER BY owner, priority, deadline, waiting_since, seq LIMIT 1",
+    SG_TRY(db.query(SG_CANDIDATE "WHERE ready = 1 AND (owner, priority) > ($1, $2) "
+                                 "ORDER BY owner, priority, deadline, waiting_since, seq LIMIT 1",
                     {owner, priority},
                     [&](const sql::Row& row) -> Status {
                         head = candidate_of(row);
@@ -59,13 +58,13 @@ Result<std::vector<Candidate>> candidates(sql::Connection& db, Millis now) {
         found.push_back(std::move(*head));
         // Behind those with deadlines the oldest without one ages, and the scheduler has to see it.
         if (dated)
-            SG_TRY(db.query(SG_CANDIDATE "WHERE state = 'queued' AND not_before = 0 AND owner = $1 "
+            SG_TRY(db.query(SG_CANDIDATE "WHERE ready = 1 AND owner = $1 "
                                          "AND priority = $2 AND deadline = $3 "
                                          "ORDER BY waiting_since, seq LIMIT 1",
                             {owner, priority, kNoDeadline},
                             add));
     }
-    SG_TRY(db.query(SG_CANDIDATE "WHERE state = 'queued' AND not_before > 0 AND not_before <= $1 "
+    SG_TRY(db.query(SG_CANDIDATE "WHERE not_before > 0 AND not_before <= $1 "
                                  "ORDER BY not_before LIMIT $2",
                     {now, kHeldAtOnce},
                     add));

@@ -38,11 +38,20 @@ Result<JobHead> find_leased(sql::Connection& db, const Lease& lease) {
     return std::move(heads.front());
 }
 
-Status count_move(sql::Connection& db, std::optional<JobState> from, std::optional<JobState> to) {
+Status count_move(sql::Connection& db,
+                  std::string_view owner,
+                  std::optional<JobState> from,
+                  std::optional<JobState> to) {
     if (from)
         SG_TRY(db.run("UPDATE job_totals SET jobs = jobs - 1 WHERE state = $1", {name_of(*from)}));
     if (to)
         SG_TRY(db.run("UPDATE job_totals SET jobs = jobs + 1 WHERE state = $1", {name_of(*to)}));
+    const int open = (to && !ended(*to) ? 1 : 0) - (from && !ended(*from) ? 1 : 0);
+    if (open != 0)
+        SG_TRY(
+            db.run("INSERT INTO job_owners(owner, open) VALUES ($1, $2) "
+                   "ON CONFLICT(owner) DO UPDATE SET open = job_owners.open + excluded.open",
+                   {owner, open}));
     return {};
 }
 
@@ -68,6 +77,8 @@ Status append_job_event(sql::Connection& db,
 
 Status enter(sql::Connection& db, const JobHead& head, const StateEntry& entry, Millis now) {
     const bool end = ended(entry.state);
+    const bool queued = entry.state == JobState::kQueued;
+    const Millis held = queued && entry.not_before > now ? entry.not_before : 0;
     const bool leased = entry.keeps_lease && head.token != 0;
     // The column is named by us: no text of a user's is in the statement.
     const auto sql = fmt::format(
@@ -75,8 +86,8 @@ Status enter(sql::Connection& db, const JobHead& head, const StateEntry& entry, 
         "entered_{} = $5, not_before = $6, ended_at = $7, worker = $8, lease_token = $9, "
         "lease_until = $10, waiting_since = $11, attempt = $12, losses = $13, "
         "cancel_requested = $14, expected_s = CASE WHEN $15 THEN 0 ELSE expected_s END, "
-        "version = version + 1 "
-        "WHERE seq = $16 AND version = $17 AND coalesce(lease_token, 0) = $18",
+        "ready = $16, version = version + 1 "
+        "WHERE seq = $17 AND version = $18 AND coalesce(lease_token, 0) = $19",
         name_of(entry.state));
     SG_TRY_ASSIGN(const auto changed,
                   db.run(sql,
@@ -85,7 +96,7 @@ Status enter(sql::Connection& db, const JobHead& head, const StateEntry& entry, 
                           entry.message,
                           name_of(entry.retry_class),
                           now,
-                          entry.not_before > now ? entry.not_before : Millis{0},
+                          held,
                           end ? now : Millis{0},
                           leased ? std::string_view(head.worker) : std::string_view(),
                           leased ? sql::Param(head.token) : sql::Param(nullptr),
@@ -95,11 +106,12 @@ Status enter(sql::Connection& db, const JobHead& head, const StateEntry& entry, 
                           head.losses,
                           head.cancel_requested,
                           end,
+                          queued && held == 0,
                           head.seq,
                           head.version,
                           head.token}));
     if (changed != 1) return stale_lease(head.id, head.worker, head.token);
-    SG_TRY(count_move(db, head.state, entry.state));
+    SG_TRY(count_move(db, head.owner, head.state, entry.state));
     auto after = head;
     after.state = entry.state;
     return append_job_event(

@@ -38,8 +38,9 @@ struct StateEntry {
                                       std::string_view message,
                                       Millis now);
 
-/// A job leaves `from` for `to`; nothing for one that is made or removed.
+/// A job of `owner` leaves `from` for `to`; nothing for one that is made or removed.
 [[nodiscard]] Status count_move(sql::Connection& db,
+                                std::string_view owner,
                                 std::optional<JobState> from,
                                 std::optional<JobState> to);
 

@@ -31,8 +31,9 @@ Status insert_job(sql::Connection& db, const Job& job) {
     SG_TRY(db.run(
         "INSERT INTO jobs(seq, id, owner, preset, external_id, priority, deadline, state, reason, "
         "message, retry_class, created, clock_high, entered_accepted, entered_queued, "
-        "waiting_since, expected_s) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'none', $11, "
-        "$12, $13, $14, $15, $16)",
+        "waiting_since, expected_s, ready) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
+        "'none', "
+        "$11, $12, $13, $14, $15, $16, $17)",
         {seq,
          job.id,
          job.owner,
@@ -48,7 +49,8 @@ Status insert_job(sql::Connection& db, const Job& job) {
          job.created,
          queued ? job.created : Millis{0},
          job.created,
-         job.expected_s}));
+         job.expected_s,
+         queued}));
     SG_TRY(
         db.run("INSERT INTO job_documents(job, document, tags, traceparent, result) "
                "VALUES ($1, $2, $3, $4, '')",
@@ -56,7 +58,7 @@ Status insert_job(sql::Connection& db, const Job& job) {
     for (const auto& [name, value] : job.tags)
         SG_TRY(db.run("INSERT INTO job_tags(name, value, job) VALUES ($1, $2, $3)",
                       {name, value, seq}));
-    SG_TRY(count_move(db, std::nullopt, job.state));
+    SG_TRY(count_move(db, job.owner, std::nullopt, job.state));
     JobHead head;
     head.id = job.id;
     head.owner = job.owner;
@@ -122,9 +124,9 @@ Result<QueueTotals> queue_totals(sql::Connection& db) {
     // Two parts, each in an index that holds what is summed.
     SG_TRY(
         db.query("SELECT (SELECT coalesce(sum(expected_s), 0.0) FROM jobs "
-                 "WHERE state = 'queued' AND not_before = 0) + "
+                 "WHERE ready = 1) + "
                  "(SELECT coalesce(sum(expected_s), 0.0) FROM jobs "
-                 "WHERE state = 'queued' AND not_before > 0)",
+                 "WHERE not_before > 0)",
                  {},
                  [&](const sql::Row& row) -> Status {
                      totals.waiting_s = row.real(0);
@@ -133,13 +135,23 @@ Result<QueueTotals> queue_totals(sql::Connection& db) {
     return totals;
 }
 
+Result<std::int64_t> open_jobs(sql::Connection& db, std::string_view owner) {
+    std::int64_t open = 0;
+    SG_TRY(db.query("SELECT open FROM job_owners WHERE owner = $1",
+                    {owner},
+                    [&](const sql::Row& row) -> Status {
+                        open = row.integer(0);
+                        return {};
+                    }));
+    return open;
+}
+
 Result<std::optional<std::int64_t>> queue_position(sql::Connection& db, const Job& job) {
     std::optional<std::int64_t> position;
     SG_TRY(
-        db.query("SELECT (SELECT count(*) FROM jobs WHERE state = 'queued' AND not_before = 0 "
-                 "AND priority > me.priority) + "
-                 "(SELECT count(*) FROM jobs WHERE state = 'queued' AND not_before = 0 "
-                 "AND priority = me.priority AND (deadline, waiting_since, seq) < "
+        db.query("SELECT (SELECT count(*) FROM jobs WHERE ready = 1 AND priority > me.priority) + "
+                 "(SELECT count(*) FROM jobs WHERE ready = 1 AND priority = me.priority AND "
+                 "(deadline, waiting_since, seq) < "
                  "(me.deadline, me.waiting_since, me.seq)) "
                  "FROM jobs me WHERE me.id = $1 AND me.state = 'queued'",
                  {job.id},
@@ -155,28 +167,31 @@ Result<std::vector<std::string>> purge_jobs(sql::Connection& db,
                                             std::int64_t limit) {
     struct Old {
         std::int64_t seq;
+        std::string owner;
         JobState state;
         std::string tags;
     };
     std::vector<Old> old;
     std::vector<std::string> ids;
-    SG_TRY(db.query(
-        "SELECT j.seq, j.id, j.state, d.tags FROM jobs j JOIN job_documents d ON d.job = j.seq "
-        "WHERE j.ended_at > 0 AND j.ended_at < $1 ORDER BY j.ended_at LIMIT $2",
-        {ended_before, limit},
-        [&](const sql::Row& row) -> Status {
-            old.push_back({row.integer(0),
-                           job_state(row.text(2)).value_or(JobState::kFailed),
-                           std::string(row.text(3))});
-            ids.emplace_back(row.text(1));
-            return {};
-        }));
+    SG_TRY(
+        db.query("SELECT j.seq, j.id, j.state, d.tags, j.owner FROM jobs j JOIN job_documents d ON "
+                 "d.job = j.seq "
+                 "WHERE j.ended_at > 0 AND j.ended_at < $1 ORDER BY j.ended_at LIMIT $2",
+                 {ended_before, limit},
+                 [&](const sql::Row& row) -> Status {
+                     old.push_back({row.integer(0),
+                                    std::string(row.text(4)),
+                                    job_state(row.text(2)).value_or(JobState::kFailed),
+                                    std::string(row.text(3))});
+                     ids.emplace_back(row.text(1));
+                     return {};
+                 }));
     for (const auto& job : old) {
         for (const auto& [name, value] : tags_from_json(job.tags))
             SG_TRY(db.run("DELETE FROM job_tags WHERE name = $1 AND value = $2 AND job = $3",
                           {name, value, job.seq}));
         SG_TRY(db.run("DELETE FROM jobs WHERE seq = $1", {job.seq}));
-        SG_TRY(count_move(db, job.state, std::nullopt));
+        SG_TRY(count_move(db, job.owner, job.state, std::nullopt));
     }
     return ids;
 }

@@ -15,6 +15,8 @@ INSERT INTO job_counters VALUES ('job', 0), ('event', 0), ('lease', 0), ('speed'
 CREATE TABLE job_totals(state TEXT NOT NULL PRIMARY KEY, jobs INTEGER NOT NULL);
 INSERT INTO job_totals VALUES ('accepted', 0), ('queued', 0), ('planning', 0), ('running', 0),
   ('verifying', 0), ('publishing', 0), ('succeeded', 0), ('failed', 0), ('cancelled', 0);
+-- Jobs of an owner that have not ended.
+CREATE TABLE job_owners(owner TEXT NOT NULL PRIMARY KEY, open INTEGER NOT NULL);
 
 -- What changes; kept small, since each change writes the row anew.
 CREATE TABLE jobs(
@@ -40,8 +42,9 @@ CREATE TABLE jobs(
   entered_succeeded INTEGER NOT NULL DEFAULT 0,
   entered_failed INTEGER NOT NULL DEFAULT 0,
   entered_cancelled INTEGER NOT NULL DEFAULT 0,
+  ready INTEGER NOT NULL,               -- 1: queued and not held back
   waiting_since INTEGER NOT NULL,       -- place in the queue, kept when a lost job comes back
-  not_before INTEGER NOT NULL DEFAULT 0,
+  not_before INTEGER NOT NULL DEFAULT 0, -- over 0: queued and held back till then
   ended_at INTEGER NOT NULL DEFAULT 0,
   attempt INTEGER NOT NULL DEFAULT 0,
   losses INTEGER NOT NULL DEFAULT 0,    -- leases lost in a row without a finished task
@@ -62,13 +65,12 @@ CREATE INDEX jobs_by_owner_state ON jobs(owner, state, seq);
 CREATE INDEX jobs_by_external_id ON jobs(external_id, seq) WHERE external_id <> '';
 CREATE INDEX jobs_by_time ON jobs(clock_high);
 CREATE INDEX jobs_clock_steps ON jobs(clock_high - created) WHERE clock_high > created;
--- candidates, queue_totals
+-- candidates, queue_totals. Not by state = 'queued': the planner would take the index above.
 CREATE INDEX jobs_queue ON jobs(owner, priority, deadline, waiting_since, seq, expected_s)
-  WHERE state = 'queued' AND not_before = 0;
-CREATE INDEX jobs_held ON jobs(not_before, expected_s) WHERE state = 'queued' AND not_before > 0;
+  WHERE ready = 1;
+CREATE INDEX jobs_held ON jobs(not_before, expected_s) WHERE not_before > 0;
 -- queue_position
-CREATE INDEX jobs_order ON jobs(priority, deadline, waiting_since, seq)
-  WHERE state = 'queued' AND not_before = 0;
+CREATE INDEX jobs_order ON jobs(priority, deadline, waiting_since, seq) WHERE ready = 1;
 -- renew_leases, expire_leases
 CREATE UNIQUE INDEX jobs_leases ON jobs(lease_token) WHERE lease_token IS NOT NULL;
 CREATE INDEX jobs_lease_ends ON jobs(lease_until) WHERE lease_token IS NOT NULL;

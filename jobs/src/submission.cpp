@@ -164,16 +164,7 @@ std::optional<Job> Submissions::prepare(sql::Connection& db,
 Status Submissions::accept(sql::Connection& db, const Job& job) const {
     const auto most = static_cast<std::int64_t>(impl_->policy.open_jobs_per_owner);
     if (most > 0) {
-        std::int64_t open = 0;
-        SG_TRY(
-            db.query("SELECT count(*) FROM (SELECT 1 FROM jobs WHERE owner = $1 AND state IN "
-                     "('accepted', 'queued', 'planning', 'running', 'verifying', 'publishing') "
-                     "LIMIT $2) AS open",
-                     {job.owner, most},
-                     [&open](const sql::Row& row) -> Status {
-                         open = row.integer(0);
-                         return {};
-                     }));
+        SG_TRY_ASSIGN(const auto open, open_jobs(db, job.owner));
         if (open >= most) {
             return Error{Errc::kLimit,
                          fmt::format("{} has {} jobs that have not ended, as many as it may; "

@@ -62,6 +62,8 @@ struct QueueTotals {
                                    RetryClass retry_class,
                                    Millis now);
 
+/// Jobs of an owner that have not ended: counted as they move, so that each submission may ask.
+[[nodiscard]] Result<std::int64_t> open_jobs(sql::Connection& db, std::string_view owner);
 /// How many queued jobs would start before it; nothing when it is not queued.
 [[nodiscard]] Result<std::optional<std::int64_t>> queue_position(sql::Connection& db,
                                                                  const Job& job);
