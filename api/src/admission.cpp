@@ -30,19 +30,25 @@ std::string lower(std::string_view text) {
 /// under a name that it makes point here (DNS rebinding). Neither can forge Host and Origin.
 std::optional<Problem> admit_local(Call& call, const ApiRouter::Gate& gate) {
     const auto& request = call.request();
-    if (!is_loopback_host(request.field("host"))) {
+    const auto host = request.field("host");
+    if (!gate.open_to_all && !is_loopback_host(host)) {
         return problem("cross_origin",
                        "authentication is off, so only requests to localhost, 127.0.0.1 or [::1] "
                        "are answered; switch authentication on to serve other names");
     }
+    // A page of this service, one of this machine, or one that the configuration names; not "all",
+    // which is meant for requests with keys.
     const auto origin = request.field("origin");
-    const auto at = origin.find("://");
-    const bool foreign = !origin.empty() &&
-                         (at == std::string_view::npos || !is_loopback_host(origin.substr(at + 3)));
-    if (foreign || request.field("sec-fetch-site") == "cross-site") {
+    const auto at = std::min(origin.find("://"), origin.size());
+    const auto from = origin.substr(std::min(at + 3, origin.size()));
+    const auto& named = gate.allowed_origins;
+    const bool known =
+        std::find(named.begin(), named.end(), origin) != named.end() ||
+        (!from.empty() && (from == host || (is_loopback_host(from) && is_loopback_host(host))));
+    if (!origin.empty() ? !known : request.field("sec-fetch-site") == "cross-site") {
         return problem("cross_origin",
                        "authentication is off, so no other web site may send requests; switch "
-                       "authentication on");
+                       "authentication on, or allow the site's origin");
     }
     call.principal.name = "local";
     call.principal.owner = gate.local_owner;

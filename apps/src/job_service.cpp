@@ -223,6 +223,7 @@ Status JobService::Impl::add_routes(LiveService& live, server::Router& http) {
         api::ApiRouter::Gate{metrics, clock, authentication});
     gate->keys = keys.get();
     gate->jwt = jwt.get();
+    gate->open_to_all = settings.api.anyone;
     gate->limits = limits.get();
     gate->audit = audit.get();
     gate->allowed_origins = settings.api.allowed_origins;

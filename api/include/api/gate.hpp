@@ -25,6 +25,7 @@ struct ApiRouter::Gate {
     /// Off: every request that comes from a loopback address, names a loopback host and is not of
     /// another web site is an admin's. Whoever decides it: decide_authentication().
     bool authentication = true;
+    bool open_to_all = false;           ///< without authentication also under other names
     std::string local_owner = "local";  ///< of requests without authentication
     ApiKeys* keys = nullptr;
     JwtVerifier* jwt = nullptr;
