@@ -58,7 +58,7 @@ void Retention::sweep(const std::stop_token& stop) {
     forget_outputs(stop);
     forget_jobs(stop);
     forget_events(stop);
-    forget_requests();
+    forget_requests(stop);
 }
 
 namespace {
@@ -141,12 +141,17 @@ void Retention::forget_events(const std::stop_token& stop) {
     } while (removed > 0 && !stop.stop_requested());
 }
 
-void Retention::forget_requests() {
-    tell("requests", database_.write_now([&](sql::Connection& db) -> Status {
-        const auto removed =
-            jobs::purge_requests(db, before(clock_, std::chrono::seconds(0)), kStep);
-        return removed ? Status() : Status(removed.error());
-    }));
+void Retention::forget_requests(const std::stop_token& stop) {
+    std::int64_t removed = 0;
+    do {
+        const auto status = database_.write_now([&](sql::Connection& db) -> Status {
+            SG_TRY_ASSIGN(removed,
+                          jobs::purge_requests(db, before(clock_, std::chrono::seconds(0)), kStep));
+            return {};
+        });
+        tell("requests", status);
+        if (!status) return;
+    } while (removed > 0 && !stop.stop_requested());
 }
 
 }  // namespace sg::apps

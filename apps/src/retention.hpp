@@ -29,7 +29,7 @@ class Retention {
     void forget_jobs(const std::stop_token& stop);
     void forget_outputs(const std::stop_token& stop);
     void forget_events(const std::stop_token& stop);
-    void forget_requests();
+    void forget_requests(const std::stop_token& stop);
     void run(const std::stop_token& stop);
 
     KeepSettings keep_;
