@@ -98,6 +98,9 @@ class Watcher {
     }
 
     [[nodiscard]] std::string path() const {
+        // Of one job: its history is found at once, and its end closes the stream.
+        if (request_.jobs.size() == 1)
+            return "/v1/jobs/" + url_escaped(request_.jobs.front().id) + "/events";
         std::string subjects;
         for (const auto& job : request_.jobs) {
             if (!job.outcome.empty()) continue;

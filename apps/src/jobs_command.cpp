@@ -246,7 +246,7 @@ ExitCode logs(const ServerClient& client, const JobsOptions& options) {
         std::optional<QuietEnd> quiet;
         if (!options.follow || ended) quiet.emplace();
         const auto done = client.stream(
-            "/v1/events?subject=" + url_escaped(id),
+            "/v1/jobs/" + url_escaped(id) + "/events",
             0,
             [&](std::string_view data) {
                 const auto event = json::parse(data, nullptr, false);

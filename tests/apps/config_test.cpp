@@ -275,7 +275,7 @@ TEST_CASE("hostile text is refused without harm") {
 }
 
 TEST_CASE("every key of the configuration is documented") {
-    const auto text = read(SG_TEST_LIVE_DOCUMENT);
+    const auto text = read(SG_TEST_LIVE_DOCUMENT) + read(SG_TEST_CONFIGURATION_DOCUMENT);
     for (const auto& key : config_keys()) {
         auto path = key.path;
         if (path.ends_with("_file")) continue;  // said once for all secrets
