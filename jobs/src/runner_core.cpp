@@ -184,6 +184,7 @@ void RunnerCore::look_again() {
 void RunnerCore::hear(const Event& event) {
     if (event.type == "job.queued" || event.type == "job.changed") {
         look_ = true;
+        if (const auto at = jobs_.find(event.subject); at != jobs_.end()) read_again(*at->second);
     } else if (event.type == "job.accepted") {
         examine(event.subject);
     } else if (event.type == "job.cancelling") {
@@ -205,6 +206,14 @@ void RunnerCore::hear(const Event& event) {
     } else if (event.type == "upload.finished") {
         find_accepted();
     }
+}
+
+void RunnerCore::read_again(RunnerJob& job) {
+    auto reader = database_.read();
+    const auto found = reader ? find_job(**reader, job.job.id, {}) : Result<Job>(reader.error());
+    if (!found) return;
+    job.job.priority = found->priority;
+    job.job.deadline = found->deadline;
 }
 
 WorkerStatus RunnerCore::status() const {

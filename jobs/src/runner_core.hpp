@@ -109,6 +109,8 @@ class RunnerCore final : public process::TaskSource, public process::TaskObserve
     [[nodiscard]] Uses uses(bool by_tasks) const;
     void count(const RunnerJob::InHand& task, int by);
     void show_status();
+    /// Its priority or deadline may have changed.
+    void read_again(RunnerJob& job);
 
     const RunnerOptions options_;
     sql::Database& database_;
@@ -129,6 +131,7 @@ class RunnerCore final : public process::TaskSource, public process::TaskObserve
     std::atomic<std::size_t> live_encoders_{0};
     std::size_t choices_ = 0;
     bool look_ = true;
+    Millis looked_ = 0;
     bool taking_ = false;
     bool draining_ = false;
     std::optional<Clock::Monotonic> stop_at_;

@@ -19,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kUpload = "upload:";
+constexpr Millis kLookPause = 50;
 
 bool is_url(const std::string& uri) {
     return uri.starts_with("http://") || uri.starts_with("https://");
@@ -44,8 +45,12 @@ struct Taken {
 
 void RunnerCore::look() {
     if (!look_ || taking_ || draining_) return;
-    look_ = false;
     const auto now = millis_of(clock_);
+    const auto heavy = slots_beside_live(options_.heavy_slots, live_encoders_);
+    // A flood of submissions must not cost a look each while there is enough to do.
+    if (jobs_.size() > heavy && now >= looked_ && now - looked_ < kLookPause) return;
+    look_ = false;
+    looked_ = now;
     std::vector<Candidate> waiting;
     {
         auto reader = database_.read();
@@ -61,7 +66,6 @@ void RunnerCore::look() {
     for (const auto& [id, job] : jobs_) {
         if (!job->fetching) active.push_back(job->standing());
     }
-    const auto heavy = slots_beside_live(options_.heavy_slots, live_encoders_);
     std::erase_if(waiting, [&](const Candidate& c) {
         return jobs_.contains(c.job) || removing_.contains(c.job) ||
                !worth_taking(c, active, heavy, policy_, now);
