@@ -119,8 +119,7 @@ Result<std::unique_ptr<Runner>> Runner::start(RunnerOptions options,
     impl->subscription = events.subscribe(
         [mailbox = impl->mailbox, core = impl->core.get()](const EventHub::Batch& batch) {
             for (const auto& event : batch) {
-                if (!event->type.starts_with("job.") && event->type != "upload.finished") continue;
-                if (event->type == "job.progress") continue;
+                if (!RunnerCore::concerns(*event)) continue;
                 mailbox->post([core, event] { core->hear(*event); });
             }
         });

@@ -1,6 +1,8 @@
 #include "runner_core.hpp"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 
 #include <base/log.hpp>
@@ -179,6 +181,17 @@ void RunnerCore::stop(std::chrono::milliseconds grace) {
 void RunnerCore::look_again() {
     find_accepted();
     look_ = true;
+}
+
+bool RunnerCore::concerns(const Event& event) {
+    static constexpr std::array<std::string_view, 7> kTypes{"job.queued",
+                                                            "job.changed",
+                                                            "job.accepted",
+                                                            "job.cancelling",
+                                                            "job.cancelled",
+                                                            "job.failed",
+                                                            "upload.finished"};
+    return std::find(kTypes.begin(), kTypes.end(), event.type) != kTypes.end();
 }
 
 void RunnerCore::hear(const Event& event) {

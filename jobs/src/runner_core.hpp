@@ -52,7 +52,7 @@ class RunnerCore final : public process::TaskSource, public process::TaskObserve
     void resume();
     /// finished() once nothing is left.
     void stop(std::chrono::milliseconds grace);
-    /// Some event that may concern us.
+    [[nodiscard]] static bool concerns(const Event& event);
     void hear(const Event& event);
     /// For accepted and queued jobs whose events were missed.
     void look_again();

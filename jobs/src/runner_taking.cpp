@@ -117,6 +117,10 @@ void RunnerCore::begin(Job job, Lease lease) {
               begun.job.attempts.size() + 1);
     metrics_.job_waited(static_cast<double>(millis_of(clock_) - begun.standing().queued) / 1000);
     jobs_[begun.job.id] = std::move(made);
+    if (handing_back_) {
+        give_up(begun, RunnerJob::Fate::kHandBack);
+        return;
+    }
 
     std::vector<engine::JobFault> faults;
     auto document = engine::read_job(begun.job.document, engine::JobSyntax::kJson, faults);
