@@ -29,22 +29,27 @@ namespace {
 
 constexpr std::string_view kUpload = "upload:";
 
-/// Asks to stop when the time is up, or at the end of its own life.
+/// Asks to stop when the time is up, or the service ends.
 class Limit {
   public:
-    explicit Limit(std::chrono::seconds limit)
-        : thread_([this, limit](const std::stop_token& own) {
+    Limit(std::chrono::seconds limit, std::stop_token service)
+        : service_(std::move(service), [this] { source_.request_stop(); }),
+          thread_([this, limit](const std::stop_token& own) {
               std::unique_lock lock(mutex_);
               const bool ended = changed_.wait_for(lock, own, limit, [] { return false; });
-              if (!ended && !own.stop_requested()) source_.request_stop();
+              if (ended || own.stop_requested()) return;
+              passed_ = true;
+              source_.request_stop();
           }) {}
     [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
-    [[nodiscard]] bool passed() const { return source_.stop_requested(); }
+    [[nodiscard]] bool passed() const { return passed_; }
 
   private:
     std::stop_source source_;
     std::mutex mutex_;
     std::condition_variable_any changed_;
+    std::atomic<bool> passed_{false};
+    std::stop_callback<std::function<void()>> service_;
     std::jthread thread_;
 };
 
@@ -100,7 +105,7 @@ struct Inquiry::Impl {
          InquiryOptions o)
         : database(d), submissions(s), roots(r), options(std::move(o)), pool(options.at_once) {}
     ~Impl() {
-        stopping = true;
+        stopping.request_stop();
         pool.join();
     }
 
@@ -111,7 +116,7 @@ struct Inquiry::Impl {
     boost::asio::thread_pool pool;
     std::atomic<std::size_t> waiting{0};
     std::atomic<std::uint64_t> fetches{0};
-    std::atomic<bool> stopping{false};
+    std::stop_source stopping;
 
     using Answer = std::variant<std::string, Problem>;
 
@@ -134,8 +139,9 @@ struct Inquiry::Impl {
             co_return refused;
         }
         auto counted = [this, work = std::move(work)]() mutable -> Answer {
-            Answer answer =
-                stopping ? Answer(problem("unavailable", "the service is stopping")) : work();
+            Answer answer = stopping.stop_requested()
+                                ? Answer(problem("unavailable", "the service is stopping"))
+                                : work();
             waiting.fetch_sub(1);
             return answer;
         };
@@ -169,7 +175,7 @@ Result<UniqueFd> Inquiry::Impl::open(const std::string& uri,
 Inquiry::Impl::Answer Inquiry::Impl::probe(const std::string& uri,
                                            const std::string& owner,
                                            bool full) {
-    const Limit limit(options.limit);
+    const Limit limit(options.limit, stopping.get_token());
     std::unique_ptr<Fetched> fetched;
     auto source = open(uri, owner, limit, fetched);
     engine::ProbeRequest request;
@@ -196,7 +202,7 @@ Inquiry::Impl::Answer Inquiry::Impl::probe(const std::string& uri,
 }
 
 Inquiry::Impl::Answer Inquiry::Impl::plan(const jobs::Job& job) {
-    const Limit limit(options.limit);
+    const Limit limit(options.limit, stopping.get_token());
     const auto document = engine::parse_job(job.document, job.id);
     if (!document) return problem_of(document.error());
     Predicted all;

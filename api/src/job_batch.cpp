@@ -209,7 +209,7 @@ server::Task<Reply> JobRoutes::Impl::batch(Call& call) {
             auto first = jobs::begin_request(db, request, now);
             if (!first) {
                 stored->refused = refusal_of(first.error());
-                return {};
+                return first.error();
             }
             if (*first) {
                 stored->answer = std::move((*first)->body);

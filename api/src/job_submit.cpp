@@ -190,7 +190,7 @@ server::Task<Reply> JobRoutes::Impl::submit(Call& call,
             auto first = jobs::begin_request(db, request, now);
             if (!first) {
                 written->refused = refusal_of(first.error());
-                return {};
+                return first.error();
             }
             if (*first) {
                 written->answer = std::move(**first);
@@ -199,7 +199,10 @@ server::Task<Reply> JobRoutes::Impl::submit(Call& call,
                 return {};
             }
         }
-        if (!*job) return jobs::forget_request(db, request);
+        if (!*job) {
+            call.audit.skip = true;
+            return jobs::forget_request(db, request);
+        }
         if (auto status = all->accept(db, **job); !status) {
             written->refused = refusal_of(status.error());
             return status;
