@@ -203,9 +203,9 @@ void HttpTransfer::set_body() {
 void HttpTransfer::set_up(const HttpLimits& limits, AddressPolicy addresses) {
     CURL* const h = handle_;
     addresses_ = addresses;
+    silence_ = limits.silence;
     const long connect_ms = limits.connect.count();
     const long total_ms = limits.total.count();
-    const long silence_s = std::chrono::ceil<std::chrono::seconds>(limits.silence).count();
     curl_easy_reset(h);
     curl_easy_setopt(h, CURLOPT_URL, request_.url.c_str());
     curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -221,8 +221,6 @@ void HttpTransfer::set_up(const HttpLimits& limits, AddressPolicy addresses) {
     curl_easy_setopt(h, CURLOPT_USERAGENT, "streamgate");
     curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
     curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, total_ms);
-    curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, silence_s);
     curl_easy_setopt(h, CURLOPT_ERRORBUFFER, words_.data());
     curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, &HttpTransfer::write_body);
     curl_easy_setopt(h, CURLOPT_WRITEDATA, this);
@@ -239,10 +237,30 @@ void HttpTransfer::set_up(const HttpLimits& limits, AddressPolicy addresses) {
     }
 }
 
+/// libcurl's own limit of speed looks at the mean of some seconds.
+std::int64_t HttpTransfer::moved() const {
+    curl_off_t down = 0;
+    curl_off_t up = 0;
+    long head = 0;
+    curl_easy_getinfo(handle_, CURLINFO_SIZE_DOWNLOAD_T, &down);
+    curl_easy_getinfo(handle_, CURLINFO_SIZE_UPLOAD_T, &up);
+    curl_easy_getinfo(handle_, CURLINFO_HEADER_SIZE, &head);
+    return down + up + head;
+}
+
 Result<CURLcode> HttpTransfer::run(CURLM* multi, const std::stop_token& stop) const {
+    using Steady = std::chrono::steady_clock;
+    auto last = Steady::now();
+    std::int64_t before = 0;
     int running = 1;
     while (running > 0) {
         if (stop.stop_requested()) return fail(Errc::kCancelled, "stopped");
+        if (const auto now = moved(); now != before) {
+            before = now;
+            last = Steady::now();
+        } else if (silence_.count() > 0 && Steady::now() - last > silence_) {
+            return fail(Errc::kTimeout, fmt::format("not a byte came for {} ms", silence_.count()));
+        }
         auto code = curl_multi_perform(multi, &running);
         if (code == CURLM_OK && running > 0)
             code = curl_multi_poll(multi, nullptr, 0, kPollMs, nullptr);

@@ -40,6 +40,7 @@ class HttpTransfer {
     static std::size_t write_header(char* bytes, std::size_t size, std::size_t count, void* self);
     static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
 
+    [[nodiscard]] std::int64_t moved() const;
     [[nodiscard]] Result<CURLcode> run(CURLM* multi, const std::stop_token& stop) const;
     [[nodiscard]] Status take(std::span<const std::byte> bytes);
     [[nodiscard]] Status take_header(std::string_view line);
@@ -59,6 +60,7 @@ class HttpTransfer {
     CURL* handle_;
     std::string name_;
     AddressPolicy addresses_;
+    std::chrono::milliseconds silence_{0};
     HttpHead head_;
     std::size_t head_bytes_ = 0;
     bool head_told_ = false;

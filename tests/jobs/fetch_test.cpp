@@ -241,7 +241,7 @@ TEST_CASE_METHOD(Folder, "a server that falls silent is given up, and left at on
     const RawServer server([](const std::string&) {
         return RawReply{"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", true};
     });
-    options.silence = std::chrono::seconds(1);
+    options.silence = std::chrono::milliseconds(100);
     options.attempts = 1;
     const auto silent = fetch(server.url(), file, options, {});
     REQUIRE_FALSE(silent);

@@ -22,7 +22,7 @@ struct FetchOptions {
     /// Also loopback, private, link-local and other addresses that are not on the public internet.
     bool allow_private_addresses = false;
     std::chrono::milliseconds connect{10'000};
-    std::chrono::milliseconds silence{15'000};  ///< without a byte; rounded up to seconds
+    std::chrono::milliseconds silence{15'000};  ///< without a byte
     /// Connections that broke in a row without bringing a byte. One that brought some is resumed
     /// where it ended, when the server tells that the object is still the same (strong ETag).
     int attempts = 4;

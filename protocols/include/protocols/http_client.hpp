@@ -61,7 +61,7 @@ struct HttpReply {
 
 struct HttpLimits {
     std::chrono::milliseconds connect{10'000};
-    std::chrono::milliseconds silence{15'000};  ///< rounded up to seconds
+    std::chrono::milliseconds silence{15'000};  ///< without a byte either way; 0: no limit
     std::chrono::milliseconds total{60'000};    ///< of one request, redirects included; 0: none
     int redirects = 8;                          ///< 0: an answer like any other
 };
