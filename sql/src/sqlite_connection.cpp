@@ -248,7 +248,8 @@ Result<std::int64_t> SqliteConnection::execute(std::string_view sql,
     for (;;) {
         const int code = sqlite3_step(statement);
         if (code == SQLITE_DONE) break;
-        if (code != SQLITE_ROW) return error_of(code, writes ? "write" : "read");
+        if (code != SQLITE_ROW)
+            return error_of(code, writes || on_row == nullptr ? "write" : "read");
         ++rows;
         if (on_row != nullptr) SG_TRY((*on_row)(SqliteRow(statement)));
     }

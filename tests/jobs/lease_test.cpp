@@ -295,7 +295,7 @@ TEST_CASE("leases: whatever workers do, a job has one holder and tokens only gro
     std::vector<jobs::Lease> all;                 // ever given
     std::map<std::string, jobs::Lease> standing;  // what the model says counts
     std::map<std::string, bool> over;
-    for (int step = 0; step < 3'000; ++step) {
+    for (int step = 0; step < 1'500; ++step) {
         store.now += static_cast<jobs::Millis>(pick(900));
         const auto& id = ids[pick(ids.size())];
         const auto runs_out = [&](const std::string& job) {

@@ -126,12 +126,12 @@ TEST_CASE("database: an error undoes its own piece of work and no other of the b
 
 TEST_CASE("database: writers and readers of many threads at once", "[sql]") {
     Fixture f;
-    constexpr int kThreads = 6;
-    constexpr int kEach = 300;
+    constexpr int kThreads = 4;
+    constexpr int kEach = 120;
     std::atomic<int> failures{0};
     std::atomic<bool> writing{true};
     std::vector<std::thread> readers;
-    for (int r = 0; r < 6; ++r)
+    for (int r = 0; r < 4; ++r)
         readers.emplace_back([&] {
             std::int64_t before = 0;
             while (writing) {
@@ -256,7 +256,7 @@ TEST_CASE("database: its log does not grow for ever under readers that overlap",
     Fixture f;
     std::atomic<bool> reading{true};
     std::vector<std::thread> readers;
-    for (int r = 0; r < 3; ++r)
+    for (int r = 0; r < 2; ++r)
         readers.emplace_back([&] {
             while (reading) {
                 auto reader = f.database->read();
