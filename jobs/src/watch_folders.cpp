@@ -35,10 +35,10 @@ constexpr milliseconds kLongestPause{60'000};
 constexpr milliseconds kTryMoveAgain{60'000};
 constexpr milliseconds kNap{1'000};
 
-bool may_help_later(Errc code) {
-    return code == Errc::kIo || code == Errc::kNoSpace || code == Errc::kTimeout ||
-           code == Errc::kLimit || code == Errc::kAgain || code == Errc::kCancelled ||
-           code == Errc::kInternal;
+/// Else the database or the machine is, and the file stays where it is.
+bool is_at_fault(Errc code) {
+    return code == Errc::kInvalidArgument || code == Errc::kUnsupported ||
+           code == Errc::kNotFound || code == Errc::kPermission || code == Errc::kBadData;
 }
 
 Millis now_ms(const Clock& clock) {
@@ -278,7 +278,7 @@ void WatchFolders::Impl::on_answer(Answer& answer) {
         return;
     }
     const auto& error = answer.status.error();
-    if (may_help_later(error.code)) {
+    if (!is_at_fault(error.code)) {
         if (clock.now() >= rule.paused_until) {
             rule.pause = std::clamp(2 * rule.pause, kFirstPause, kLongestPause);
             rule.paused_until = clock.now() + rule.pause;

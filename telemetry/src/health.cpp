@@ -7,6 +7,11 @@ void Health::add(std::string name, std::function<std::string()> check) {
     checks_.emplace_back(std::move(name), std::move(check));
 }
 
+void Health::note(std::string name, std::string text) {
+    const std::lock_guard lock(mutex_);
+    notes_.emplace_back(std::move(name), std::move(text));
+}
+
 Health::Report Health::report() const {
     const std::lock_guard lock(mutex_);
     Report report;
@@ -15,6 +20,7 @@ Health::Report Health::report() const {
         report.text += name + (wrong.empty() ? " ok" : " failed: " + wrong) + '\n';
         report.ready = report.ready && wrong.empty();
     }
+    for (const auto& [name, text] : notes_) report.text += name + " " + text + '\n';
     return report;
 }
 

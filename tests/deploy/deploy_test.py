@@ -3,7 +3,8 @@
 
     deploy_test.py static              alerts, runbooks and metric names; needs nothing
     deploy_test.py promtool FOLDER     promtool and amtool, unpacked into FOLDER when they are not installed
-    deploy_test.py scrape FILE         names that the rules ask for and a service always has, in its /metrics
+    deploy_test.py scrape STREAMGATE FOLDER
+                                       /metrics of a service has what the rules ask for, and is clean
     deploy_test.py systemd             the unit; needs systemd-analyze
 
 Ends with 77 (skipped) where the tools cannot be had.
@@ -14,6 +15,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.request
 from pathlib import Path
 
 root = Path(__file__).resolve().parents[2]
@@ -80,18 +83,22 @@ def static():
     return faults
 
 
-def promtool(cache):
+def tools(cache):
     found = subprocess.run([root / "tools/prometheus-tools", cache], capture_output=True, text=True)
     if found.returncode != 0:
         print(f"skipped: promtool cannot be had: {found.stderr[-300:]}")
         sys.exit(SKIPPED)
-    tools = Path(found.stdout.strip())
+    return Path(found.stdout.strip())
+
+
+def promtool(cache):
+    folder = tools(cache)
     faults = []
     for command in (
-        [tools / "promtool", "check", "rules", *sorted(prometheus.glob("*.rules.yml"))],
-        [tools / "promtool", "check", "config", prometheus / "prometheus.yml"],
-        [tools / "promtool", "test", "rules", root / "tests/deploy/alerts_test.yml"],
-        [tools / "amtool", "check-config", prometheus / "alertmanager.yml"],
+        [folder / "promtool", "check", "rules", *sorted(prometheus.glob("*.rules.yml"))],
+        [folder / "promtool", "check", "config", prometheus / "prometheus.yml"],
+        [folder / "promtool", "test", "rules", root / "tests/deploy/alerts_test.yml"],
+        [folder / "amtool", "check-config", prometheus / "alertmanager.yml"],
     ):
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
@@ -99,9 +106,34 @@ def promtool(cache):
     return faults
 
 
-def scrape(file):
-    there = set(re.findall(r"^# TYPE (\w+)", Path(file).read_text(), re.M))
-    return [f"/metrics lacks {name}" for name in sorted(metric_names(rules())) if not re.match(SOMETIMES, name) and not base_name(name, there)]
+def scrape(binary, cache):
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "serve.log"
+        command = [binary, "serve", "--rtmp", "off", "--srt", "off", "--http", "127.0.0.1:0"]
+        service = subprocess.Popen(command, stderr=open(log, "w"), stdout=subprocess.DEVNULL, cwd=folder)
+        try:
+            text = until_served(service, log)
+        finally:
+            service.terminate()
+            service.wait(60)
+    there = set(re.findall(r"^# TYPE (\w+)", text, re.M))
+    faults = [f"/metrics lacks {name}" for name in sorted(metric_names(rules())) if not re.match(SOMETIMES, name) and name != "process_max_fds" and not base_name(name, there)]
+    done = subprocess.run([tools(cache) / "promtool", "check", "metrics"], input=text, capture_output=True, text=True)
+    if done.returncode != 0:
+        faults.append(f"promtool check metrics: {done.stdout}{done.stderr}")
+    return faults
+
+
+def until_served(service, log):
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and service.poll() is None:
+        found = re.search(r"http://(127\.0\.0\.1:\d+)", log.read_text())
+        if found:
+            text = urllib.request.urlopen(f"http://{found[1]}/metrics", timeout=10).read().decode()
+            if "streamgate_queue_jobs" in text:
+                return text
+        time.sleep(0.05)
+    raise SystemExit(f"the service shows no metrics of jobs\n{log.read_text()}")
 
 
 def systemd():

@@ -35,9 +35,9 @@ struct WatchRule {
     bool recursive = false;
 };
 
-/// Makes the job in the caller's transaction, on the writer's thread; gives its id. Errors that
-/// another try may help (kIo, kNoSpace, kTimeout, kLimit, kAgain) are tried again later; with
-/// another the file goes to the failed folder.
+/// Makes the job in the caller's transaction, on the writer's thread; gives its id. With an error
+/// that the file is at fault for (kInvalidArgument, kUnsupported, kNotFound, kPermission, kBadData)
+/// the file goes to the failed folder; after any other it is tried again.
 using SubmitFile = std::function<Result<std::string>(
     sql::Connection& db, const WatchRule& rule, const std::filesystem::path& file)>;
 

@@ -14,6 +14,9 @@ class Health {
     /// `check` returns what is wrong, empty when all is well; it must not block.
     void add(std::string name, std::function<std::string()> check);
 
+    /// A line that does not keep traffic away: "sandbox degraded: ...".
+    void note(std::string name, std::string text);
+
     struct Report {
         bool ready = true;
         std::string text;  ///< one line a condition: "rtmp ok", "disk failed: ..."
@@ -23,6 +26,7 @@ class Health {
   private:
     mutable std::mutex mutex_;
     std::vector<std::pair<std::string, std::function<std::string()>>> checks_;
+    std::vector<std::pair<std::string, std::string>> notes_;
 };
 
 }  // namespace sg::telemetry
