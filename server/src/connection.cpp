@@ -144,6 +144,7 @@ Task<bool> Connection::read_request() {
         const bool open = co_await fill_inbox();
         if (timed_out_) {
             co_await refuse(408, "request_timeout", "the header did not come in time");
+            co_return false;
         }
         if (!open) co_return false;
     }

@@ -83,14 +83,15 @@ class SigningKey {
         return out;
     }
 
-    [[nodiscard]] std::string token(const nlohmann::json& header,
-                                    const nlohmann::json& claims) const {
+    [[nodiscard]] std::string token_with(const nlohmann::json& header,
+                                         const nlohmann::json& claims) const {
         const auto text = to_base64url(header.dump()) + "." + to_base64url(claims.dump());
         return text + "." + to_base64url(sign(text, header.value("alg", "")));
     }
     [[nodiscard]] std::string token(const std::string& algorithm,
                                     const nlohmann::json& claims) const {
-        return token(nlohmann::json{{"alg", algorithm}, {"kid", kid_}, {"typ", "JWT"}}, claims);
+        return token_with(nlohmann::json{{"alg", algorithm}, {"kid", kid_}, {"typ", "JWT"}},
+                          claims);
     }
 
   private:

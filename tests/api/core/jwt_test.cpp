@@ -125,7 +125,8 @@ TEST_CASE("a token cannot choose how it is verified") {
     CHECK_FALSE(verifier->verify(none));
     for (const auto* name : {"None", "NONE", "HS256", "RS512", "ES384", "", "RS256 "}) {
         INFO(name);
-        CHECK_FALSE(verifier->verify(p256.token(json{{"alg", name}, {"kid", "rsa"}}, claims())));
+        CHECK_FALSE(
+            verifier->verify(p256.token_with(json{{"alg", name}, {"kid", "rsa"}}, claims())));
     }
     // The public key as the secret of an HMAC.
     const auto head =
@@ -142,16 +143,19 @@ TEST_CASE("a token cannot choose how it is verified") {
          &size);
     CHECK_FALSE(verifier->verify(head + "." + to_base64url({reinterpret_cast<char*>(mac), size})));
     // A key for another algorithm than the token's, or of a curve or size that is not taken.
-    CHECK_FALSE(verifier->verify(p256.token(json{{"alg", "RS256"}, {"kid", "p256"}}, claims())));
-    CHECK_FALSE(verifier->verify(p256.token(json{{"alg", "ES256"}, {"kid", "rsa"}}, claims())));
-    CHECK_FALSE(verifier->verify(p384.token(json{{"alg", "ES256"}, {"kid", "p384"}}, claims())));
+    CHECK_FALSE(
+        verifier->verify(p256.token_with(json{{"alg", "RS256"}, {"kid", "p256"}}, claims())));
+    CHECK_FALSE(
+        verifier->verify(p256.token_with(json{{"alg", "ES256"}, {"kid", "rsa"}}, claims())));
+    CHECK_FALSE(
+        verifier->verify(p384.token_with(json{{"alg", "ES256"}, {"kid", "p384"}}, claims())));
     CHECK_FALSE(verifier->verify(small.token("RS256", claims())));
     // A key that comes with the token.
     const SigningKey mine(SigningKey::Kind::kRsa, "rsa");
     CHECK_FALSE(verifier->verify(
-        mine.token(json{{"alg", "RS256"}, {"kid", "rsa"}, {"jwk", mine.jwk()}}, claims())));
+        mine.token_with(json{{"alg", "RS256"}, {"kid", "rsa"}, {"jwk", mine.jwk()}}, claims())));
     CHECK_FALSE(verifier->verify(
-        rsa().token(json{{"alg", "RS256"}, {"kid", "rsa"}, {"crit", {"exp"}}}, claims())));
+        rsa().token_with(json{{"alg", "RS256"}, {"kid", "rsa"}, {"crit", {"exp"}}}, claims())));
 }
 
 TEST_CASE("a token that is old, new, of others or for others is refused") {
@@ -253,7 +257,7 @@ TEST_CASE("a new key is fetched once when a token names it, and not for each bad
     CHECK(issuer.fetched() == 2);
     for (int i = 0; i < 100; ++i) {
         CHECK_FALSE(verifier->verify(
-            next.token(json{{"alg", "ES256"}, {"kid", std::to_string(i)}}, claims())));
+            next.token_with(json{{"alg", "ES256"}, {"kid", std::to_string(i)}}, claims())));
     }
     CHECK(issuer.fetched() == 2);
     // While the issuer is down its known keys go on.
@@ -262,7 +266,7 @@ TEST_CASE("a new key is fetched once when a token names it, and not for each bad
         issuer.down = true;
     }
     clock.advance(std::chrono::seconds(31));
-    CHECK_FALSE(verifier->verify(next.token(json{{"alg", "ES256"}, {"kid", "x"}}, claims())));
+    CHECK_FALSE(verifier->verify(next.token_with(json{{"alg", "ES256"}, {"kid", "x"}}, claims())));
     CHECK(verifier->verify(token));
     CHECK(verifier->trouble().empty());
 }
