@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <mutex>
 #include <utility>
 
@@ -35,9 +36,11 @@
 #include <sql/database.hpp>
 #include <telemetry/job_metrics.hpp>
 #include <telemetry/job_traces.hpp>
+#include <telemetry/sandbox_metrics.hpp>
 
 #include <base/file.hpp>
 #include <base/log.hpp>
+#include <engine/doctor.hpp>
 
 #include "api_channels.hpp"
 #include "commands.hpp"
@@ -63,6 +66,22 @@ std::vector<sql::Migration> all_migrations() {
 }
 
 }  // namespace
+
+/// What the sandbox of tasks could not apply on this kernel.
+std::string sandbox_note(const WorkerSettings& worker, Metrics& metrics) {
+    engine::DoctorQuestions questions;
+    questions.libraries = false;
+    const auto findings = engine::examine_machine(questions);
+    const telemetry::SandboxMetrics shown(findings, metrics);
+    if (!worker.sandbox) return "off: worker.sandbox is false";
+    std::string missing;
+    for (const auto& each : findings) {
+        if (!each.name.starts_with("sandbox") || each.state == engine::Finding::State::kGood)
+            continue;
+        missing += (missing.empty() ? "" : "; ") + each.name + ": " + each.detail;
+    }
+    return missing.empty() ? "ok" : "degraded: " + missing;
+}
 
 /// In the order in which things are made; they go the other way round.
 struct JobService::Impl {
@@ -112,6 +131,7 @@ struct JobService::Impl {
     std::unique_ptr<ApiChannels> channels;
     std::unique_ptr<api::ChannelRoutes> channel_routes;
     std::unique_ptr<Retention> retention;
+    std::atomic<std::size_t> live_encoders = 0;
 };
 
 Status JobService::Impl::decide(const Listeners& listeners) {
@@ -290,6 +310,7 @@ void JobService::Impl::add_health(telemetry::Health& health) {
         const auto status = runner->status();
         return status.draining ? fmt::format("{} drains", status.name) : std::string();
     });
+    health.note("sandbox", sandbox_note(settings.worker, metrics));
     if (jwt) health.add("tokens", [this] { return jwt->trouble(); });
     if (watch) health.add("watch", [this] { return watch->problems(); });
 }
@@ -328,6 +349,10 @@ Status JobService::begin() {
 
 void JobService::observe(live::Channel& channel) {
     impl_->channel_routes->observe(channel);
+    if (channel.settings().preset == "passthrough") return;
+    impl_->runner->set_live_encoders(++impl_->live_encoders);
+    channel.when_ended(
+        [impl = impl_.get()] { impl->runner->set_live_encoders(--impl->live_encoders); });
 }
 
 void JobService::take(const ServeSettings& fresh) {

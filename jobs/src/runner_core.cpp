@@ -57,7 +57,8 @@ RunnerCore::~RunnerCore() = default;
 
 std::optional<process::Task> RunnerCore::next() {
     for (auto& letter : mailbox_->take()) letter();
-    if (stop_at_ && !handing_back_ && clock_.now() >= *stop_at_) {
+    const bool idle = jobs_.empty() && !taking_;
+    if (stop_at_ && !handing_back_ && (idle || clock_.now() >= *stop_at_)) {
         handing_back_ = true;
         for (auto& [id, job] : jobs_) give_up(*job, RunnerJob::Fate::kHandBack);
     }
