@@ -178,6 +178,10 @@ Status InputRun::open_source() {
 }
 
 std::optional<JobTask> InputRun::next_task(const TaskRoom& room) {
+    if (phase_ == Phase::kPublishing && room.publish) {
+        if (auto status = finish_publishing(); !status) fail(status.error());
+        return std::nullopt;
+    }
     const auto best = best_waiting(room);
     if (best == waiting_.end()) return std::nullopt;
     Work work = std::move(*best);
@@ -197,7 +201,7 @@ std::optional<JobTask> InputRun::next_task(const TaskRoom& room) {
     return make_task(std::move(work));
 }
 
-JobTask InputRun::make_task(Work work) {
+TaskRequest InputRun::request_of(const Work& work) const {
     TaskRequest request;
     request.kind = work.kind;
     request.source_name = source_.name;
@@ -226,6 +230,11 @@ JobTask InputRun::make_task(Work work) {
         request.spool_bytes = setup_.preset.limits.spool_bytes;
         request.open_seconds = setup_.options.open_seconds;
     }
+    return request;
+}
+
+JobTask InputRun::make_task(Work work) {
+    const auto request = request_of(work);
     process::Task task;
     task.id =
         fmt::format("{}{}/{}#{}", setup_.options.task_prefix, setup_.name, work.name, work.attempt);
@@ -240,6 +249,7 @@ JobTask InputRun::make_task(Work work) {
         task.takes_slot = false;
     }
     if (work.weight == TaskWeight::kBeside) task.takes_slot = false;
+    task.spawn.executable = setup_.options.program;
     task.spawn.environment = task_environment(work.kind);
     task.progress_timeout = std::chrono::seconds(setup_.options.stall_seconds);
     task.memory_limit_bytes = static_cast<std::uint64_t>(setup_.options.memory_limit_bytes);
@@ -310,6 +320,7 @@ void InputRun::on_finished(process::Outcome outcome) {
         if (work_ && writes_attempt(work.kind)) work_->remove_attempt(work.folder);
         return;
     }
+    keep_crash(work, outcome);
     // Before its result counts, and before a changed source is blamed on the task.
     Status status;
     if (work.kind != TaskKind::kSpool && work.kind != TaskKind::kPlan &&
@@ -347,6 +358,7 @@ void InputRun::on_finished(process::Outcome outcome) {
             case TaskKind::kQuality:
                 status = on_measured(*outcome.result);
                 break;
+            case TaskKind::kProbe:
             case TaskKind::kLive:
             case TaskKind::kPull:
                 break;  // never part of a job
@@ -389,9 +401,11 @@ Status InputRun::next_phase() {
                 want(TaskKind::kQuality);
                 return {};
             }
-            return finish_publishing();
+            enter(Phase::kPublishing, "publish");
+            return {};
         case Phase::kMeasuring:
-            return finish_publishing();
+            enter(Phase::kPublishing, "publish");
+            return {};
         default:
             return {};
     }

@@ -111,6 +111,8 @@ class InputRun {
     [[nodiscard]] Status next_phase();
     [[nodiscard]] Status start_verification();
     [[nodiscard]] Status finish_publishing();
+    [[nodiscard]] TaskRequest request_of(const Work& work) const;
+    void keep_crash(const Work& work, const process::Outcome& outcome);
     [[nodiscard]] bool retry(Work work, const Error& error, bool from_outside);
     [[nodiscard]] std::filesystem::path work_path() const;
     [[nodiscard]] bool keeps_work() const;

@@ -75,7 +75,7 @@ TEST_CASE("every encoder, container and check works in the sandbox") {
         const char* formats;
     };
     for (const auto& c : {Case{"h264", "ultrafast", "[hls-cmaf, dash, hls-ts]"},
-                          Case{"h264", "ultrafast", "[hls-cmaf, dash]\n  single_file: true"},
+                          Case{"h264", "ultrafast", "[hls-cmaf, dash, single-file]"},
                           Case{"hevc", "ultrafast", "[hls-cmaf, dash]"},
                           Case{"av1", "12", "[hls-cmaf, dash]"},
                           Case{"vp9", "8", "[hls-cmaf, dash]"}}) {

@@ -137,7 +137,6 @@ TEST_CASE("URLs that name this host are refused in every spelling, before anythi
                             "//example.com/",
                             "example.com",
                             "http://",
-                            "http:///path",
                             "",
                             "http://exa mple.com/"}) {
         INFO(url);

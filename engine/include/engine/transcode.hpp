@@ -34,6 +34,10 @@ struct RunOptions {
     /// also a good one, and what lies there is gone on with: nothing that was published from there
     /// is in the way. Whoever gave it removes it.
     std::filesystem::path work;
+    /// Its command `task` is what children run.
+    std::string program = "/proc/self/exe";
+    /// Crash bundles (crash_bundle.hpp) go there. Empty: none are written.
+    std::filesystem::path crashes;
     /// Gives a regular file for an input's uri. None: uris are paths of this machine.
     std::function<Result<UniqueFd>(const std::string& uri)> open_source;
 };
