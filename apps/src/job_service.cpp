@@ -68,11 +68,13 @@ std::vector<sql::Migration> all_migrations() {
 }  // namespace
 
 /// What the sandbox of tasks could not apply on this kernel.
-std::string sandbox_note(const WorkerSettings& worker, Metrics& metrics) {
+std::string sandbox_note(const WorkerSettings& worker,
+                         std::optional<telemetry::SandboxMetrics>& shown,
+                         Metrics& metrics) {
     engine::DoctorQuestions questions;
     questions.libraries = false;
     const auto findings = engine::examine_machine(questions);
-    const telemetry::SandboxMetrics shown(findings, metrics);
+    shown.emplace(findings, metrics);
     if (!worker.sandbox) return "off: worker.sandbox is false";
     std::string missing;
     for (const auto& each : findings) {
@@ -110,6 +112,7 @@ struct JobService::Impl {
     std::unique_ptr<sql::Database> database;
     std::unique_ptr<jobs::EventHub> events;
     std::unique_ptr<telemetry::JobMetrics> job_metrics;
+    std::optional<telemetry::SandboxMetrics> sandbox_metrics;
     std::unique_ptr<telemetry::JobTraces> traces;
     std::unique_ptr<api::ApiKeys> keys;
     std::unique_ptr<api::AuditLog> audit;
@@ -310,7 +313,7 @@ void JobService::Impl::add_health(telemetry::Health& health) {
         const auto status = runner->status();
         return status.draining ? fmt::format("{} drains", status.name) : std::string();
     });
-    health.note("sandbox", sandbox_note(settings.worker, metrics));
+    health.note("sandbox", sandbox_note(settings.worker, sandbox_metrics, metrics));
     if (jwt) health.add("tokens", [this] { return jwt->trouble(); });
     if (watch) health.add("watch", [this] { return watch->problems(); });
 }
