@@ -43,7 +43,10 @@ std::optional<Clock::Wall> parse_rfc3339(std::string_view text) noexcept {
     const int hour = number(11, 2);
     const int minute = number(14, 2);
     const int second = number(17, 2);
-    if (!day.ok() || number(0, 4) < 1970 || hour > 23 || minute > 59 || second > 59)
+    // Clock::Wall counts nanoseconds in 64 bits.
+    constexpr int kLastYear = 2261;
+    const int year = number(0, 4);
+    if (!day.ok() || year < 1970 || year > kLastYear || hour > 23 || minute > 59 || second > 59)
         return std::nullopt;
 
     std::size_t at = kShape.size();

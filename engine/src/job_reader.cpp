@@ -252,7 +252,7 @@ class JobReader {
         if (value.kind != Node::Kind::kMap)
             return report(value, "tags", "must be a group of texts", {}, kWrongType);
         for (const auto& m : value.members) {
-            if (!is_text(m.value)) {
+            if (m.value.kind != Node::Kind::kScalar) {
                 report(m.value, "tags." + m.key.substr(0, 64), "must be a text", {}, kWrongType);
             } else {
                 out[m.key] = m.value.text;

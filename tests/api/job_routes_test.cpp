@@ -294,7 +294,7 @@ TEST_CASE("stored presets have versions, and jobs keep the one they were made wi
     CHECK(JobApi::parse(service.get("/v1/presets/web-hd@1"))["source"] == "library");
     CHECK(JobApi::parse(service.get("/v1/presets"))["items"].size() == 10);
 
-    CHECK(add(R"({"name":"web-hd"})").status == 409);
+    CHECK(add(R"({"name":"web-hd","extends":"mobile"})").status == 409);
     CHECK(add(R"({"name":"bad","video":{"codec":"h265"}})").status == 422);
     CHECK(service.post("/v1/presets", R"({"name":"mine"})").status == 403);
     const auto checked = JobApi::parse(

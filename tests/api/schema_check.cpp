@@ -120,7 +120,10 @@ class Checker {
                        const json& rule,
                        const json& value,
                        const std::string& at) {
-        if (word == "items") {
+        if (word == "propertyNames") {
+            if (!value.is_object()) return true;
+            for (const auto& [name, inner] : value.items()) check(rule, name, at + "/" + name);
+        } else if (word == "items") {
             for (std::size_t i = 0; value.is_array() && i < value.size(); ++i)
                 check(rule, value[i], fmt::format("{}/{}", at, i));
         } else if (word == "required") {

@@ -373,8 +373,8 @@ TEST_CASE("pages of allowed sites may upload, others may not read", "[uploads]")
           std::string::npos);
     CHECK_FALSE(api.ask("OPTIONS", "/v1/uploads/upl_1", theirs + asks)
                     .fields.contains("access-control-allow-origin"));
-    const auto made = api.ask(
-        "POST", "/v1/uploads", api.as("alice") + kTus + ours + "Upload-Length: 5\r\n");
+    const auto made =
+        api.ask("POST", "/v1/uploads", api.as("alice") + kTus + ours + "Upload-Length: 5\r\n");
     CHECK(made.fields.at("access-control-allow-origin") == "https://upload.example");
     CHECK(made.fields.at("access-control-expose-headers").find("Location") != std::string::npos);
     // Failures too, or the page would not know why.

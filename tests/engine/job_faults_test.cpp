@@ -37,7 +37,7 @@ TEST_CASE("a fault of a JSON job has a code and a pointer to its member") {
         {R"({"inputs":["a"],"preset":7})", "wrong_type", "/preset"},
         {R"({"inputs":["a"],"preset":null})", "wrong_type", "/preset"},
         {R"({"inputs":["a"],"quality":"true"})", "wrong_type", "/quality"},
-        {R"({"inputs":["a"],"tags":{"year":2024}})", "wrong_type", "/tags/year"},
+        {R"({"inputs":["a"],"tags":{"year":[2024]}})", "wrong_type", "/tags/year"},
         {R"({"inputs":["a"],"version":"1"})", "invalid_value", "/version"},
         {R"({"inputs":["a"],"verify":"fast"})", "invalid_value", "/verify"},
         {R"({"inputs":["a"],"verify":true})", "wrong_type", "/verify"},
@@ -63,7 +63,7 @@ TEST_CASE("a fault of a JSON job has a code and a pointer to its member") {
 
 TEST_CASE("all faults of a job come at once, with what was probably meant") {
     const auto faults =
-        faults_of(R"({"input":["a"],"quality":1,"tags":{"a":1},"publish":"erly","inputs":[{}]})");
+        faults_of(R"({"input":["a"],"quality":1,"tags":{"a":{}},"publish":"erly","inputs":[{}]})");
     REQUIRE(faults.size() == 5);
     CHECK(faults[0].message.find("did you mean inputs?") != std::string::npos);
     CHECK(faults[3].message.find("did you mean early?") != std::string::npos);

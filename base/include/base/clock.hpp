@@ -28,7 +28,7 @@ class SystemClock final : public Clock {
 [[nodiscard]] std::string rfc3339(Clock::Wall time);
 
 /// With "Z" or an offset, to the millisecond; further digits are dropped. Nothing for anything else
-/// (years before 1970 and after 9999, leap seconds).
+/// (years before 1970 and after 2261, leap seconds).
 [[nodiscard]] std::optional<Clock::Wall> parse_rfc3339(std::string_view text) noexcept;
 
 }  // namespace sg
