@@ -16,8 +16,16 @@ namespace {
 using presets::Problem;
 
 /// First path segments of the service itself.
-constexpr std::array kTakenApplications{
-    "metrics", "healthz", "readyz", "time", "player", "api", "v1", "docs"};
+constexpr std::array kTakenApplications{"metrics",
+                                        "healthz",
+                                        "readyz",
+                                        "time",
+                                        "player",
+                                        "api",
+                                        "v1",
+                                        "docs",
+                                        "problems",
+                                        "openapi.json"};
 
 class Rules {
   public:

@@ -168,27 +168,13 @@ constexpr std::string_view kCompletion = R"(Examples:
 )";
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 21> kExamples{{
-    {"streamgate", kRoot},
-    {"transcode", kTranscode},
-    {"probe", kProbe},
-    {"plan", kPlan},
-    {"presets", kPresets},
-    {"verify", kVerify},
-    {"serve", kServe},
-    {"submit", kSubmit},
-    {"jobs", kJobs},
-    {"watch", kWatch},
-    {"logs", kLogs},
-    {"cancel", kCancel},
-    {"retry", kRetry},
-    {"keys", kKeys},
-    {"drain", kDrain},
-    {"audit", kAudit},
-    {"doctor", kDoctor},
-    {"replay", kReplay},
-    {"live", kLive},
-    {"config", kConfig},
-    {"completion", kCompletion},
+    {"streamgate", kRoot}, {"transcode", kTranscode}, {"probe", kProbe},
+    {"plan", kPlan},       {"presets", kPresets},     {"verify", kVerify},
+    {"serve", kServe},     {"submit", kSubmit},       {"jobs", kJobs},
+    {"watch", kWatch},     {"logs", kLogs},           {"cancel", kCancel},
+    {"retry", kRetry},     {"keys", kKeys},           {"drain", kDrain},
+    {"audit", kAudit},     {"doctor", kDoctor},       {"replay", kReplay},
+    {"live", kLive},       {"config", kConfig},       {"completion", kCompletion},
 }};
 
 }  // namespace

@@ -230,9 +230,14 @@ Status JobService::Impl::start_watching() {
         std::vector<engine::JobFault> faults;
         const auto job = watch_submissions->prepare(
             db, watched_document(rule, file), engine::JobSyntax::kJson, {rule.owner, {}}, faults);
-        if (!job)
-            return Error{Errc::kInvalidArgument,
-                         fmt::format("{}: {}", faults.front().pointer, faults.front().message)};
+        if (!job) {
+            const auto& fault = faults.front();
+            // A wrong rule, or a folder that was exchanged for another, is not the file's fault.
+            std::error_code failed;
+            const bool there = std::filesystem::is_regular_file(file, failed);
+            return Error{there ? Errc::kAgain : Errc::kInvalidArgument,
+                         fmt::format("{}: {}", fault.pointer, fault.message)};
+        }
         SG_TRY(watch_submissions->accept(db, *job));
         return job->id;
     };
@@ -315,7 +320,12 @@ void JobService::Impl::add_health(telemetry::Health& health) {
     });
     health.note("sandbox", sandbox_note(settings.worker, sandbox_metrics, metrics));
     if (jwt) health.add("tokens", [this] { return jwt->trouble(); });
-    if (watch) health.add("watch", [this] { return watch->problems(); });
+    // Other jobs go on without a watched folder.
+    if (watch)
+        health.note("watch", [this] {
+            const auto problems = watch->problems();
+            return problems.empty() ? "ok" : "degraded: " + problems;
+        });
 }
 
 Result<std::unique_ptr<JobService>> JobService::open(const ServeSettings& settings,
@@ -364,7 +374,7 @@ void JobService::take(const ServeSettings& fresh) {
 
 void JobService::drain(std::chrono::milliseconds grace, std::function<void()> drained) {
     auto& impl = *impl_;
-    impl.watch.reset();
+    if (impl.watch) impl.watch->stop();
     impl.runner->stop(grace, [&first = impl.threads.first(), drained = std::move(drained)] {
         asio::post(first, drained);
     });

@@ -76,8 +76,9 @@ ExitCode run_keys(const KeysOptions& options) {
     const auto reply = client->call(std::move(*request));
     if (!reply) return complain(exit_code_of(reply.error()), reply.error().message);
     if (options.action == Action::kRevoke) {
-        if (!options.json)
-            (void)write_text(STDOUT_FILENO, printable(options.id) + " is valid no more\n");
+        (void)write_text(
+            STDOUT_FILENO,
+            options.json ? reply->body : printable(options.id) + " is valid no more\n");
         return ExitCode::kSuccess;
     }
     const auto answer = json::parse(reply->body, nullptr, false);

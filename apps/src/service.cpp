@@ -153,6 +153,9 @@ void Service::Impl::take(const ServeSettings& fresh) {
 void Service::Impl::stop(int signal) {
     const bool again = stopping.exchange(true);
     log::info("stopping signal={} again={}", signal, again);
+    if (!again && jobs)
+        log::info("draining grace_s={} note=\"another signal hands back at once what runs\"",
+                  settings.drain.jobs.count());
     if (again) {
         end_live();
         return;

@@ -195,7 +195,9 @@ void HttpTransfer::set_body() {
             handle_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(bytes.size()));
         curl_easy_setopt(handle_, CURLOPT_POSTFIELDS, bytes.c_str());
     }
-    if (!request_.method.empty())
+    if (request_.method == "HEAD")
+        curl_easy_setopt(handle_, CURLOPT_NOBODY, 1L);
+    else if (!request_.method.empty())
         curl_easy_setopt(handle_, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
     if (headers_) curl_easy_setopt(handle_, CURLOPT_HTTPHEADER, headers_.get());
 }
