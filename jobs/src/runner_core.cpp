@@ -72,6 +72,8 @@ std::optional<process::Task> RunnerCore::next() {
         in_hand.started = millis_of(clock_);
         in_hand.begun = clock_.now();
         owners_[task->task.id] = job;
+        if (in_hand.facts.weight == TaskWeight::kHeavy)
+            recent_.served(job->job.owner, job->job.priority, in_hand.started);
         count(in_hand, 1);
         show_status();
         return std::move(task->task);
@@ -309,7 +311,11 @@ Uses RunnerCore::uses(bool by_tasks) const {
         for (const auto& [task, in_hand] : job->tasks)
             use.recent_s += std::chrono::duration<double>(clock_.now() - in_hand.begun).count();
     }
-    for (auto& [owner, use] : all) use.recent_s += recent_.of(owner, now);
+    for (auto& [owner, use] : all) {
+        const auto recent = recent_.of(owner, now);
+        use.recent_s += recent.recent_s;
+        use.served = recent.served;
+    }
     return all;
 }
 

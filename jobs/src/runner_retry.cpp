@@ -74,8 +74,8 @@ std::chrono::milliseconds backoff(RetryClass value,
     const double steps = std::clamp(static_cast<double>(failures - 1), 0.0, kMostFailures);
     const double scale = value == RetryClass::kResource ? kResource : 1.0;
     const double jitter = 0.7 + 0.6 * std::clamp(chance, 0.0, 1.0);
-    return std::chrono::milliseconds(static_cast<std::int64_t>(
-        static_cast<double>(base.count()) * scale * std::pow(kGrowth, steps) * jitter));
+    return std::chrono::milliseconds(std::llround(static_cast<double>(base.count()) * scale *
+                                                  std::pow(kGrowth, steps) * jitter));
 }
 
 }  // namespace sg::jobs

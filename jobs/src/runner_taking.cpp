@@ -66,18 +66,19 @@ void RunnerCore::look() {
     for (const auto& [id, job] : jobs_) {
         if (!job->fetching) active.push_back(job->standing());
     }
-    std::erase_if(waiting, [&](const Candidate& c) {
-        return jobs_.contains(c.job) || removing_.contains(c.job) ||
-               !worth_taking(c, active, heavy, policy_, now);
-    });
     auto use = uses(false);
     for (const auto& c : waiting) {
-        if (!use.contains(c.owner)) use[c.owner].recent_s = recent_.of(c.owner, now);
+        if (!use.contains(c.owner)) use[c.owner] = recent_.of(c.owner, now);
     }
+    std::erase_if(waiting, [&](const Candidate& c) {
+        return jobs_.contains(c.job) || removing_.contains(c.job) ||
+               !worth_taking(c, active, use, heavy, policy_, now);
+    });
     const auto best = choose(waiting, use, policy_, now, choices_);
     if (!best) return;
     ++choices_;
     taking_ = true;
+    recent_.served(waiting[*best].owner, waiting[*best].priority, now);
     const auto taken = std::make_shared<Taken>();
     write_freely(
         [taken,

@@ -14,6 +14,7 @@ constexpr std::size_t kMostActive = 32;
 constexpr std::size_t kPlannedAhead = 1;
 /// Below this an owner's use is nothing: entries do not pile up.
 constexpr double kForgotten = 0.01;
+constexpr Millis kServedForgotten = Millis{24} * 3600 * 1000;
 
 const OwnerUse& use_of(const Uses& uses, const std::string& owner) {
     static const OwnerUse kNothing;
@@ -27,8 +28,13 @@ double decayed(double seconds, Millis from, Millis to) {
 
 }  // namespace
 
-Priority class_of(const Candidate& candidate, const SchedulePolicy& policy, Millis now) {
-    const auto waited = std::max<Millis>(0, now - candidate.queued);
+Priority class_of(const Candidate& candidate,
+                  const Uses& uses,
+                  const SchedulePolicy& policy,
+                  Millis now) {
+    const auto served =
+        use_of(uses, candidate.owner).served[static_cast<std::size_t>(candidate.priority)];
+    const auto waited = std::max<Millis>(0, now - std::max(candidate.queued, served));
     const auto lifted = policy.ageing.count() > 0 ? waited / policy.ageing.count() : 0;
     const auto value = static_cast<Millis>(candidate.priority) + lifted;
     return static_cast<Priority>(std::min<Millis>(value, static_cast<Millis>(Priority::kUrgent)));
@@ -42,7 +48,7 @@ bool comes_before(const Candidate& a,
     const auto rank = [&](const Candidate& c) {
         const auto deadline = c.deadline > 0 ? c.deadline : std::numeric_limits<Millis>::max();
         const auto& use = use_of(uses, c.owner);
-        return std::tuple(-static_cast<int>(class_of(c, policy, now)),
+        return std::tuple(-static_cast<int>(class_of(c, uses, policy, now)),
                           deadline,
                           use.running,
                           use.recent_s,
@@ -76,6 +82,7 @@ std::optional<std::size_t> choose(const std::vector<Candidate>& candidates,
 
 bool worth_taking(const Candidate& candidate,
                   const std::vector<Candidate>& active,
+                  const Uses& uses,
                   std::size_t heavy_slots,
                   const SchedulePolicy& policy,
                   Millis now) {
@@ -86,7 +93,7 @@ bool worth_taking(const Candidate& candidate,
     });
     if (!has_one) return true;
     return std::all_of(active.begin(), active.end(), [&](const Candidate& other) {
-        return class_of(other, policy, now) < class_of(candidate, policy, now);
+        return class_of(other, uses, policy, now) < class_of(candidate, uses, policy, now);
     });
 }
 
@@ -94,18 +101,32 @@ std::size_t slots_beside_live(std::size_t heavy_slots, std::size_t live_encoders
     return heavy_slots > live_encoders ? heavy_slots - live_encoders : 1;
 }
 
-void RecentUse::add(const std::string& owner, double seconds, Millis now) {
+RecentUse::Use& RecentUse::entry(const std::string& owner, Millis now) {
     std::erase_if(uses_, [now](const auto& entry) {
-        return decayed(entry.second.seconds, entry.second.as_of, now) < kForgotten;
+        const auto& use = entry.second;
+        const auto last = *std::max_element(use.served.begin(), use.served.end());
+        return decayed(use.seconds, use.as_of, now) < kForgotten && now - last > kServedForgotten;
     });
-    auto& use = uses_[owner];
+    return uses_[owner];
+}
+
+void RecentUse::add(const std::string& owner, double seconds, Millis now) {
+    auto& use = entry(owner, now);
     use.seconds = decayed(use.seconds, use.as_of, now) + seconds;
     use.as_of = now;
 }
 
-double RecentUse::of(std::string_view owner, Millis now) const {
+void RecentUse::served(const std::string& owner, Priority priority, Millis now) {
+    entry(owner, now).served[static_cast<std::size_t>(priority)] = now;
+}
+
+OwnerUse RecentUse::of(std::string_view owner, Millis now) const {
+    OwnerUse use;
     const auto at = uses_.find(owner);
-    return at == uses_.end() ? 0 : decayed(at->second.seconds, at->second.as_of, now);
+    if (at == uses_.end()) return use;
+    use.recent_s = decayed(at->second.seconds, at->second.as_of, now);
+    use.served = at->second.served;
+    return use;
 }
 
 }  // namespace sg::jobs

@@ -375,8 +375,11 @@ void WatchFolders::Impl::tell_state() {
     for (auto& rule : rules) {
         const auto& problem = rule.scan->problem();
         if (!problem.empty()) {
-            problems += fmt::format(
-                "watch folder {} ({}): {}\n", rule.rule.folder.native(), rule.rule.name, problem);
+            problems += fmt::format("{}{} ({}): {}",
+                                    problems.empty() ? "" : "; ",
+                                    rule.rule.folder.native(),
+                                    rule.rule.name,
+                                    problem);
         }
         rule.up.set(problem.empty() ? 1 : 0);
         rule.waiting.set(static_cast<double>(rule.scan->waiting()));
@@ -401,6 +404,11 @@ Result<std::unique_ptr<WatchFolders>> WatchFolders::start(WatchOptions options,
 
 WatchFolders::WatchFolders(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 WatchFolders::~WatchFolders() = default;
+
+void WatchFolders::stop() {
+    impl_->thread.request_stop();
+    impl_->mailbox->waker.wake();
+}
 
 std::string WatchFolders::problems() const {
     const std::lock_guard lock(impl_->mailbox->mutex);

@@ -8,6 +8,10 @@ void Health::add(std::string name, std::function<std::string()> check) {
 }
 
 void Health::note(std::string name, std::string text) {
+    note(std::move(name), [text = std::move(text)] { return text; });
+}
+
+void Health::note(std::string name, std::function<std::string()> text) {
     const std::lock_guard lock(mutex_);
     notes_.emplace_back(std::move(name), std::move(text));
 }
@@ -20,7 +24,7 @@ Health::Report Health::report() const {
         report.text += name + (wrong.empty() ? " ok" : " failed: " + wrong) + '\n';
         report.ready = report.ready && wrong.empty();
     }
-    for (const auto& [name, text] : notes_) report.text += name + " " + text + '\n';
+    for (const auto& [name, text] : notes_) report.text += name + " " + text() + '\n';
     return report;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -23,15 +24,21 @@ struct SchedulePolicy {
     std::size_t oldest_every = 8;
 };
 
+inline constexpr std::size_t kPriorities = 5;
+
 /// What an owner has of the machine.
 struct OwnerUse {
     std::size_t running = 0;  ///< jobs, or tasks when those are chosen
     double recent_s = 0;      ///< seconds of slots, of which old ones count less
+    /// When a job of each class was last given something; 0: long ago.
+    std::array<Millis, kPriorities> served{};
 };
 using Uses = std::map<std::string, OwnerUse, std::less<>>;
 
-/// Its class after ageing: at most kUrgent.
+/// Its class after ageing: at most kUrgent. Only time in which no job of its owner and class was
+/// served counts: a long queue that moves does not push others back.
 [[nodiscard]] Priority class_of(const Candidate& candidate,
+                                const Uses& uses,
                                 const SchedulePolicy& policy,
                                 Millis now);
 
@@ -55,6 +62,7 @@ using Uses = std::map<std::string, OwnerUse, std::less<>>;
 /// their end.
 [[nodiscard]] bool worth_taking(const Candidate& candidate,
                                 const std::vector<Candidate>& active,
+                                const Uses& uses,
                                 std::size_t heavy_slots,
                                 const SchedulePolicy& policy,
                                 Millis now);
@@ -66,13 +74,18 @@ using Uses = std::map<std::string, OwnerUse, std::less<>>;
 class RecentUse {
   public:
     void add(const std::string& owner, double seconds, Millis now);
-    [[nodiscard]] double of(std::string_view owner, Millis now) const;
+    void served(const std::string& owner, Priority priority, Millis now);
+    /// Without what runs.
+    [[nodiscard]] OwnerUse of(std::string_view owner, Millis now) const;
 
   private:
     struct Use {
         double seconds = 0;
         Millis as_of = 0;
+        std::array<Millis, kPriorities> served{};
     };
+    [[nodiscard]] Use& entry(const std::string& owner, Millis now);
+
     std::map<std::string, Use, std::less<>> uses_;
 };
 

@@ -62,8 +62,11 @@ class WatchFolders {
                                                                      Metrics& metrics);
     ~WatchFolders();
 
-    /// One line for each folder that cannot be watched now; empty when all is well. For /readyz and
-    /// the like; any thread.
+    /// Takes no more files. Any thread; returns at once.
+    void stop();
+
+    /// The folders that cannot be watched now and why, on one line; empty when all is well. Any
+    /// thread.
     [[nodiscard]] std::string problems() const;
 
   private:

@@ -16,6 +16,8 @@ class Health {
 
     /// A line that does not keep traffic away: "sandbox degraded: ...".
     void note(std::string name, std::string text);
+    /// The same, asked for each time; must not block.
+    void note(std::string name, std::function<std::string()> text);
 
     struct Report {
         bool ready = true;
@@ -26,7 +28,7 @@ class Health {
   private:
     mutable std::mutex mutex_;
     std::vector<std::pair<std::string, std::function<std::string()>>> checks_;
-    std::vector<std::pair<std::string, std::string>> notes_;
+    std::vector<std::pair<std::string, std::function<std::string()>>> notes_;
 };
 
 }  // namespace sg::telemetry
