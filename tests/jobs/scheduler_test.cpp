@@ -54,12 +54,13 @@ class Machine {
         Uses uses;
         for (const auto& [key, c] : heads) {
             candidates.push_back(c);
-            uses[c.owner].recent_s = recent_.of(c.owner, now);
+            uses[c.owner] = recent_.of(c.owner, now);
         }
         const auto at = choose(candidates, uses, policy, now, count_++);
         if (!at) return "";
         const auto job = candidates[*at];
         std::erase_if(queue_, [&](const Candidate& c) { return c.job == job.job; });
+        recent_.served(job.owner, job.priority, now);
         now += takes;
         recent_.add(job.owner, static_cast<double>(takes) / 1000, now);
         served[job.owner] += takes;
@@ -84,7 +85,7 @@ TEST_CASE("higher classes come first, whatever else is said for the others") {
     CHECK(chosen({waiting("a", "x", Priority::kBulk, 0, 1),
                   waiting("b", "y", Priority::kUrgent, 100),
                   waiting("c", "x", Priority::kHigh, 0, 1)},
-                 {{"y", {5, 100.0}}}) == "b");
+                 {{"y", {5, 100.0, {}}}}) == "b");
 }
 
 TEST_CASE("within a class the earlier deadline comes first, and any before none") {
@@ -98,8 +99,8 @@ TEST_CASE("without deadlines the owner with less comes first, then who waits lon
                                        waiting("b", "y", Priority::kNormal, 50),
                                        waiting("c", "z", Priority::kNormal, 60)};
     CHECK(chosen(queue) == "a");
-    CHECK(chosen(queue, {{"x", {1, 0.0}}}) == "b");
-    CHECK(chosen(queue, {{"x", {1, 0.0}}, {"y", {0, 3.0}}}) == "c");
+    CHECK(chosen(queue, {{"x", {1, 0.0, {}}}}) == "b");
+    CHECK(chosen(queue, {{"x", {1, 0.0, {}}}, {"y", {0, 3.0, {}}}}) == "c");
 }
 
 TEST_CASE("an owner at the limit waits, also with urgent jobs") {
@@ -107,20 +108,25 @@ TEST_CASE("an owner at the limit waits, also with urgent jobs") {
     policy.jobs_per_owner = 2;
     const std::vector<Candidate> queue{waiting("a", "x", Priority::kUrgent),
                                        waiting("b", "y", Priority::kBulk)};
-    CHECK(chosen(queue, {{"x", {1, 0.0}}}, policy) == "a");
-    CHECK(chosen(queue, {{"x", {2, 0.0}}}, policy) == "b");
-    CHECK(chosen(queue, {{"x", {2, 0.0}}, {"y", {2, 0.0}}}, policy) == "");
+    CHECK(chosen(queue, {{"x", {1, 0.0, {}}}}, policy) == "a");
+    CHECK(chosen(queue, {{"x", {2, 0.0, {}}}}, policy) == "b");
+    CHECK(chosen(queue, {{"x", {2, 0.0, {}}}, {"y", {2, 0.0, {}}}}, policy) == "");
 }
 
 TEST_CASE("waiting lifts a job class by class, and not above urgent") {
     const SchedulePolicy policy;
     const auto bulk = waiting("a", "x", Priority::kBulk);
-    CHECK(class_of(bulk, policy, 14 * kMinute) == Priority::kBulk);
-    CHECK(class_of(bulk, policy, 15 * kMinute) == Priority::kLow);
-    CHECK(class_of(bulk, policy, 31 * kMinute) == Priority::kNormal);
-    CHECK(class_of(bulk, policy, 10'000 * kMinute) == Priority::kUrgent);
+    CHECK(class_of(bulk, {}, policy, 14 * kMinute) == Priority::kBulk);
+    CHECK(class_of(bulk, {}, policy, 15 * kMinute) == Priority::kLow);
+    CHECK(class_of(bulk, {}, policy, 31 * kMinute) == Priority::kNormal);
+    CHECK(class_of(bulk, {}, policy, 10'000 * kMinute) == Priority::kUrgent);
+    // A queue that moves does not age.
+    Uses uses;
+    uses["x"].served[static_cast<std::size_t>(Priority::kBulk)] = 60 * kMinute;
+    CHECK(class_of(bulk, uses, policy, 70 * kMinute) == Priority::kBulk);
+    CHECK(class_of(bulk, uses, policy, 76 * kMinute) == Priority::kLow);
     // A clock that was set back lowers nobody.
-    CHECK(class_of(waiting("a", "x", Priority::kHigh, 5000), policy, 0) == Priority::kHigh);
+    CHECK(class_of(waiting("a", "x", Priority::kHigh, 5000), {}, policy, 0) == Priority::kHigh);
 }
 
 TEST_CASE("now and then whoever waits longest is chosen") {
@@ -228,16 +234,16 @@ TEST_CASE("a few jobs are planned ahead; a higher class or a new owner does not 
     const SchedulePolicy policy;
     const std::vector<Candidate> one{waiting("a", "x")};
     const std::vector<Candidate> two{waiting("a", "x"), waiting("b", "x")};
-    CHECK(worth_taking(waiting("c", "x"), {}, 1, policy, 0));
-    CHECK(worth_taking(waiting("c", "x"), one, 1, policy, 0));
-    CHECK_FALSE(worth_taking(waiting("c", "x"), two, 1, policy, 0));
-    CHECK(worth_taking(waiting("c", "x"), two, 2, policy, 0));
-    CHECK(worth_taking(waiting("c", "y"), two, 1, policy, 0));
-    CHECK(worth_taking(waiting("c", "x", Priority::kHigh), two, 1, policy, 0));
-    CHECK_FALSE(worth_taking(waiting("c", "x", Priority::kLow), two, 1, policy, 0));
+    CHECK(worth_taking(waiting("c", "x"), {}, {}, 1, policy, 0));
+    CHECK(worth_taking(waiting("c", "x"), one, {}, 1, policy, 0));
+    CHECK_FALSE(worth_taking(waiting("c", "x"), two, {}, 1, policy, 0));
+    CHECK(worth_taking(waiting("c", "x"), two, {}, 2, policy, 0));
+    CHECK(worth_taking(waiting("c", "y"), two, {}, 1, policy, 0));
+    CHECK(worth_taking(waiting("c", "x", Priority::kHigh), two, {}, 1, policy, 0));
+    CHECK_FALSE(worth_taking(waiting("c", "x", Priority::kLow), two, {}, 1, policy, 0));
     std::vector<Candidate> many;
     for (int i = 0; i < 32; ++i) many.push_back(waiting(std::to_string(i), std::to_string(i)));
-    CHECK_FALSE(worth_taking(waiting("c", "y", Priority::kUrgent), many, 1, policy, 0));
+    CHECK_FALSE(worth_taking(waiting("c", "y", Priority::kUrgent), many, {}, 1, policy, 0));
 }
 
 TEST_CASE("live encoders take heavy slots, but the last") {
@@ -251,9 +257,9 @@ TEST_CASE("live encoders take heavy slots, but the last") {
 TEST_CASE("use is forgotten by half each ten minutes") {
     RecentUse recent;
     recent.add("x", 80, 0);
-    CHECK(recent.of("x", 0) == Approx(80));
-    CHECK(recent.of("x", 10 * kMinute) == Approx(40));
+    CHECK(recent.of("x", 0).recent_s == Approx(80));
+    CHECK(recent.of("x", 10 * kMinute).recent_s == Approx(40));
     recent.add("x", 10, 10 * kMinute);
-    CHECK(recent.of("x", 20 * kMinute) == Approx(25));
-    CHECK(recent.of("y", 0) == 0);
+    CHECK(recent.of("x", 20 * kMinute).recent_s == Approx(25));
+    CHECK(recent.of("y", 0).recent_s == 0);
 }

@@ -24,14 +24,14 @@ struct SchedulePolicy {
     std::size_t oldest_every = 8;
 };
 
-inline constexpr std::size_t kPriorities = 5;
+inline constexpr std::size_t kPriorityCount = 5;
 
 /// What an owner has of the machine.
 struct OwnerUse {
     std::size_t running = 0;  ///< jobs, or tasks when those are chosen
     double recent_s = 0;      ///< seconds of slots, of which old ones count less
     /// When a job of each class was last given something; 0: long ago.
-    std::array<Millis, kPriorities> served{};
+    std::array<Millis, kPriorityCount> served{};
 };
 using Uses = std::map<std::string, OwnerUse, std::less<>>;
 
@@ -82,7 +82,7 @@ class RecentUse {
     struct Use {
         double seconds = 0;
         Millis as_of = 0;
-        std::array<Millis, kPriorities> served{};
+        std::array<Millis, kPriorityCount> served{};
     };
     [[nodiscard]] Use& entry(const std::string& owner, Millis now);
 
