@@ -208,7 +208,7 @@ server::Task<Reply> JobRoutes::Impl::batch(Call& call) {
         if (!request.key.empty()) {
             auto first = jobs::begin_request(db, request, now);
             if (!first) {
-                stored->refused = refusal_of(first.error());
+                stored->refused = key_refused(first.error());
                 return first.error();
             }
             if (*first) {
@@ -225,7 +225,7 @@ server::Task<Reply> JobRoutes::Impl::batch(Call& call) {
             if (status) continue;
             // A full queue refuses the rest of a batch one by one; a broken database all of it.
             if (status.error().code != Errc::kLimit) return status;
-            item = problem("quota_exceeded", status.error().message);
+            item = full_queue(status.error());
         }
         stored->answer = batch_text(stored->items);
         if (request.key.empty()) return {};

@@ -30,8 +30,9 @@ namespace sg::api {
 [[nodiscard]] std::optional<Problem> read_idempotency(const Call& call,
                                                       jobs::IdempotentRequest& request);
 
-/// A full queue, a key that is in use...
-[[nodiscard]] Problem refusal_of(const Error& error);
+/// What Submissions::accept() says with kLimit, and begin_request(), as answers.
+[[nodiscard]] Problem full_queue(const Error& error);
+[[nodiscard]] Problem key_refused(const Error& error);
 
 [[nodiscard]] jobs::Millis now_of(const Clock& clock);
 

@@ -55,19 +55,18 @@ Problem document_problem(const std::vector<engine::JobFault>& faults) {
     return whole;
 }
 
-Problem refusal_of(const Error& error) {
-    if (error.code == Errc::kLimit) {
-        auto refused = problem("quota_exceeded", error.message);
-        refused.retry_after = std::chrono::seconds(10);
-        return refused;
-    }
-    if (error.code == Errc::kAgain) {
-        auto refused = problem("request_in_progress", error.message);
-        refused.retry_after = std::chrono::seconds(1);
-        return refused;
-    }
+Problem full_queue(const Error& error) {
+    auto refused = problem("quota_exceeded", error.message);
+    refused.retry_after = std::chrono::seconds(10);
+    return refused;
+}
+
+Problem key_refused(const Error& error) {
     if (error.code == Errc::kMismatch) return problem("idempotency_key_reused", error.message);
-    return problem_of(error);
+    if (error.code != Errc::kAgain) return problem_of(error);
+    auto refused = problem("request_in_progress", error.message);
+    refused.retry_after = std::chrono::seconds(1);
+    return refused;
 }
 
 std::optional<Problem> read_idempotency(const Call& call, jobs::IdempotentRequest& request) {
@@ -189,7 +188,7 @@ server::Task<Reply> JobRoutes::Impl::submit(Call& call,
         if (!request.key.empty()) {
             auto first = jobs::begin_request(db, request, now);
             if (!first) {
-                written->refused = refusal_of(first.error());
+                written->refused = key_refused(first.error());
                 return first.error();
             }
             if (*first) {
@@ -204,7 +203,7 @@ server::Task<Reply> JobRoutes::Impl::submit(Call& call,
             return jobs::forget_request(db, request);
         }
         if (auto status = all->accept(db, **job); !status) {
-            written->refused = refusal_of(status.error());
+            if (status.error().code == Errc::kLimit) written->refused = full_queue(status.error());
             return status;
         }
         written->answer = jobs::StoredAnswer{201, (*job)->id, new_job_text(**job)};
