@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <stop_token>
 
@@ -12,6 +13,7 @@
 #include "job_builder.hpp"
 #include "summary.hpp"
 #include "terminal.hpp"
+#include "url_inputs.hpp"
 
 namespace sg::apps {
 namespace {
@@ -43,11 +45,21 @@ ExitCode run_transcode(const TranscodeOptions& options) {
     std::stop_source stop;
     const std::stop_callback forward((*signals)->token(), [&stop] { stop.request_stop(); });
 
+    const auto fetched = UrlInputs::fetch(*job, stop.get_token());
+    if (!fetched) {
+        const bool stopped = fetched.error().code == Errc::kCancelled;
+        return stopped ? ExitCode::kInterrupted
+                       : complain(ExitCode::kNothingRead, fetched.error().message);
+    }
     const auto display = make_display(options, job->inputs.size(), stop);
     const SystemClock clock;
     const auto summary =
         engine::run_job(*job, build_run_options(options), *display, clock, stop.get_token());
     display->finish();
+    const bool resumable = summary && std::any_of(summary->inputs.begin(),
+                                                  summary->inputs.end(),
+                                                  [](const auto& i) { return i.resumable; });
+    if (!resumable) fetched->remove();
     if (!summary) {
         const auto code = summary.error().code;
         if (code == Errc::kCancelled) return ExitCode::kInterrupted;
