@@ -101,16 +101,15 @@ Reply JobRoutes::Impl::queues() {
     if (!db) return problem_of(db.error());
     const auto all = totals(**db);
     std::array<std::int64_t, 5> classes{};
-    const auto counted = (*db)->query(
-        "SELECT priority, count(*) FROM jobs WHERE state = 'queued' AND not_before = 0 "
-        "GROUP BY priority",
-        {},
-        [&classes](const sql::Row& row) -> Status {
-            const auto index = row.integer(0);
-            if (index >= 0 && index < static_cast<std::int64_t>(classes.size()))
-                classes[static_cast<std::size_t>(index)] = row.integer(1);
-            return {};
-        });
+    const auto counted =
+        (*db)->query("SELECT priority, count(*) FROM jobs WHERE ready = 1 GROUP BY priority",
+                     {},
+                     [&classes](const sql::Row& row) -> Status {
+                         const auto index = row.integer(0);
+                         if (index >= 0 && index < static_cast<std::int64_t>(classes.size()))
+                             classes[static_cast<std::size_t>(index)] = row.integer(1);
+                         return {};
+                     });
     if (!counted) return problem_of(counted.error());
     JsonWriter out;
     out.begin_object().key("jobs").begin_object();
