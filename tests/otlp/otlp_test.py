@@ -7,30 +7,16 @@ Ends with 77 (skipped) where node or the packages cannot be had.
 """
 
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 here = Path(__file__).resolve().parent
-SKIPPED = 77
+sys.path.insert(0, str(here.parent / "service"))
+from npm_packages import packages
+
 START = 1_700_000_000_000
-
-
-def packages(cache):
-    folder = cache / "otlp"
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted = (here / "package-lock.json").read_bytes()
-    if not (folder / "complete").exists() or (folder / "package-lock.json").read_bytes() != wanted:
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(here / name, folder / name)
-        done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"], cwd=folder, capture_output=True, text=True, timeout=200)
-        if done.returncode != 0:
-            print(f"skipped: npm cannot install the schema's decoder: {done.stderr[-300:]}")
-            sys.exit(SKIPPED)
-        (folder / "complete").touch()
-    return folder
 
 
 def attributes(of):
@@ -38,11 +24,8 @@ def attributes(of):
 
 
 def main(exporter, cache):
-    if not shutil.which("node") or not shutil.which("npm"):
-        print("skipped: no node here")
-        return SKIPPED
-    folder = packages(Path(cache))
-    receiver = subprocess.Popen(["node", here / "receiver.mjs", folder.resolve(), "2"], stdout=subprocess.PIPE, text=True)
+    folder = packages(here, cache)
+    receiver = subprocess.Popen(["node", here / "receiver.mjs", folder, "2"], stdout=subprocess.PIPE, text=True)
     try:
         port = json.loads(receiver.stdout.readline())["port"]
         with tempfile.TemporaryDirectory() as data:

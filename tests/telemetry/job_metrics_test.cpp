@@ -4,6 +4,7 @@
 
 #include <jobs/job_table.hpp>
 #include <telemetry/job_metrics.hpp>
+#include <telemetry/job_traces.hpp>
 #include <telemetry/metrics_registry.hpp>
 
 #include <support/substring.hpp>
@@ -74,4 +75,20 @@ TEST_CASE("the queue's depth, predicted work and age appear by class, failures b
         CHECK(appears(registry, "streamgate_workers_lost_total 1"));
     }
     CHECK_THAT(registry.text(), !ContainsSubstring("streamgate_queue_jobs"));
+}
+
+TEST_CASE("traces are not sent to what is no HTTP address") {
+    const test::TempFolder folder;
+    NullMetrics metrics;
+    const SystemClock clock;
+    auto database = sql::Database::open({folder / "jobs.db", jobs::migrations()}, metrics);
+    REQUIRE(database);
+    jobs::EventHub hub(**database, clock);
+    for (const auto* endpoint : {"", "localhost:4317", "http://", "ftp://collector"}) {
+        telemetry::TraceOptions options;
+        options.endpoint = endpoint;
+        const auto traces = telemetry::JobTraces::start(options, **database, hub, metrics);
+        REQUIRE_FALSE(traces);
+        CHECK(traces.error().code == Errc::kInvalidArgument);
+    }
 }
