@@ -90,10 +90,6 @@ struct JobTraces::Impl {
     void run(const std::stop_token& stop);
     Status collect(const Ended& ended, std::vector<Span>& spans);
     bool send(std::span<const Span> spans, const std::stop_token& stop);
-    bool closing() {
-        const std::lock_guard lock(mutex);
-        return finish;
-    }
 
     TraceOptions options;
     std::string url;
@@ -210,14 +206,18 @@ bool JobTraces::Impl::send(std::span<const Span> spans, const std::stop_token& s
             why = reply.error().message;
             if (reply.error().code == Errc::kInvalidArgument) break;
         }
-        if (attempt == kAttempts || closing()) break;
+        if (attempt == kAttempts) break;
         if (!wait) {
             const auto longest = std::min(kLongestWait, kFirstWait * (1 << (attempt - 1)));
             std::uniform_int_distribution<std::int64_t> part(longest.count() / 2, longest.count());
             wait = milliseconds(part(chance));
         }
         std::unique_lock lock(mutex);
-        changed.wait_for(lock, stop, *wait, [&] { return finish; });
+        const bool in_haste = finish;
+        changed.wait_for(lock, stop, in_haste ? std::min(*wait, kFirstWait) : *wait, [&] {
+            return finish && !in_haste;
+        });
+        if (stop.stop_requested()) break;
     }
     log::warn("traces_dropped spans={} endpoint={} reason=\"{}\"",
               spans.size(),
