@@ -204,6 +204,11 @@ bool sandbox_wanted() {
 
 Status enter_task_sandbox(const TaskRequest& request) {
     if (!sandbox_wanted()) return {};
+    if (const char* user = std::getenv(kWorkerUserVariable); user != nullptr) {
+        // Rather no task than one with more rights than were meant.
+        if (auto found = process::find_sandbox_user(user); !found)
+            return found.error().within("lock the task in");
+    }
     const auto policy = sandbox_policy(request);
     forget_environment();
     // What it will write to must be there to be allowed.

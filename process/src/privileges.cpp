@@ -25,8 +25,12 @@ constexpr int kParentGone = 127;
 Status keep_capabilities(std::uint32_t mask) {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     std::array<__user_cap_data_struct, 2> data{};
-    // Not inheritable: a program it starts has none.
-    data[0].effective = data[0].permitted = mask;
+    if (::syscall(SYS_capget, &header, data.data()) != 0)
+        return errno_error(errno, "look at capabilities");
+    // A container's root may lack some. Not inheritable: a program it starts has none.
+    const auto kept = data[0].permitted & mask;
+    data = {};
+    data[0].effective = data[0].permitted = kept;
     if (::syscall(SYS_capset, &header, data.data()) != 0)
         return errno_error(errno, "give up capabilities");
     return {};

@@ -194,6 +194,8 @@ Program make_program(const SyscallRules& rules) {
     // Only reading; a process without privileges cannot raise its own.
     const std::array<std::uint32_t, 2> own{0, self[0]};
     p.when_argument(SYS_prlimit64, 0, own);
+    // The C library tries new calls first, and falls back on older ones when there are none.
+    p.when_at_least(SYS_futex_waitv, SECCOMP_RET_ERRNO | ENOSYS);
     p.answer(Program::kRefused);
     return p;
 }

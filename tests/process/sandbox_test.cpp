@@ -136,6 +136,20 @@ TEST_CASE_METHOD(Hostile, "root becomes another user, who can write to the task'
     CHECK(about.st_uid == 65534);
 }
 
+TEST_CASE_METHOD(Hostile, "root without all of its capabilities, as in a container, is locked in") {
+    if (!sandboxed() || ::geteuid() != 0 || !fs::exists("/usr/bin/setpriv")) return;
+    SpawnOptions options;
+    options.executable = "/usr/bin/setpriv";
+    options.argv = {
+        "setpriv", "--bounding-set=-dac_read_search", SG_HOSTILE_CHILD, "all", inside(), outside()};
+    auto child = Child::spawn(std::move(options));
+    REQUIRE(child);
+    Ran ran;
+    ran.exit = child->wait();
+    ran.text = child->log().text();
+    check_attacks(ran, look_at_sandbox({}));
+}
+
 TEST_CASE_METHOD(Hostile, "what only attacks use ends the process") {
     if (!has(look_at_sandbox({}), "system calls")) return;
     for (const auto* how : {
