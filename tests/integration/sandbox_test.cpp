@@ -22,6 +22,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Builds with sanitizers have no sandbox.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSandboxed = false;
+#else
+constexpr bool kSandboxed = true;
+#endif
+
 std::string contents(const fs::path& path) {
     std::ifstream file(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
@@ -83,6 +90,7 @@ std::vector<fs::path> bundles(const fs::path& state) {
 
 TEST_CASE("a task is locked in, and knows nothing of the environment's secrets") {
     ::setenv("STREAMGATE_TEST_SECRET", "hunter2hunter2", 1);
+    if (!kSandboxed) return;
     const WaitingTask waiting({});
     ::unsetenv("STREAMGATE_TEST_SECRET");
     REQUIRE(soon([&] { return status_of(waiting.task, "Seccomp") == "2"; }));
@@ -228,6 +236,7 @@ TEST_CASE("doctor tells what this machine offers") {
         REQUIRE(states.contains(name));
         CHECK(states.at(name) == "good");
     }
+    if (!kSandboxed) return;
     CHECK(states.contains("sandbox: files"));
     CHECK(states.contains("sandbox: network"));
 }
