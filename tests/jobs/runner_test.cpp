@@ -12,6 +12,7 @@
 #include <support/catch.hpp>
 
 #include "job_bench.hpp"
+#include "small_server.hpp"
 
 using namespace sg;
 using namespace sg::jobs;
@@ -365,4 +366,65 @@ TEST_CASE("progress is told, and no more often than four times a second") {
         return one.second.contains("eta_low_s") &&
                one.second["eta_low_s"] <= one.second["eta_high_s"];
     }));
+}
+
+TEST_CASE("an accepted job is queued when its URL is fetched; a missing one fails it") {
+    JobBench bench;
+    fs::create_directories(bench.folder / "www");
+    fs::copy_file(bench.film(2), bench.folder.path() / "www" / "film.mp4");
+    const engine::test::SmallServer server(bench.folder / "www",
+                                           engine::test::SmallServer::Manner::kServe);
+    bench.start([](RunnerOptions& options) { options.allow_private_addresses = true; });
+    const auto accepted = [](Job& job) { job.state = JobState::kAccepted; };
+    const auto id = bench.submit(JobBench::document({server.url() + "film.mp4"}), accepted);
+    const auto missing = bench.submit(JobBench::document({server.url() + "none.mp4"}), accepted);
+    REQUIRE(bench.until_ended(id));
+    INFO(bench.job(id).message);
+    CHECK(bench.job(id).state == JobState::kSucceeded);
+    CHECK(in_order(bench.types_of(id), {"job.accepted", "job.queued", "job.planning"}));
+    CHECK(work_is_gone(bench, id));
+    REQUIRE(bench.until_ended(missing));
+    CHECK(bench.job(missing).state == JobState::kFailed);
+    CHECK(bench.job(missing).reason == "not_found");
+    CHECK(bench.job(missing).retry_class == RetryClass::kInput);
+}
+
+TEST_CASE("an address that is refused fails its job without a request") {
+    JobBench bench;
+    bench.start();
+    const auto id = bench.submit(JobBench::document({"http://127.0.0.1:9/film.mp4"}),
+                                 [](Job& job) { job.state = JobState::kAccepted; });
+    REQUIRE(bench.until_ended(id));
+    CHECK(bench.job(id).state == JobState::kFailed);
+    CHECK(bench.job(id).reason == "permission");
+}
+
+TEST_CASE("an urgent job waits for a chunk of a long one, not for its end") {
+    JobBench bench;
+    bench.start([](RunnerOptions& options) { options.heavy_slots = 1; });
+    const auto bulk = bench.submit(JobBench::document({bench.film(60).string()}),
+                                   [](Job& job) { job.priority = Priority::kBulk; });
+    REQUIRE(bench.until_in(bulk, JobState::kRunning));
+    const auto urgent = bench.submit(JobBench::document({bench.film(2).string()}),
+                                     [](Job& job) { job.priority = Priority::kUrgent; });
+    REQUIRE(bench.until_ended(urgent));
+    CHECK(bench.job(urgent).state == JobState::kSucceeded);
+    CHECK_FALSE(ended(bench.job(bulk).state));
+}
+
+TEST_CASE("a worker that was killed loses its leases at once when the service opens again") {
+    JobBench bench;
+    const auto id = bench.submit(JobBench::document({bench.film(2).string()}));
+    // Number 1 << 22 is above what this kernel gives processes.
+    bench.write([&](sql::Connection& db) -> Status {
+        SG_TRY_ASSIGN(const auto lease,
+                      take_lease(db, id, "bench-4194305", bench.now(), bench.now() + 3'600'000));
+        return enter_state(db, lease, JobState::kRunning, "", bench.now());
+    });
+    bench.start();
+    REQUIRE(bench.until_ended(id));
+    const auto job = bench.job(id);
+    CHECK(job.state == JobState::kSucceeded);
+    REQUIRE(job.attempts.size() == 2);
+    CHECK(job.attempts.front().outcome == "lost");
 }
