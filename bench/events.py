@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "service"))
-from job_server import JobServer
+from plain_server import PlainServer
 
 
 def resident(pid):
@@ -91,7 +91,7 @@ def main():
     asked = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         config = f"limits: {{viewers_per_address: {asked.streams + 100}}}\n"
-        server = JobServer(asked.streamgate, folder, config)
+        server = PlainServer(asked.streamgate, folder, config)
         try:
             return 0 if asyncio.run(measure(server, asked.streams, asked.events, asked.rate)) else 1
         finally:

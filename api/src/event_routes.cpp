@@ -45,7 +45,8 @@ bool same_site(const server::Request& request, const std::vector<std::string>& a
     return scheme != std::string_view::npos && origin.substr(scheme + 3) == request.field("host");
 }
 
-bool has_token(std::string_view list, std::string_view token) {
+/// Whether one of the fields of this name, which are lists, has the token.
+bool has_token(const server::Request& request, std::string_view name, std::string_view token) {
     const auto lower = [](std::string_view text) {
         std::string out(text);
         for (char& c : out) {
@@ -53,11 +54,14 @@ bool has_token(std::string_view list, std::string_view token) {
         }
         return out;
     };
-    for (const auto& part : split_list(list)) {
-        const auto begin = part.find_first_not_of(" \t");
-        if (begin == std::string::npos) continue;
-        const auto end = part.find_last_not_of(" \t");
-        if (lower(std::string_view(part).substr(begin, end + 1 - begin)) == token) return true;
+    for (const auto& field : request.fields) {
+        if (field.name != name) continue;
+        for (const auto& part : split_list(field.value)) {
+            const auto begin = part.find_first_not_of(" \t");
+            if (begin == std::string::npos) continue;
+            const auto end = part.find_last_not_of(" \t");
+            if (lower(std::string_view(part).substr(begin, end + 1 - begin)) == token) return true;
+        }
     }
     return false;
 }
@@ -209,8 +213,8 @@ server::Task<Reply> EventRoutes::Impl::serve_job(Call& call) {
 server::Task<Reply> EventRoutes::Impl::serve_websocket(Call& call) {
     const auto& request = call.request();
     const auto accept = websocket_accept(request.field("sec-websocket-key"));
-    if (!has_token(request.field("upgrade"), "websocket") ||
-        !has_token(request.field("connection"), "upgrade")) {
+    if (!has_token(request, "upgrade", "websocket") ||
+        !has_token(request, "connection", "upgrade")) {
         return ready(problem("upgrade_required",
                              "this address speaks WebSocket only; /v1/events has the same events "
                              "over plain HTTP"));
@@ -254,6 +258,7 @@ void EventRoutes::add_to(ApiRouter& router) {
     all.tag = "events";
     all.summary = "Events as they happen, as server-sent events";
     all.query = params_of_a_stream();
+    all.headers = {{"Last-Event-ID", "the same as after, as an EventSource sends it"}};
     all.streams = true;
     all.handler = [impl = impl_.get()](Call& call) { return impl->serve_all(call); };
     router.add(std::move(all));

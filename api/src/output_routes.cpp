@@ -189,8 +189,8 @@ server::Task<Reply> OutputRoutes::Impl::download(Call& call) {
         return ready(problem("unauthenticated",
                              "send an API key or a token as Authorization: Bearer, or use a signed "
                              "address"));
-    } else if (!call.principal.scopes.empty() && !call.principal.scopes.contains("jobs")) {
-        return ready(problem("forbidden", "these credentials do not have the scope 'jobs'"));
+    } else if (!call.principal.scopes.empty() && !call.principal.scopes.contains("outputs")) {
+        return ready(problem("forbidden", "these credentials do not have the scope 'outputs'"));
     } else {
         owner = call.principal.visible_owner();
     }
@@ -374,7 +374,7 @@ OutputRoutes::~OutputRoutes() = default;
 void OutputRoutes::add_to(ApiRouter& router) {
     using Handler = server::Task<Reply> (Impl::*)(Call&);
     const auto add = [&](Operation operation, std::string summary, Handler handler) {
-        operation.tag = "jobs";
+        operation.tag = "outputs";
         operation.summary = std::move(summary);
         operation.handler = [impl = impl_.get(), handler](Call& call) {
             return (impl->*handler)(call);

@@ -335,19 +335,23 @@ server::Task<std::optional<Problem>> TusRoutes::add_bytes(Call& call,
 void add_tus_routes(Uploads::Impl& impl, ApiRouter& router) {
     auto routes = std::make_shared<TusRoutes>(impl);
     using Handler = server::Task<Reply> (TusRoutes::*)(Call&);
+    const std::string at = "/v1/uploads/{upload}";
+    const QueryParam version{"Tus-Resumable", "1.0.0"};
+    const QueryParam length{"Upload-Length", "bytes of the whole file"};
     const auto add = [&](Method method,
-                         std::string pattern,
+                         const std::string& pattern,
                          std::string id,
                          std::string summary,
-                         int success,
-                         Handler handler) {
+                         Handler handler,
+                         std::vector<QueryParam> headers) {
         Operation operation;
         operation.method = method;
-        operation.pattern = std::move(pattern);
+        operation.pattern = pattern;
         operation.id = std::move(id);
         operation.tag = "uploads";
         operation.summary = std::move(summary);
-        operation.success = success;
+        operation.success = method == Method::kPost ? 201 : method == Method::kHead ? 200 : 204;
+        operation.headers = std::move(headers);
         operation.streams = true;
         operation.open = method == Method::kOptions;
         operation.least = method == Method::kHead ? Role::kViewer : Role::kSubmitter;
@@ -355,36 +359,33 @@ void add_tus_routes(Uploads::Impl& impl, ApiRouter& router) {
         operation.handler = [routes, handler](Call& call) { return ((*routes).*handler)(call); };
         router.add(std::move(operation));
     };
-    add(Method::kOptions,
-        "/v1/uploads",
-        "discoverUploads",
-        "What the tus protocol offers here",
-        204,
-        &TusRoutes::discover);
+    const std::string offers = "What the tus protocol offers here";
+    add(Method::kOptions, "/v1/uploads", "discoverUploads", offers, &TusRoutes::discover, {});
+    add(Method::kOptions, at, "discoverUpload", offers, &TusRoutes::discover, {});
     add(Method::kPost,
         "/v1/uploads",
         "createUpload",
         "Begin an upload in pieces (tus 1.0)",
-        201,
-        &TusRoutes::create);
-    add(Method::kOptions,
-        "/v1/uploads/{upload}",
-        "discoverUpload",
-        "What the tus protocol offers here",
-        204,
-        &TusRoutes::discover);
+        &TusRoutes::create,
+        {version,
+         length,
+         {"Upload-Defer-Length", "1: the length follows with a later piece"},
+         {"Upload-Metadata", "filename, filetype and sha256, each with its value in base64"}});
     add(Method::kHead,
-        "/v1/uploads/{upload}",
+        at,
         "getUploadOffset",
         "How much of an upload is there (tus 1.0)",
-        200,
-        &TusRoutes::head);
+        &TusRoutes::head,
+        {version});
     add(Method::kPatch,
-        "/v1/uploads/{upload}",
+        at,
         "addToUpload",
         "Add bytes to an upload (tus 1.0)",
-        204,
-        &TusRoutes::patch);
+        &TusRoutes::patch,
+        {version,
+         length,
+         {"Upload-Offset", "bytes that are there already"},
+         {"Upload-Checksum", "sha1 or sha256, a space, and the piece's digest in base64"}});
 }
 
 }  // namespace sg::api

@@ -311,6 +311,8 @@ void add_plain_upload_routes(Uploads::Impl& impl, ApiRouter& router) {
     put.response_schema = "Upload";
     put.success = 201;
     put.streams = true;
+    put.headers = {{"X-Checksum-Sha256", "64 hex digits: the file must have this digest"},
+                   {"Repr-Digest", "the same as RFC 9530 writes it: sha-256=:BASE64:"}};
     add(std::move(put), "Send a file whole; the path ends in its name", &PlainUploadRoutes::put);
 
     Operation remove;

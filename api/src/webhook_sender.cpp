@@ -21,8 +21,9 @@ constexpr std::uint64_t kMaxAnswerBytes = 4'096;
 constexpr Millis kLongestPause = 60'000;
 
 /// Of a failing endpoint: its other deliveries wait, too.
-Millis pause_after(int failures) {
-    return std::min<Millis>(kLongestPause, Millis{500} << std::min(failures, 7));
+Millis pause_after(const WebhookOptions& options, int failures) {
+    return std::min<Millis>(kLongestPause,
+                            options.first_retry.count() / 10 << std::min(failures, 7));
 }
 
 double random_part() {
@@ -188,7 +189,7 @@ void Webhooks::Impl::settle(Attempt attempt, const Outcome& outcome) {
     --busy_;
     if (was_failing) --busy_failing_;
     lane.failures = outcome.delivered ? 0 : lane.failures + 1;
-    lane.pause_until = outcome.delivered ? 0 : time + pause_after(lane.failures);
+    lane.pause_until = outcome.delivered ? 0 : time + pause_after(options, lane.failures);
     lane.look_at = status ? 0 : time + 1'000;
     if (outcome.gone) stale_ = true;
     poked_ = true;

@@ -139,9 +139,10 @@ TEST_CASE("a signed address plays without credentials, and only what was signed"
     CHECK(mpd.body.find("seg-$Number$.m4s?exp=") != std::string::npos);
     CHECK(api.ask("GET", url(job, "/v/seg-1.m4s?" + token), "").body == "0123456789");
     CHECK(api.ask("GET", url(other, "/v/seg-1.m4s?" + token), "").status == 403);
-    CHECK(api.ask("GET", url(job, "/v/seg-1.m4s?" + token.substr(0, token.size() - 1) + "0"), "")
-              .status == 403);
-    CHECK(api.ask("GET", url(job, "?" + token), "").status == 400);
+    auto forged = token;
+    forged.back() = forged.back() == '0' ? '1' : '0';
+    CHECK(api.ask("GET", url(job, "/v/seg-1.m4s?" + forged), "").status == 403);
+    CHECK(api.ask("GET", url(job, "?" + token), "").status == 401);
 
     const auto folder =
         json::parse(api.ask_json("POST", url(job, "/sign"), alice, R"({"prefix":"v/"})").body);

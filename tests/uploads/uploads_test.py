@@ -16,7 +16,7 @@ from pathlib import Path
 
 here = Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent / "service"))
-from job_server import JobServer, until
+from plain_server import PlainServer, until
 from npm_packages import packages
 
 BYTES = 24 << 20
@@ -51,7 +51,7 @@ def main(binary, cache):
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "film.mov"
         file.write_bytes(os.urandom(BYTES))
-        server = JobServer(binary, folder)
+        server = PlainServer(binary, folder)
         try:
             # The client is killed and another one goes on.
             first = Sender(modules, server, file)

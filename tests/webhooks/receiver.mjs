@@ -15,7 +15,7 @@ readline.createInterface({ input: process.stdin }).on("line", (line) => {
   secrets = wanted.secrets ?? secrets;
   status = wanted.status ?? status;
   console.log(JSON.stringify({ set: true }));
-});
+}).on("close", () => process.exit());
 
 const server = http.createServer((request, response) => {
   const pieces = [];
