@@ -3,6 +3,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <mutex>
 #include <string>
 
@@ -10,9 +11,9 @@
 #include <nlohmann/json.hpp>
 
 #include <support/catch.hpp>
+#include <support/raw_server.hpp>
 
 #include "job_bench.hpp"
-#include "small_server.hpp"
 
 using namespace sg;
 using namespace sg::jobs;
@@ -370,14 +371,17 @@ TEST_CASE("progress is told, and no more often than four times a second") {
 
 TEST_CASE("an accepted job is queued when its URL is fetched; a missing one fails it") {
     JobBench bench;
-    fs::create_directories(bench.folder / "www");
-    fs::copy_file(bench.film(2), bench.folder.path() / "www" / "film.mp4");
-    const engine::test::SmallServer server(bench.folder / "www",
-                                           engine::test::SmallServer::Manner::kServe);
+    std::ifstream file(bench.film(2), std::ios::binary);
+    const std::string bytes(std::istreambuf_iterator<char>(file), {});
+    const test::RawServer server([&](const std::string& request) {
+        const bool there = request.starts_with("GET /film.mp4 ");
+        return test::RawReply{there ? test::http_reply(200, {}, bytes)
+                                    : test::http_reply(404, {}, "")};
+    });
     bench.start([](RunnerOptions& options) { options.allow_private_addresses = true; });
     const auto accepted = [](Job& job) { job.state = JobState::kAccepted; };
-    const auto id = bench.submit(JobBench::document({server.url() + "film.mp4"}), accepted);
-    const auto missing = bench.submit(JobBench::document({server.url() + "none.mp4"}), accepted);
+    const auto id = bench.submit(JobBench::document({server.url("/film.mp4")}), accepted);
+    const auto missing = bench.submit(JobBench::document({server.url("/none.mp4")}), accepted);
     REQUIRE(bench.until_ended(id));
     INFO(bench.job(id).message);
     CHECK(bench.job(id).state == JobState::kSucceeded);
