@@ -152,7 +152,7 @@ Status lose_lease(sql::Connection& db, const JobHead& head, Millis now) {
     if (head.cancel_requested) {
         entry.state = JobState::kCancelled;
         entry.reason = "cancelled";
-        entry.message = "cancelled as asked";
+        entry.message = head.cancel_message();
     } else if (after.losses >= kMaxLosses) {
         entry.state = JobState::kFailed;
         entry.retry_class = RetryClass::kBug;

@@ -53,8 +53,10 @@ Status request_cancel(sql::Connection& db, std::string_view id, std::string_view
         return enter(db, head, entry, now);
     }
     if (head.cancel_requested) return {};
-    SG_TRY(db.run("UPDATE jobs SET cancel_requested = 1, version = version + 1 WHERE seq = $1",
-                  {head.seq}));
+    SG_TRY(
+        db.run("UPDATE jobs SET cancel_requested = 1, message = $1, version = version + 1 "
+               "WHERE seq = $2",
+               {why, head.seq}));
     return append_job_event(db, head, "job.cancelling", "cancelled", why, now);
 }
 

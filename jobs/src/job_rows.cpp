@@ -119,7 +119,8 @@ Result<std::vector<JobHead>> find_heads(sql::Connection& db,
     std::vector<JobHead> heads;
     const auto sql = fmt::format(
         "SELECT seq, id, owner, state, attempt, losses, cancel_requested, worker, lease_token, "
-        "lease_until, not_before, waiting_since, entered_queued, version FROM jobs WHERE {}",
+        "lease_until, not_before, waiting_since, entered_queued, version, message FROM jobs WHERE "
+        "{}",
         where);
     SG_TRY(db.query(sql, params, [&](const sql::Row& row) -> Status {
         JobHead head;
@@ -137,6 +138,7 @@ Result<std::vector<JobHead>> find_heads(sql::Connection& db,
         head.waiting_since = row.integer(11);
         head.entered_queued = row.integer(12);
         head.version = row.integer(13);
+        head.message = row.text(14);
         heads.push_back(std::move(head));
         return {};
     }));

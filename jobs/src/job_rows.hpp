@@ -31,6 +31,12 @@ struct JobHead {
     Millis waiting_since = 0;
     Millis entered_queued = 0;
     std::int64_t version = 0;
+    std::string message;
+
+    /// Why it was to be cancelled, as whoever did said it.
+    [[nodiscard]] std::string cancel_message() const {
+        return message.empty() ? "cancelled as asked" : message;
+    }
 };
 
 /// kNotFound.

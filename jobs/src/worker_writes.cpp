@@ -141,8 +141,8 @@ Status end_attempt(sql::Connection& db, const Lease& lease, const AttemptEnd& en
         entry = {};
         entry.state = JobState::kCancelled;
         entry.reason = "cancelled";
-        entry.message = "cancelled as asked";
     }
+    if (entry.state == JobState::kCancelled) entry.message = head.cancel_message();
     SG_TRY(close_attempt(db, head, {end.outcome, end.code, end.message}, now));
     SG_TRY(settle_tasks(db, head, entry.state, now));
     SG_TRY(enter(db, head, entry, now));
