@@ -138,7 +138,7 @@ server::Task<Reply> OutputRoutes::Impl::send_list(Call& call, jobs::Job job) {
             return path < file.path;
         });
     JsonWriter out;
-    out.begin_object().member("job", job.id).key("outputs").begin_array();
+    out.begin_object().member("job", job.id).key("items").begin_array();
     std::string last;
     for (; at != files.end() && limit > 0; ++at, --limit) {
         last = at->path;

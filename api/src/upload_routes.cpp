@@ -121,7 +121,7 @@ server::Task<Reply> PlainUploadRoutes::list(Call& call) {
     const bool more = static_cast<std::int64_t>(found->size()) > *limit;
     if (more) found->resize(static_cast<std::size_t>(*limit));
     JsonWriter out;
-    out.begin_object().key("uploads").begin_array();
+    out.begin_object().key("items").begin_array();
     for (const auto& upload : *found) out.raw(upload_json(service_, upload));
     out.end_array().key("next_cursor");
     if (more) {

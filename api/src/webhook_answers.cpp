@@ -62,7 +62,7 @@ std::string endpoint_json(const WebhookEndpoint& endpoint, std::string_view secr
 
 std::string endpoints_json(const std::vector<WebhookEndpoint>& endpoints) {
     JsonWriter out;
-    out.begin_object().key("webhooks").begin_array();
+    out.begin_object().key("items").begin_array();
     for (const auto& endpoint : endpoints) write_endpoint(out, endpoint, {});
     out.end_array().end_object();
     return out.take();
@@ -78,7 +78,7 @@ std::string deliveries_json(std::vector<WebhookDelivery> deliveries, std::int64_
     const bool more = static_cast<std::int64_t>(deliveries.size()) > limit;
     if (more) deliveries.resize(static_cast<std::size_t>(limit));
     JsonWriter out;
-    out.begin_object().key("deliveries").begin_array();
+    out.begin_object().key("items").begin_array();
     for (const auto& delivery : deliveries) write_delivery(out, delivery);
     out.end_array().key("next_cursor");
     if (more) {

@@ -57,17 +57,17 @@ TEST_CASE("outputs are listed and read, with ranges and validators", "[outputs]"
     const auto job = api.make("alice");
     const auto alice = api.as("alice", Role::kViewer);
     const auto list = json::parse(api.ask("GET", url(job, ""), alice).body);
-    REQUIRE(list["outputs"].size() == 5);
-    CHECK(list["outputs"][0]["path"] == "a file.txt");
-    CHECK(list["outputs"][0]["url"] == url(job, "/a%20file.txt"));
-    CHECK(list["outputs"][1]["content_type"] == "application/vnd.apple.mpegurl");
+    REQUIRE(list["items"].size() == 5);
+    CHECK(list["items"][0]["path"] == "a file.txt");
+    CHECK(list["items"][0]["url"] == url(job, "/a%20file.txt"));
+    CHECK(list["items"][1]["content_type"] == "application/vnd.apple.mpegurl");
     CHECK(list["next_cursor"].is_null());
     const auto page = json::parse(api.ask("GET", url(job, "?limit=2"), alice).body);
-    CHECK(page["outputs"].size() == 2);
+    CHECK(page["items"].size() == 2);
     CHECK(page["next_cursor"] == "index.m3u8");
     const auto rest =
         json::parse(api.ask("GET", url(job, "?limit=10&cursor=index.m3u8"), alice).body);
-    CHECK(rest["outputs"].size() == 3);
+    CHECK(rest["items"].size() == 3);
 
     const auto whole = api.ask("GET", url(job, "/v/seg-1.m4s"), alice);
     CHECK(whole.status == 200);
@@ -115,7 +115,7 @@ TEST_CASE("nothing but a job's own outputs can be reached", "[outputs]") {
         CHECK(answer.body.find("secret\n") == std::string::npos);
     }
     const auto list = json::parse(api.ask("GET", url(job, ""), alice).body);
-    CHECK(list["outputs"].size() == 5);
+    CHECK(list["items"].size() == 5);
     CHECK(api.ask("GET", url(job, ""), api.as("bob")).status == 404);
     CHECK(api.ask("GET", url(job, "/index.m3u8"), api.as("bob")).status == 404);
     CHECK(api.ask("GET", url(job, "/index.m3u8"), "").status == 401);
@@ -177,7 +177,7 @@ TEST_CASE("outputs of a job that has ended can be deleted", "[outputs]") {
     CHECK(api.ask("DELETE", url(job, ""), alice).status == 204);
     CHECK(api.ask("GET", url(job, "/index.m3u8"), alice).status == 404);
     const auto list = json::parse(api.ask("GET", url(job, ""), alice).body);
-    CHECK(list["outputs"].empty());
+    CHECK(list["items"].empty());
     CHECK_FALSE(list["deleted"].is_null());
     CHECK(fs::is_empty(api.folder / "data/outputs"));
 }

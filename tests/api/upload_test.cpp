@@ -236,7 +236,7 @@ TEST_CASE("a file comes whole by PUT, with a length or in chunks", "[uploads]") 
     const auto digest = "Repr-Digest: sha-256=:" + sha256_base64("hello") + ":\r\n";
     CHECK(api.ask("PUT", "/v1/uploads/a", api.as("alice") + digest, "hello").status == 201);
     CHECK(api.ask("PUT", "/v1/uploads/a", api.as("alice") + digest, "other").status == 460);
-    CHECK(api.get("/v1/uploads")["uploads"].size() == 3);
+    CHECK(api.get("/v1/uploads")["items"].size() == 3);
 }
 
 TEST_CASE("uploads of others are not there", "[uploads]") {
@@ -246,7 +246,7 @@ TEST_CASE("uploads of others are not there", "[uploads]") {
     CHECK(api.ask("HEAD", path, api.as("bob") + kTus).status == 404);
     CHECK(api.ask("GET", path, api.as("bob")).status == 404);
     CHECK(api.ask("DELETE", path, api.as("bob")).status == 404);
-    CHECK(api.get("/v1/uploads", "bob")["uploads"].empty());
+    CHECK(api.get("/v1/uploads", "bob")["items"].empty());
     CHECK(api.ask("GET", path, "").status == 401);
     CHECK(
         api.ask("POST", "/v1/uploads", api.as("eve", Role::kViewer) + kTus + "Upload-Length: 1\r\n")

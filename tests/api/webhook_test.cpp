@@ -50,7 +50,7 @@ struct HooksApi : RunningApi {
     }
     nlohmann::json deliveries(const std::string& hook, const std::string& state) {
         return get(fmt::format("/v1/webhooks/{}/deliveries?state={}", hook, state),
-                   "alice")["deliveries"];
+                   "alice")["items"];
     }
 };
 
@@ -88,7 +88,7 @@ TEST_CASE("a webhook gets its owner's events of its types, signed", "[webhooks]"
         api.get("/v1/webhooks/" + hook["id"].get<std::string>(), "alice").contains("secret"));
     CHECK(api.ask("GET", "/v1/webhooks/" + hook["id"].get<std::string>(), api.as("bob")).status ==
           404);
-    CHECK(api.get("/v1/webhooks", "bob")["webhooks"].empty());
+    CHECK(api.get("/v1/webhooks", "bob")["items"].empty());
 }
 
 TEST_CASE("a failed delivery is tried again under the same id", "[webhooks]") {
@@ -240,7 +240,7 @@ TEST_CASE("the end of a job is told to the addresses of its document", "[webhook
     REQUIRE(eventually([&] { return receiver.count() == 1; }));
     CHECK(json::parse(receiver.all()[0].body)["type"] == "job.failed");
     CHECK(signed_by(receiver.all()[0], secret));
-    const auto listed = api.get("/v1/webhooks?kind=notify", "alice")["webhooks"];
+    const auto listed = api.get("/v1/webhooks?kind=notify", "alice")["items"];
     REQUIRE(listed.size() == 1);
     CHECK(listed[0]["url"] == receiver.url());
 }

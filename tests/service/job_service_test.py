@@ -83,7 +83,7 @@ def submits_watches_and_downloads(folder):
         check(order == sorted(order), f"order of {types}")
         # What it published plays from the server, and is what verify wants.
         listed = server.ok("GET", f"/v1/jobs/{job}/outputs").json()
-        check(any("index.m3u8" in json.dumps(item) for item in listed["outputs"]), f"{listed}")
+        check(any("index.m3u8" in json.dumps(item) for item in listed["items"]), f"{listed}")
         done = server.cli("verify", f"{server.url}/v1/jobs/{job}/outputs/index.m3u8")
         check(done.returncode == 0, f"verify: {done.stdout} {done.stderr}")
         shown = server.cli("jobs", "list", "--json", check=0)
