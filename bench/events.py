@@ -8,10 +8,12 @@ disk, to the moment a stream has it.
 """
 
 import argparse
-import asyncio
 import re
+import select
+import socket
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -24,62 +26,70 @@ def resident(pid):
 
 
 class Streams:
-    def __init__(self, port):
-        self.port, self.arrived, self.open, self.lost = port, {}, 0, 0
+    """All of them on one epoll, since what the client takes counts as delay too."""
 
-    async def one(self):
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 20)
-        writer.write(b"GET /v1/events?types=upload.finished HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        try:
-            while line := await reader.readline():
-                if line.startswith(b": events follow"):
-                    self.open += 1
-                elif line.startswith(b"data: "):
-                    now = time.monotonic()
-                    name = re.search(rb'"name":"(e\d+)"', line)[1]
-                    self.arrived.setdefault(name, []).append(now)
-        finally:
-            self.lost += 1
+    def __init__(self, port, count):
+        self.delays, self.open, self.lost = [], 0, 0
+        self.sent = {}
+        self.poll = select.epoll()
+        self.sockets = {}
+        for _ in range(count):
+            one = socket.create_connection(("127.0.0.1", port))
+            one.sendall(b"GET /v1/events?types=upload.finished HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            self.sockets[one.fileno()] = one
+            self.poll.register(one, select.EPOLLIN)
+
+    def run(self, until, seconds):
+        deadline = time.monotonic() + seconds
+        name = re.compile(rb'"name":"(e\d+)"')
+        while not until() and time.monotonic() < deadline:
+            for number, _ in self.poll.poll(0.05, 2000):
+                data = self.sockets[number].recv(65536)
+                now = time.monotonic()
+                if not data:
+                    self.lost += 1
+                    self.poll.unregister(number)
+                self.open += data.count(b": events follow")
+                for found in name.findall(data):
+                    self.delays.append(now - self.sent[found])
 
 
-async def put(port, name):
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"PUT /v1/uploads/%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx" % name)
-    head = await reader.readline()
-    assert b"201" in head, head
-    writer.close()
+def put(port, name):
+    with socket.create_connection(("127.0.0.1", port)) as one:
+        one.sendall(b"PUT /v1/uploads/%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx" % name)
+        head = one.recv(4096)
+        assert b" 201 " in head[:20], head
+        while one.recv(4096):
+            pass
 
 
 def quantile(values, part):
     return values[min(len(values) - 1, int(part * len(values)))] * 1000
 
 
-async def measure(server, streams, events, rate):
+def measure(server, count, events, rate):
     idle = resident(server.process.pid)
-    all_streams = Streams(server.port)
-    tasks = [asyncio.create_task(all_streams.one()) for _ in range(streams)]
-    while all_streams.open < streams:
-        await asyncio.sleep(0.05)
-    await asyncio.sleep(1)
+    streams = Streams(server.port, count)
+    streams.run(lambda: streams.open == count, 60)
     opened = resident(server.process.pid)
-    sent = {}
-    for i in range(events):
-        name = b"e%06d" % i
-        sent[name] = time.monotonic()
-        await put(server.port, name)
-        await asyncio.sleep(max(0, sent[name] + 1 / rate - time.monotonic()))
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and sum(map(len, all_streams.arrived.values())) < streams * events:
-        await asyncio.sleep(0.05)
+
+    def send():
+        for i in range(events):
+            name = b"e%06d" % i
+            streams.sent[name] = begun = time.monotonic()
+            put(server.port, name)
+            time.sleep(max(0, begun + 1 / rate - time.monotonic()))
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    streams.run(lambda: len(streams.delays) == count * events, events / rate + 30)
+    sender.join()
     used = resident(server.process.pid)
-    delays = sorted(at - sent[name] for name, times in all_streams.arrived.items() for at in times)
-    print(f"{streams} streams: {opened - idle:.1f} MB to hold them, {used - idle:.1f} MB after {events} events ({idle:.0f} MB without)")
-    print(f"{len(delays)} of {streams * events} deliveries, {all_streams.lost} streams lost; delay p50 {quantile(delays, 0.5):.1f} ms, "
+    delays = sorted(streams.delays)
+    print(f"{count} streams: {opened - idle:.1f} MB to hold them, {used - idle:.1f} MB after {events} events ({idle:.0f} MB without)")
+    print(f"{len(delays)} of {count * events} deliveries, {streams.lost} streams lost; delay p50 {quantile(delays, 0.5):.1f} ms, "
           f"p95 {quantile(delays, 0.95):.1f} ms, p99 {quantile(delays, 0.99):.1f} ms, most {delays[-1] * 1000:.1f} ms")
-    complete = len(delays) == streams * events and all_streams.lost == 0
-    for task in tasks:
-        task.cancel()
-    return complete
+    return len(delays) == count * events and streams.lost == 0
 
 
 def main():
@@ -93,7 +103,7 @@ def main():
         config = f"limits: {{viewers_per_address: {asked.streams + 100}}}\n"
         server = PlainServer(asked.streamgate, folder, config)
         try:
-            return 0 if asyncio.run(measure(server, asked.streams, asked.events, asked.rate)) else 1
+            return 0 if measure(server, asked.streams, asked.events, asked.rate) else 1
         finally:
             server.stop()
 
