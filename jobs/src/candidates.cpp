@@ -24,19 +24,31 @@ Candidate candidate_of(const sql::Row& row) {
 
 #define SG_CANDIDATE "SELECT id, owner, priority, deadline, waiting_since, expected_s FROM jobs "
 
-/// One step in the index jobs_queue: the first job of the next owner and class.
-Result<std::optional<Candidate>> next_head(sql::Connection& db,
-                                           std::string_view owner,
-                                           std::int64_t priority) {
+Result<std::optional<Candidate>> first_of(sql::Connection& db,
+                                          std::string_view sql,
+                                          std::initializer_list<sql::Param> params) {
     std::optional<Candidate> head;
-    SG_TRY(db.query(SG_CANDIDATE "WHERE ready = 1 AND (owner, priority) > ($1, $2) "
-                                 "ORDER BY owner, priority, deadline, waiting_since, seq LIMIT 1",
-                    {owner, priority},
-                    [&](const sql::Row& row) -> Status {
-                        head = candidate_of(row);
-                        return {};
-                    }));
+    SG_TRY(db.query(sql, params, [&](const sql::Row& row) -> Status {
+        head = candidate_of(row);
+        return {};
+    }));
     return head;
+}
+
+/// One step in the index jobs_queue: the first job of the next class of the owner, else of the next
+/// owner. Two statements: (owner, priority) > ($1, $2) would read all that are equal.
+Result<std::optional<Candidate>> next_head(sql::Connection& db, const Candidate& last) {
+    SG_TRY_ASSIGN(auto head,
+                  first_of(db,
+                           SG_CANDIDATE "WHERE ready = 1 AND owner = $1 AND priority > $2 "
+                                        "ORDER BY priority, deadline, waiting_since, seq LIMIT 1",
+                           {last.owner, static_cast<int>(last.priority)}));
+    if (head) return head;
+    return first_of(db,
+                    SG_CANDIDATE
+                    "WHERE ready = 1 AND owner > $1 "
+                    "ORDER BY owner, priority, deadline, waiting_since, seq LIMIT 1",
+                    {last.owner});
 }
 
 }  // namespace
@@ -47,22 +59,21 @@ Result<std::vector<Candidate>> candidates(sql::Connection& db, Millis now) {
         found.push_back(candidate_of(row));
         return {};
     };
-    std::string owner;
-    std::int64_t priority = -1;
-    for (;;) {
-        SG_TRY_ASSIGN(auto head, next_head(db, owner, priority));
-        if (!head) break;
-        owner = head->owner;
-        priority = static_cast<int>(head->priority);
-        const bool dated = head->deadline != 0;
-        found.push_back(std::move(*head));
+    SG_TRY_ASSIGN(auto head,
+                  first_of(db,
+                           SG_CANDIDATE "WHERE ready = 1 ORDER BY owner, priority, deadline, "
+                                        "waiting_since, seq LIMIT 1",
+                           {}));
+    while (head) {
+        found.push_back(*head);
         // Behind those with deadlines the oldest without one ages, and the scheduler has to see it.
-        if (dated)
+        if (head->deadline != 0)
             SG_TRY(db.query(SG_CANDIDATE "WHERE ready = 1 AND owner = $1 "
                                          "AND priority = $2 AND deadline = $3 "
                                          "ORDER BY waiting_since, seq LIMIT 1",
-                            {owner, priority, kNoDeadline},
+                            {head->owner, static_cast<int>(head->priority), kNoDeadline},
                             add));
+        SG_TRY_ASSIGN(head, next_head(db, *head));
     }
     SG_TRY(db.query(SG_CANDIDATE "WHERE not_before > 0 AND not_before <= $1 "
                                  "ORDER BY not_before LIMIT $2",

@@ -65,12 +65,12 @@ CREATE INDEX jobs_by_owner_state ON jobs(owner, state, seq);
 CREATE INDEX jobs_by_external_id ON jobs(external_id, seq) WHERE external_id <> '';
 CREATE INDEX jobs_by_time ON jobs(clock_high);
 CREATE INDEX jobs_clock_steps ON jobs(clock_high - created) WHERE clock_high > created;
--- candidates, queue_totals. Not by state = 'queued': the planner would take the index above.
-CREATE INDEX jobs_queue ON jobs(owner, priority, deadline, waiting_since, seq, expected_s)
+-- candidates. Not by state = 'queued': the planner would take the index above.
+CREATE INDEX jobs_queue ON jobs(owner, priority, deadline, waiting_since, seq) WHERE ready = 1;
+-- queue_position, queue_totals: read without the rows, and so with all that is asked for.
+CREATE INDEX jobs_order ON jobs(priority, deadline, waiting_since, seq, expected_s, ready)
   WHERE ready = 1;
 CREATE INDEX jobs_held ON jobs(not_before, expected_s) WHERE not_before > 0;
--- queue_position
-CREATE INDEX jobs_order ON jobs(priority, deadline, waiting_since, seq) WHERE ready = 1;
 -- renew_leases, expire_leases
 CREATE UNIQUE INDEX jobs_leases ON jobs(lease_token) WHERE lease_token IS NOT NULL;
 CREATE INDEX jobs_lease_ends ON jobs(lease_until) WHERE lease_token IS NOT NULL;

@@ -176,11 +176,19 @@ TEST_CASE("job list: every statement walks an index", "[jobs]") {
         "jobs_by_external_id");
     walks("SELECT seq FROM jobs WHERE clock_high >= 5 ORDER BY clock_high, seq LIMIT 1",
           "jobs_by_time");
-    walks(
+    const auto first = plan(
         "SELECT id FROM jobs WHERE ready = 1 "
-        "AND (owner, priority) > ('a', 2) "
+        "ORDER BY owner, priority, deadline, waiting_since, seq LIMIT 1");
+    CHECK(first.find("USING INDEX jobs_queue") != std::string::npos);
+    CHECK(first.find("TEMP B-TREE") == std::string::npos);
+    walks(
+        "SELECT id FROM jobs WHERE ready = 1 AND owner = 'a' AND priority > 2 "
+        "ORDER BY priority, deadline, waiting_since, seq LIMIT 1",
+        "jobs_queue (owner=? AND priority>?)");
+    walks(
+        "SELECT id FROM jobs WHERE ready = 1 AND owner > 'a' "
         "ORDER BY owner, priority, deadline, waiting_since, seq LIMIT 1",
-        "jobs_queue");
+        "jobs_queue (owner>?)");
     walks(
         "SELECT id FROM jobs WHERE ready = 1 AND owner = 'a' "
         "AND priority = 2 AND deadline = 5 ORDER BY waiting_since, seq LIMIT 1",
@@ -192,7 +200,9 @@ TEST_CASE("job list: every statement walks an index", "[jobs]") {
     walks(
         "SELECT count(*) FROM jobs WHERE ready = 1 AND priority = 2 "
         "AND (deadline, waiting_since, seq) < (1, 2, 3)",
-        "jobs_order");
+        "COVERING INDEX jobs_order");
+    CHECK(plan("SELECT coalesce(sum(expected_s), 0.0) FROM jobs WHERE ready = 1")
+              .find("COVERING INDEX jobs_order") != std::string::npos);
     walks("UPDATE jobs SET lease_until = 9 WHERE lease_token IN (1, 2, 3) RETURNING id",
           "jobs_leases");
     walks(
