@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Event streams of `streamgate serve`: memory of many open ones and the delay of delivery over all of them.
 
-    events.py STREAMGATE [--streams 1000] [--events 200] [--rate 20]
+    events.py [STREAMGATE] [--streams 1000] [--events 200] [--rate 20]
 
 Each event is a small upload. Its delay is counted from the moment before its request is sent, so it includes the commit to
 disk, to the moment a stream has it.
@@ -94,7 +94,7 @@ def measure(server, count, events, rate):
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("streamgate")
+    options.add_argument("streamgate", nargs="?", default="build/release/streamgate")
     options.add_argument("--streams", type=int, default=1000)
     options.add_argument("--events", type=int, default=200)
     options.add_argument("--rate", type=float, default=20, help="events a second")

@@ -23,7 +23,7 @@ constexpr Millis kLongestPause = 60'000;
 /// Of a failing endpoint: its other deliveries wait, too.
 Millis pause_after(const WebhookOptions& options, int failures) {
     return std::min<Millis>(kLongestPause,
-                            options.first_retry.count() / 10 << std::min(failures, 7));
+                            (options.first_retry.count() / 10) << std::min(failures, 7));
 }
 
 double random_part() {
