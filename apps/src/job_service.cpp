@@ -145,8 +145,12 @@ Status JobService::Impl::decide(const Listeners& listeners) {
     const auto& api = settings.api;
     auto mode = authentication_mode(api.authentication);
     if (mode == api::AuthenticationMode::kAuto && api.anyone) mode = api::AuthenticationMode::kOff;
-    SG_TRY_ASSIGN(authentication,
-                  api::decide_authentication(mode, addresses, !api.jwt.issuer.empty(), api.anyone));
+    const auto decided =
+        api::decide_authentication(mode, addresses, !api.jwt.issuer.empty(), api.anyone);
+    if (!decided)
+        return Error{decided.error().code,
+                     decided.error().message + " (api.authentication, api.anyone)"};
+    authentication = *decided;
     return {};
 }
 

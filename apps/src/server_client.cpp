@@ -96,6 +96,7 @@ Error server_error(const ServerReply& reply) {
     }
     if (const auto code = problem.find("code"); code != problem.end() && code->is_string())
         text += fmt::format(" ({})", printable(code->get<std::string>()));
+    if (reply.status == 401) text += "; name a key by STREAMGATE_API_KEY or --key-file";
     return {code_of(reply.status), text};
 }
 

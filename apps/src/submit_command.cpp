@@ -183,7 +183,13 @@ ExitCode run_submit(const SubmitOptions& options) {
     const bool print = options.document.json && !options.wait;
     auto made = each ? submit_many(*client, options, jobs, print)
                      : submit_one(*client, options, jobs.front(), print);
-    if (!made) return complain(exit_code_of(made.error()), made.error().message);
+    if (!made) {
+        const auto& why = made.error();
+        const bool refused = why.message.find("(path_refused)") != std::string::npos;
+        return complain(
+            exit_code_of(why),
+            refused && !options.upload ? why.message + "; --upload sends the file" : why.message);
+    }
     if (options.dry_run) return ExitCode::kSuccess;
     if (!options.wait) {
         if (!options.document.json) {
