@@ -6,6 +6,7 @@
 Ends with 77 (skipped) where node or the packages cannot be had.
 """
 
+import base64
 import json
 import subprocess
 import sys
@@ -46,7 +47,9 @@ def main(exporter, cache):
         assert attributes(resource["resource"]) == {"service.name": "streamgate", "service.version": "1.2.3", "service.instance.id": "here"}
         (scope,) = resource["scopeSpans"]
         assert scope["scope"] == {"name": "streamgate", "version": "1.2.3"}, scope["scope"]
-        spans += scope["spans"]
+        for span in scope["spans"]:
+            ids = {key: base64.b64decode(span[key]).hex() for key in ("traceId", "spanId", "parentSpanId") if key in span}
+            spans.append(span | ids)
 
     assert len({s["spanId"] for s in spans}) == len(spans), "span ids repeat"
     roots = [s for s in spans if s["name"] == "job"]
@@ -64,7 +67,7 @@ def main(exporter, cache):
     assert facts["streamgate.job.state"] == "succeeded" and facts["streamgate.job.attempts"] == "2", facts
     inside = [s for s in spans if s.get("parentSpanId") == good["spanId"]]
     names = sorted(s["name"] for s in inside)
-    assert names == sorted(["queued", "planning", "running", "queued", "planning", "running", "chunk", "plan", "chunk"]), names
+    assert names == sorted(["accepted", "queued", "planning", "running", "queued", "planning", "running", "chunk", "plan", "chunk"]), names
     chunks = sorted((s for s in inside if s["name"] == "chunk"), key=lambda s: s["startTimeUnixNano"])
     assert chunks[0]["status"] == {"message": "worker_lost", "code": "STATUS_CODE_ERROR"}, chunks
     assert chunks[0]["endTimeUnixNano"] == f"{START + 6_000}000000", chunks
