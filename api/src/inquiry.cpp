@@ -15,6 +15,7 @@
 #include <base/file.hpp>
 #include <engine/job.hpp>
 #include <engine/job_preset.hpp>
+#include <engine/job_run.hpp>
 #include <engine/planner.hpp>
 #include <engine/probe.hpp>
 #include <presets/loader.hpp>
@@ -73,19 +74,51 @@ class Fetched {
 struct Predicted {
     double cpu_s = 0;
     double wall_s = 0;
+    double low_s = 0;
+    double high_s = 0;
+    bool measured = true;  ///< from speeds of earlier jobs like it, not from the plan alone
     double media_s = 0;
     std::int64_t bytes = 0;
 };
 
-void write_prediction(JsonWriter& out, const Predicted& predicted) {
+Predicted predict(const pipeline::Plan& plan,
+                  int slots,
+                  const std::optional<jobs::SpeedEstimate>& seen) {
     // What is not known of a source's pictures moves the cost of encoding them by about so much.
     constexpr double kLow = 0.6;
     constexpr double kHigh = 1.7;
+    constexpr double kNano = 1e-9;
+    const auto cost = engine::estimate(plan, slots);
+    Predicted out;
+    out.cpu_s = cost.cpu_seconds;
+    out.bytes = cost.bytes;
+    out.media_s = static_cast<double>(plan.duration_ns) * kNano;
+    out.measured = seen && seen->low > 0;
+    if (!out.measured) {
+        out.wall_s = cost.wall_seconds;
+        out.low_s = out.wall_s * kLow;
+        out.high_s = out.wall_s * kHigh;
+        return out;
+    }
+    // A speed is that of one chunk in one slot; sound is made beside them.
+    const auto chunks = static_cast<int>(std::max<std::size_t>(plan.video.chunks.size(), 1));
+    const auto at_once = std::max(std::min(slots, chunks), 1);
+    const auto seconds = [&](double speed) {
+        return std::max(out.media_s / speed / at_once, cost.audio_cpu_seconds);
+    };
+    out.wall_s = seconds(seen->median);
+    out.low_s = seconds(seen->high);
+    out.high_s = seconds(seen->low);
+    return out;
+}
+
+void write_prediction(JsonWriter& out, const Predicted& predicted) {
     out.begin_object()
         .member("cpu_seconds", predicted.cpu_s)
         .member("seconds", predicted.wall_s)
-        .member("seconds_low", predicted.wall_s * kLow)
-        .member("seconds_high", predicted.wall_s * kHigh)
+        .member("seconds_low", predicted.low_s)
+        .member("seconds_high", predicted.high_s)
+        .member("measured", predicted.measured)
         .member("media_seconds", predicted.media_s)
         .member("bytes", predicted.bytes)
         .end_object();
@@ -126,6 +159,8 @@ struct Inquiry::Impl {
                                         std::unique_ptr<Fetched>& fetched);
     [[nodiscard]] Answer probe(const std::string& uri, const std::string& owner, bool full);
     [[nodiscard]] Answer plan(const jobs::Job& job);
+    /// Speeds of earlier jobs like it.
+    [[nodiscard]] std::optional<jobs::SpeedEstimate> history(const pipeline::Plan& plan);
     [[nodiscard]] server::Task<Reply> probe_route(Call& call);
 
     /// On a thread of the pool, unless too many wait.
@@ -201,6 +236,15 @@ Inquiry::Impl::Answer Inquiry::Impl::probe(const std::string& uri,
     return out.take();
 }
 
+std::optional<jobs::SpeedEstimate> Inquiry::Impl::history(const pipeline::Plan& plan) {
+    const auto cost = engine::cost_of(plan);
+    if (cost.codec.empty()) return std::nullopt;
+    auto db = database.read();
+    if (!db) return std::nullopt;
+    return jobs::expected_speed(**db, {cost.codec, cost.speed_preset, cost.height, 0})
+        .value_or(std::nullopt);
+}
+
 Inquiry::Impl::Answer Inquiry::Impl::plan(const jobs::Job& job) {
     const Limit limit(options.limit, stopping.get_token());
     const auto document = engine::parse_job(job.document, job.id);
@@ -243,6 +287,7 @@ Inquiry::Impl::Answer Inquiry::Impl::plan(const jobs::Job& job) {
         out.key("problem");
         if (failed != nullptr) {
             possible = false;
+            all.measured = false;
             write_error(out, *failed);
         } else {
             out.null();
@@ -251,15 +296,13 @@ Inquiry::Impl::Answer Inquiry::Impl::plan(const jobs::Job& job) {
         const auto plan = failed == nullptr ? pipeline::Plan::from_json(report->plan)
                                             : Result<pipeline::Plan>(Error{});
         if (plan) {
-            constexpr double kNano = 1e-9;
-            const auto cost = engine::estimate(*plan, options.heavy_slots);
-            const Predicted one{cost.cpu_seconds,
-                                cost.wall_seconds,
-                                static_cast<double>(plan->duration_ns) * kNano,
-                                cost.bytes};
+            const auto one = predict(*plan, options.heavy_slots, history(*plan));
             write_prediction(out, one);
             all.cpu_s += one.cpu_s;
             all.wall_s += one.wall_s;
+            all.low_s += one.low_s;
+            all.high_s += one.high_s;
+            all.measured = all.measured && one.measured;
             all.media_s += one.media_s;
             all.bytes += one.bytes;
         } else {

@@ -138,9 +138,9 @@ InputStage InputRun::stage() const {
     return InputStage::kWaiting;
 }
 
-EncodingCost InputRun::cost() const {
+EncodingCost cost_of(const pipeline::Plan& plan) {
     EncodingCost cost;
-    for (const auto& r : plan_.video.renditions) {
+    for (const auto& r : plan.video.renditions) {
         if (r.mode == RenditionMode::kCopy || r.height <= cost.height) continue;
         cost.codec = std::string(media::codec_name(r.codec));
         cost.height = r.height;
@@ -149,6 +149,10 @@ EncodingCost InputRun::cost() const {
         }
     }
     return cost;
+}
+
+EncodingCost InputRun::cost() const {
+    return cost_of(plan_);
 }
 
 double InputRun::fraction() const {

@@ -11,6 +11,7 @@
 #include <base/clock.hpp>
 #include <base/result.hpp>
 #include <engine/transcode.hpp>
+#include <pipeline/plan.hpp>
 #include <process/supervisor.hpp>
 
 namespace sg::engine {
@@ -55,6 +56,8 @@ struct EncodingCost {
     std::string speed_preset;  ///< "veryfast", "8"
     std::int64_t height = 0;   ///< of the largest rendition
 };
+
+[[nodiscard]] EncodingCost cost_of(const pipeline::Plan& plan);
 
 struct JobProgress {
     double percent = 0;    ///< of the whole job; never falls
