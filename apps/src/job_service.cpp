@@ -354,7 +354,10 @@ Result<std::unique_ptr<JobService>> JobService::open(const ServeSettings& settin
 }
 
 JobService::JobService(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-JobService::~JobService() = default;
+JobService::~JobService() {
+    // Writes that still wait use what goes now.
+    if (impl_ && impl_->database) static_cast<void>(impl_->database->write_now({}));
+}
 
 Status JobService::begin() {
     auto& impl = *impl_;
