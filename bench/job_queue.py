@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "servi
 from job_server import FAST, Server, make_film, until
 
 ROUNDS = 40
+SECONDS = 20  # in which jobs follow each other
 
 
 def percentile(values, share):
@@ -70,7 +71,11 @@ def queued(server, film, count):
     server.start()
     until("ready", lambda: server.curl("GET", "/readyz").status == 200)
     print(f"restart to ready with {count} queued jobs: {time.monotonic() - begun:.2f} s")
-    time.sleep(20)
+    time.sleep(SECONDS)
+    metrics = dict(line.rsplit(" ", 1) for line in server.curl("GET", "/metrics").body.decode().splitlines() if line.startswith("streamgate_scheduling_"))
+    looks = float(metrics["streamgate_scheduling_seconds_count"])
+    quick = float(metrics['streamgate_scheduling_seconds_bucket{le="0.005"}'])
+    print(f"a look at the queue and the choice: {1000 * float(metrics['streamgate_scheduling_seconds_sum']) / looks:.2f} ms on average, {100 * quick / looks:.1f} % under 5 ms, {looks:.0f} times")
     server.stop()
     db = store_of(server)
     moments = [(kind, moment) for kind, moment in db.execute(

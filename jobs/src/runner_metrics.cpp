@@ -86,6 +86,10 @@ void RunnerMetrics::job_waited(double seconds) const {
     waited_.observe(seconds);
 }
 
+void RunnerMetrics::scheduled(double seconds) const {
+    scheduling_.observe(seconds);
+}
+
 void RunnerMetrics::retried(RetryClass value) {
     counter("streamgate_job_retries_total",
             "Attempts at a job that failed and are followed by another.",

@@ -21,6 +21,8 @@ class RunnerMetrics {
     void task_ended(const std::string& kind, const std::string& outcome, double seconds);
     void job_ended(const std::string& state);
     void job_waited(double seconds) const;
+    /// A look at the queue and the choice.
+    void scheduled(double seconds) const;
     void retried(RetryClass value);
     void verify_failed() const;
     void speed(const std::string& codec, std::int64_t height, double value);
@@ -45,6 +47,7 @@ class RunnerMetrics {
     Gauge jobs_;
     Counter verify_failed_;
     Histogram waited_;
+    Histogram scheduling_;
 };
 
 }  // namespace sg::jobs

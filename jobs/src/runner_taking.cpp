@@ -51,6 +51,7 @@ void RunnerCore::look() {
     if (jobs_.size() > heavy && now >= looked_ && now - looked_ < kLookPause) return;
     look_ = false;
     looked_ = now;
+    const auto begun = clock_.now();
     std::vector<Candidate> waiting;
     {
         auto reader = database_.read();
@@ -75,6 +76,7 @@ void RunnerCore::look() {
                !worth_taking(c, active, use, heavy, policy_, now);
     });
     const auto best = choose(waiting, use, policy_, now, choices_);
+    metrics_.scheduled(std::chrono::duration<double>(clock_.now() - begun).count());
     if (!best) return;
     ++choices_;
     taking_ = true;

@@ -37,18 +37,18 @@ def main():
         root = f"http://127.0.0.1:{server.server_port}"
         flags = [word for key, value in FAST.items() for word in ("--set", f"{key}={value}")]
 
-        def transcode(*inputs):
-            return subprocess.run([binary, "transcode", *inputs, "-o", str(folder / "out"), "--preset", "mobile", *flags],
+        def transcode(url, out):
+            return subprocess.run([binary, "transcode", url, "-o", str(folder / out), "--preset", "mobile", *flags],
                                   capture_output=True, text=True, timeout=120, cwd=folder)
 
-        done = transcode(f"{root}/my%20film.mp4?token=secret")
+        done = transcode(f"{root}/my%20film.mp4?token=secret", "out")
         check(done.returncode == 0 and (folder / "out" / "index.m3u8").exists(), "it is transcoded", done)
         check("secret" not in done.stdout + done.stderr, "what the address carries is not told", done)
         check(not (folder / "out" / ".streamgate-fetched").exists(), "the fetched file is gone", done)
 
-        done = transcode(f"{root}/none.mp4")
+        done = transcode(f"{root}/none.mp4", "none")
         check(done.returncode == 3 and "none.mp4" in done.stderr, "a missing one is told", done)
-        done = transcode("upload:u1")
+        done = transcode("upload:u1", "upload")
         check(done.returncode != 0 and "server" in done.stderr, "uploads need a server", done)
     print("ok")
 
