@@ -116,6 +116,7 @@ std::string_view status_text(int status) noexcept {
         Entry{417, "Expectation Failed"},
         Entry{421, "Misdirected Request"},
         Entry{422, "Unprocessable Content"},
+        Entry{423, "Locked"},
         Entry{426, "Upgrade Required"},
         Entry{428, "Precondition Required"},
         Entry{429, "Too Many Requests"},
