@@ -174,6 +174,14 @@ Status RunnerCore::prepare_run(RunnerJob& job) {
         SG_TRY(make_folders(own));
     } else {
         SG_TRY_ASSIGN(job.output, roots_.open_output(folder));
+        for (const auto& [id, other] : jobs_) {
+            if (other.get() == &job || !other->output || other->output->path != job.output->path)
+                continue;
+            // It waits for the other's end, and is told then what lies there.
+            return Error{
+                Errc::kAgain,
+                fmt::format("job {} is writing to {}; this one waits", id, folder.string())};
+        }
     }
     document.output = (job.output ? job.output->path : folder).string();
 

@@ -35,7 +35,7 @@ struct RunnerOptions {
     std::uint64_t task_memory_bytes = 0;
     std::chrono::seconds stall{120};
     std::string program = "/proc/self/exe";  ///< its command `task` is what children run
-    bool allow_private_addresses = false;  ///< URLs of inputs
+    bool allow_private_addresses = false;    ///< URLs of inputs
     /// The file of an upload of this owner ("upload:ID" is asked for as ID); nothing while it is
     /// not whole: asked again after the event upload.finished. None: there are no uploads.
     std::function<Result<std::optional<std::filesystem::path>>(const std::string& upload,
