@@ -47,8 +47,11 @@ std::string input_line(const InputProgress& input,
     figures.push_back(fmt::format("{:>5.2f}x", input.speed));
     figures.push_back(
         fmt::format("ETA {:>7}", input.eta_s < 0 ? "--:--" : clock_text(input.eta_s)));
-    figures.push_back(fmt::format("{:>4.0f} fps", input.fps));
-    figures.push_back(fmt::format("{:>8}", bytes_text(input.bytes)));
+    // A server does not tell these.
+    if (input.fps > 0 || input.bytes > 0) {
+        figures.push_back(fmt::format("{:>4.0f} fps", input.fps));
+        figures.push_back(fmt::format("{:>8}", bytes_text(input.bytes)));
+    }
 
     std::size_t used = name_columns + 1 + stage.size() + 1 + percent.size();
     std::string tail;
