@@ -84,16 +84,19 @@ std::optional<JobDetail::Eta> JobRoutes::Impl::eta(sql::Connection& db,
     }
     if (jobs::ended(job.state) || job.state == JobState::kAccepted || job.expected_s <= 0)
         return std::nullopt;
-    // Two ways to know: the plan's cost with measured speeds, and how far it came in its time.
     const auto planned = job.expected_s / slots;
     const auto running = job.entered.find("running");
-    double measured = planned;
-    if (running != job.entered.end() && running->second > 0 && job.percent > 1) {
-        const auto spent = static_cast<double>(now_of(clock) - running->second) / 1000;
-        measured = spent * (100 - job.percent) / job.percent;
-    }
-    const auto [low, high] = std::minmax(planned, measured);
-    return JobDetail::Eta{(planned + measured) / 2, low * 0.8, high * 1.25};
+    constexpr double kEnough = 10;  // percent; before that its own speed says little
+    if (running == job.entered.end() || running->second <= 0 || job.percent < kEnough)
+        return JobDetail::Eta{planned, planned * 0.6, planned * 2};
+    // Two ways to know: the plan's cost with measured speeds, and how far it came in its time. The
+    // second counts the more the further it is.
+    const auto spent = static_cast<double>(now_of(clock) - running->second) / 1000;
+    const auto measured =
+        std::clamp(spent * (100 - job.percent) / job.percent, planned / 3, planned * 3);
+    const auto done = job.percent / 100;
+    const auto [low, high] = std::minmax({planned, measured});
+    return JobDetail::Eta{planned * (1 - done) + measured * done, low * 0.8, high * 1.25};
 }
 
 Reply JobRoutes::Impl::queues() {
