@@ -249,6 +249,12 @@ Result<std::int64_t> purge_deliveries(sql::Connection& db,
         "= $1 AND last_at < $2 LIMIT $3)";
     SG_TRY_ASSIGN(const auto delivered, db.run(kPurge, {"delivered", delivered_before, limit}));
     SG_TRY_ASSIGN(const auto dead, db.run(kPurge, {"dead", dead_before, limit}));
+    // Addresses of documents that nothing is kept of any more: there may be one for each job.
+    SG_TRY(
+        db.run("DELETE FROM webhook_endpoints WHERE id IN (SELECT e.id FROM webhook_endpoints e "
+               "WHERE e.kind = 'notify' AND e.created < $1 AND NOT EXISTS (SELECT 1 FROM "
+               "webhook_deliveries d WHERE d.endpoint = e.id) LIMIT $2)",
+               {delivered_before, limit}));
     return delivered + dead;
 }
 

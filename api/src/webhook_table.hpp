@@ -157,7 +157,8 @@ struct ReplayRange {
                                      std::string_view id,
                                      Millis now);
 
-/// Ended ones that are older, at most `limit`. Gives how many.
+/// Ended ones that are older, at most `limit` of each kind, then notify endpoints that none is left
+/// of. Gives how many deliveries.
 [[nodiscard]] Result<std::int64_t> purge_deliveries(sql::Connection& db,
                                                     Millis delivered_before,
                                                     Millis dead_before,

@@ -215,6 +215,19 @@ TEST_CASE("a connection that breaks leaves what has come", "[uploads]") {
     CHECK(api.stored(path) == "helloworld");
 }
 
+TEST_CASE("a body that comes too slowly is ended, what has come stays", "[uploads]") {
+    UploadsApi api;
+    api.stop();
+    api.http_options.write_timeout = std::chrono::milliseconds(50);
+    api.start();
+    const auto path = api.begin("Upload-Length: 10\r\n");
+    auto client = api.connect();
+    client.send("PATCH " + path + " HTTP/1.1\r\nHost: test\r\n" + api.as("alice") + kTus + kBytes +
+                "Upload-Offset: 0\r\nContent-Length: 10\r\n\r\nhel");
+    CHECK(client.read().status == 408);
+    CHECK(api.offset_of(path) == "3");
+}
+
 TEST_CASE("a file comes whole by PUT, with a length or in chunks", "[uploads]") {
     UploadsApi api;
     const auto put = api.ask("PUT",
