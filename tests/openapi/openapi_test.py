@@ -14,7 +14,7 @@ from pathlib import Path
 
 here = Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent / "service"))
-from job_server import Server
+from job_server import Server, make_film
 from npm_packages import packages
 
 
@@ -26,6 +26,7 @@ def main(binary, cache):
         media.mkdir()
         film = media / "film.mov"
         film.write_bytes(b"no film")
+        good = make_film(media / "good.mov", seconds=1)
         server = Server(binary, folder, "--set", f"jobs.roots=[{media}]")
         answers = []
 
@@ -49,6 +50,10 @@ def main(binary, cache):
             ask("POST", "/v1/jobs", {"inputs": 1, "presett": 2})
             ask("POST", "/v1/jobs?dryRun=true", {"inputs": [str(film)]})
             ask("POST", "/v1/probe", {"uri": str(film)})
+            facts = ask("POST", "/v1/probe", {"uri": str(good)}).json()["facts"]
+            assert [stream["codec"] for stream in facts["streams"]] == ["h264", "aac"], facts
+            planned = ask("POST", "/v1/jobs?dryRun=true", {"inputs": [str(good)], "preset": "mobile"}).json()
+            assert planned["possible"] and planned["prediction"]["media_seconds"] == 1, planned["prediction"]
             ask("POST", "/v1/jobs/batch", {"jobs": [{"inputs": [str(film)]}, {}]})
             ask("POST", f"/v1/jobs/{job}/cancel", None, "/v1/jobs/{id}/cancel")
             ask("POST", f"/v1/jobs/{job}/retry", None, "/v1/jobs/{id}/retry")
