@@ -69,7 +69,7 @@ std::string Routes::json(const ApiKey& key, std::string_view secret) const {
     write_key(out, key, now());
     if (!secret.empty()) out.member("secret", std::string(secret));
     out.end_object();
-    return out.take() + "\n";
+    return out.take();
 }
 
 std::variant<ApiKey, Problem> Routes::asked_key(const Call& call) const {
