@@ -2,19 +2,34 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "channel_document.hpp"
+#include "http_service.hpp"
 
 namespace sg::apps {
 
 ApiChannels::ApiChannels(const ServeSettings& settings,
                          LiveService& live,
                          const jobs::AllowedRoots& roots)
-    : configured_(settings.channels), live_(live), roots_(roots) {}
+    : configured_(settings.channels),
+      applications_(served_applications(settings)),
+      live_(live),
+      roots_(roots) {}
 
 api::ChannelDraft ApiChannels::read(std::string_view name,
                                     std::string_view document,
                                     std::string_view before) const {
-    return read_channel_document(name, document, before, roots_);
+    auto draft = read_channel_document(name, document, before, roots_);
+    const auto application = std::string(name.substr(0, name.find('/')));
+    if (!applications_.contains(application))
+        draft.faults.push_back(
+            api::problem("not_allowed",
+                         fmt::format("players are not answered below /{}/: use one of {}, or name "
+                                     "a channel or template of it in the configuration file",
+                                     application,
+                                     fmt::join(applications_, ", "))));
+    return draft;
 }
 
 std::string ApiChannels::show(const live::ChannelSettings& settings) const {

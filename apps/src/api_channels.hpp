@@ -1,6 +1,8 @@
 #pragma once
 
 #include <mutex>
+#include <set>
+#include <string>
 #include <vector>
 
 #include <api/channel_routes.hpp>
@@ -30,6 +32,7 @@ class ApiChannels final : public api::ChannelControl {
   private:
     mutable std::mutex mutex_;
     std::vector<live::ChannelSettings> configured_;
+    const std::set<std::string> applications_;  ///< that players are answered below
     LiveService& live_;
     const jobs::AllowedRoots& roots_;
 };

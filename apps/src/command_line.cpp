@@ -98,7 +98,7 @@ CLI::App* Parser::add_command(const std::string& group,
     command->group(group);
     command->set_help_flag("-h,--help", "Show this and exit");
     if (name != "completion") {
-        const bool serves = group == "Live";
+        const bool serves = name == "serve" || name == "live";
         command
             ->add_option("--log-level",
                          log_level,
@@ -139,8 +139,10 @@ void Parser::add_plan() {
 }
 
 void Parser::add_serve() {
-    add_serve_flags(*add_command("Live", "serve", "Take live streams in and serve them to players"),
-                    serve);
+    add_serve_flags(
+        *add_command(
+            "Running a server", "serve", "Take jobs by HTTP and live streams, and serve both"),
+        serve);
 }
 
 void Parser::add_live() {

@@ -64,9 +64,9 @@ void add_submit_flags(CLI::App& c, ClientFlags& flags) {
     const auto job = [&c](const char* flag, std::string& into, const char* text, const char* type) {
         c.add_option(flag, into, text)->type_name(type)->group("The job");
     };
-    c.add_option("--priority", o.priority, "Its class (default: normal)")
+    c.add_option("--priority", o.priority, "bulk, low, normal, high or urgent (default: normal)")
         ->check(CLI::IsMember({"bulk", "low", "normal", "high", "urgent"}))
-        ->type_name("bulk|low|normal|high|urgent")
+        ->type_name("CLASS")
         ->group("The job");
     job("--deadline", o.deadline, "When it should be done: 2026-01-31T12:00:00Z", "TIME");
     job("--external-id", o.external_id, "Your name for it", "TEXT");
@@ -140,9 +140,10 @@ void add_keys_commands(CLI::App& command, ClientFlags& flags) {
     auto* list = command.add_subcommand("list", "API keys, without the keys themselves");
     auto* create = command.add_subcommand("create", "Make a key; it is shown once");
     create->add_option("name", o.name, "What it is for")->type_name("NAME")->required();
-    create->add_option("--role", o.role, "What it may do (default: submitter)")
+    create
+        ->add_option("--role", o.role, "viewer, submitter, operator or admin (default: submitter)")
         ->check(CLI::IsMember({"viewer", "submitter", "operator", "admin"}))
-        ->type_name("viewer|submitter|operator|admin")
+        ->type_name("ROLE")
         ->group("The key");
     create->add_option("--owner", o.owner, "Whose jobs it makes and sees (default: its name)")
         ->type_name("OWNER")

@@ -16,12 +16,12 @@ void add_listeners(CLI::App* command, ServeOptions& into) {
     listen("--rtmp", into.rtmp, "RTMP (default: 127.0.0.1:1935)");
     listen("--rtmps", into.rtmps, "RTMP over TLS (default: off)");
     listen("--srt", into.srt, "SRT, UDP (default: 127.0.0.1:8890)");
-    listen("--http", into.http, "Players, metrics, health (default: 127.0.0.1:8080)");
+    listen("--http", into.http, "API, players, metrics, health (default: 127.0.0.1:8080)");
     listen("--https", into.https, "The same over TLS (default: off)");
 }
 
 void add_config_flags(CLI::App* command, ServeOptions& into) {
-    command->add_option("--data", into.data, "Recordings and DVR (default: streamgate-data)")
+    command->add_option("--data", into.data, "Jobs, recordings and DVR (default: streamgate-data)")
         ->type_name("DIR")
         ->group("Settings");
     command->add_option("--set", into.set, "Any key of the configuration; may be repeated")

@@ -32,7 +32,7 @@ void visit(V& v, ListenSettings& l) {
     v.field("rtmp", l.rtmp, kListenText, "RTMP publishers");
     v.field("rtmps", l.rtmps, kListenText, "RTMP over TLS; needs tls");
     v.field("srt", l.srt, kListenText, "SRT publishers, UDP");
-    v.field("http", l.http, kListenText, "players, metrics, health");
+    v.field("http", l.http, kListenText, "API, players, metrics, health");
     v.field("https", l.https, kListenText, "the same over TLS; needs tls");
 }
 

@@ -41,7 +41,8 @@ std::vector<Line> lines_of(const CommandSpec& command) {
         lines.push_back({"Arguments", argument.name, argument.description});
     }
     for (const auto& below : command.commands) {
-        const bool grouped = !below.group.empty() && below.group != "Subcommands";
+        const bool grouped =
+            !below.group.empty() && below.group != "Subcommands" && below.group != command.group;
         lines.push_back({grouped ? below.group : "Commands", below.name, below.description});
     }
     for (const auto& flag : command.flags) {

@@ -16,12 +16,7 @@ namespace {
 namespace asio = boost::asio;
 
 server::PlaybackOptions playback_options(const ServeSettings& settings) {
-    std::set<std::string> applications{"live"};
-    const auto add = [&](std::string_view name) {
-        applications.emplace(name.substr(0, name.find('/')));
-    };
-    for (const auto& channel : settings.channels) add(channel.name);
-    for (const auto& each : settings.templates) add(each.pattern);
+    const auto applications = served_applications(settings);
     server::PlaybackOptions options;
     options.applications.assign(applications.begin(), applications.end());
     options.allowed_origins = settings.playback.allowed_origins;
@@ -31,6 +26,16 @@ server::PlaybackOptions playback_options(const ServeSettings& settings) {
 }
 
 }  // namespace
+
+std::set<std::string> served_applications(const ServeSettings& settings) {
+    std::set<std::string> applications{"live"};
+    const auto add = [&](std::string_view name) {
+        applications.emplace(name.substr(0, name.find('/')));
+    };
+    for (const auto& channel : settings.channels) add(channel.name);
+    for (const auto& each : settings.templates) add(each.pattern);
+    return applications;
+}
 
 HttpService::HttpService(const ServeSettings& settings,
                          live::PlaybackDirectory& channels,

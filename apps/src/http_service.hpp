@@ -3,6 +3,8 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <set>
+#include <string>
 #include <vector>
 
 #include <live/playback.hpp>
@@ -19,6 +21,9 @@
 #include "service_listeners.hpp"
 
 namespace sg::apps {
+
+/// First path segments that channels play below: "live", and those that the configuration names.
+[[nodiscard]] std::set<std::string> served_applications(const ServeSettings& settings);
 
 /// Everything that answers by HTTP: players, metrics, health, and the API that was put into its
 /// router.

@@ -320,8 +320,10 @@ def channels_by_api(folder):
     bad = server.curl("PUT", "/v1/channels/live/two", {"output": {"prat": "1s"}})
     check(bad.status == 422 and bad.json()["pointer"] == "/output/prat", f"{bad.body}")
     check(server.curl("PUT", "/v1/channels/live/two", {"slate": {"enabled": True, "image": "/etc/passwd"}}).status == 422, "outside of the roots")
-    types = server.cli("logs", "x").stderr  # no job of this name
-    check("x" in types, types)
+    other = server.curl("PUT", "/v1/channels/elsewhere/x", {})
+    check(other.status == 422 and other.json()["code"] == "not_allowed", f"{other.body}")
+    words = server.cli("logs", "x").stderr  # no job of this name
+    check("x" in words, words)
     check(server.ok("DELETE", "/v1/channels/live/one").status == 204, "deleted")
     check(all(each["name"] != "live/one" or each["source"] != "api" for each in server.ok("GET", "/v1/channels").json()["items"]), "gone")
     check("secret-key" not in server.text(), "no secret in the log")
