@@ -36,7 +36,7 @@ class Relay(threading.Thread):
         self.front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.front.bind(("127.0.0.1", 0))
         self.port = self.front.getsockname()[1]
-        self.backs = {}
+        self.backs = {}  # by sender, the newest last
         self.random = random.Random(port)
         self.start()
 
@@ -54,6 +54,8 @@ class Relay(threading.Thread):
                     if each is self.front:
                         data, sender = each.recvfrom(2048)
                         if sender not in self.backs:
+                            if len(self.backs) >= 8:  # senders that left
+                                self.backs.pop(next(iter(self.backs))).close()
                             self.backs[sender] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
                             self.backs[sender].connect(self.target)
                         if self.keep():

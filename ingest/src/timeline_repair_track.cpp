@@ -163,10 +163,17 @@ void RepairTrack::set_config(const LiveTrack& from) {
 }
 
 void RepairTrack::note_step(std::int64_t moved) {
-    // The smaller of two in a row: a gap stands alone, a slow picture rate does not.
-    const std::int64_t step = std::min(moved, last_step);
+    if (moved <= 0 || cadence.active()) return;
+    // The middle one of three in a row: a gap or a jump stands alone, another picture rate does
+    // not.
+    const std::int64_t step = before_last_step == 0
+                                  ? std::min(moved, last_step)
+                                  : std::clamp(moved,
+                                               std::min(last_step, before_last_step),
+                                               std::max(last_step, before_last_step));
+    before_last_step = last_step;
     last_step = moved;
-    if (step <= 0 || step > kMaxInterval || cadence.active()) return;
+    if (step <= 0 || step > kMaxInterval) return;
     if (step > 2 * interval || step < interval / 2) {
         interval = step;
     } else {
@@ -180,7 +187,7 @@ void RepairTrack::forget_session() {
     session_units = 0;
     behind = 0;
     dts_delay = dts_delay_wanted = 0;
-    last_step = 0;
+    last_step = before_last_step = 0;
     lead = LeadEnvelope();
     needs_key = true;
     cadence.restart();

@@ -162,6 +162,7 @@ struct RepairTrack {
     DisplayOrder display;
     std::int64_t interval = 0;
     std::int64_t last_step = 0;
+    std::int64_t before_last_step = 0;
     std::uint64_t session_units = 0;
 
     bool ever = false;  ///< has delivered; the next two count over sessions

@@ -144,6 +144,22 @@ TEST_CASE("a picture clock that stands still goes on") {
     CHECK(std::abs(sync_error(channel.out, channel.publisher)) < 40 * kMs);
 }
 
+TEST_CASE("clocks that fall back and then stand still keep pictures beside sound") {
+    Channel channel;
+    const auto sent = [](std::int64_t t) {
+        if (t < 10 * kSecond + 11 * kMs) return t;
+        return std::max<std::int64_t>(0, t - 30 * kSecond);
+    };
+    channel.publisher.video_ts = channel.publisher.audio_ts = sent;
+    channel.start();
+    channel.publisher.run(60 * kSecond);
+    CHECK(channel.out.disorder().empty());
+    CHECK(channel.out.longest_step(0) < 400 * kMs);
+    CHECK(channel.out.longest_step(1) < 400 * kMs);
+    CHECK(std::abs(sync_error(channel.out, channel.publisher)) < 60 * kMs);
+    CHECK(std::abs(channel.length_error()) < 400 * kMs);
+}
+
 TEST_CASE("sound whose sample clock drifts stays with its time stamps in small steps") {
     for (const std::int64_t ppm : {400, -400, 3000}) {
         Channel channel;
