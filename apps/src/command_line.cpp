@@ -83,9 +83,8 @@ Parser::Parser() {
     add_probe();
     add_plan();
     add_verify();
-    add_serve();
-    add_live();
     add_client();
+    add_live();
     add_config();
     add_presets();
     add_completion();
@@ -162,6 +161,7 @@ void Parser::add_client() {
     add_job_flags_of(Action::kLogs, make("logs", "What has happened to jobs"), client);
     add_job_flags_of(Action::kCancel, make("cancel", "End jobs"), client);
     add_job_flags_of(Action::kRetry, make("retry", "Queue failed or cancelled jobs again"), client);
+    add_serve();
     const auto operate = [this](const char* name, const char* text) -> CLI::App& {
         return *add_command("Running a server", name, text);
     };

@@ -64,8 +64,9 @@ constexpr std::string_view kServe = R"(Examples:
   streamgate serve --set defaults.output.segment=1s
 
 Jobs: 'streamgate submit film.mov', or POST a document to http://HOST:8080/v1/jobs; /docs there
-describes the API. What is published as rtmp://HOST/live/NAME plays at http://HOST:8080/live/NAME/index.m3u8 (HLS) and
-.../manifest.mpd (DASH); http://HOST:8080/ has a page that lists and plays all channels.
+describes the API. What is published as rtmp://HOST/live/NAME plays at
+http://HOST:8080/live/NAME/index.m3u8 (HLS) and .../manifest.mpd (DASH); http://HOST:8080/ has a
+page that lists and plays all channels.
 Flags win over the environment (STREAMGATE_LISTEN_HTTP=...), that over the file.
 SIGHUP reads the configuration again, streams go on. Ctrl-C ends them in order, and hands back jobs
 that are not done within drain.jobs, to go on at the next start; a second one ends all at once.
