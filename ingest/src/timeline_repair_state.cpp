@@ -109,7 +109,9 @@ std::int64_t TimelineRepair::State::keep_ascending(RepairTrack& t,
     // The pictures since the last one in order took their time, too.
     const std::int64_t pictures = t.behind == kBehindLimit ? kBehindLimit : 1;
     if (moved > 0) t.behind = 0;
-    rebase(t, raw, t.last_time + pictures * t.interval);
+    const std::int64_t due = t.last_time + pictures * t.interval;
+    // Arrival knows the rate better than times in whole milliseconds did.
+    rebase(t, raw, std::clamp(now + t.lead.value(), due - t.interval / 2, due + t.interval / 2));
     t.last_wanted = t.base.offset_ns;
     return t.base.offset_ns;
 }
