@@ -10,6 +10,7 @@
 #include <base/clock.hpp>
 #include <base/ids.hpp>
 #include <presets/loader.hpp>
+#include <presets/preset.hpp>
 
 #include "commands.hpp"
 #include "job_builder.hpp"
@@ -45,7 +46,7 @@ Status carry_preset(std::string& name, engine::JobDocument& job) {
     const auto preset = presets::load_preset(name);
     if (!preset) return preset.error();
     const auto label = fmt::format("{}@{}", preset->name, preset->version);
-    job.presets[label] = presets::describe_json(*preset);
+    job.presets[label] = presets::canonical_json(*preset);
     name = label;
     return {};
 }

@@ -111,6 +111,9 @@ def submit_command_waits_as_transcode_does(folder):
     done = server.cli("submit", "--manifest", "films.csv", "-p", "mobile", *flags, "--wait")
     check(done.returncode == 1, f"one of three is refused: {done.returncode} {done.stderr}")
     check("three" in done.stderr and done.stdout.count("succeeded") == 2, f"{done.stdout} {done.stderr}")
+    # A preset of one's own travels in the document.
+    (folder / "mine.yaml").write_text("name: mine\nversion: 3\nextends: mobile\nvideo: {speed: ultrafast, ladder: [{name: s, width: 160, height: 90}]}\n")
+    server.cli("submit", "film.mp4", "-p", "mine.yaml", "--wait", "-q", check=0)
     # A time-out leaves the job alone.
     done = server.cli("submit", str(LONG), "-p", "mobile", *flags, "--wait", "--timeout", "1s", "-q")
     check(done.returncode == 124, f"124, not {done.returncode}: {done.stderr}")
