@@ -184,7 +184,10 @@ Status InputRun::want_unless_recorded(Work work) {
                        setup_.name,
                        {{"code", "result_discarded"}, {"text", status.error().message}});
         waiting_.push_back(std::move(work));
-    } else if (work.chunk >= 0) {
+        return {};
+    }
+    found_done_.push_back(facts_of(work));
+    if (work.chunk >= 0) {
         progress_.already_done(plan_.video.chunks[static_cast<std::size_t>(work.chunk)].frames);
     }
     return {};

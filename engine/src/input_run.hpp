@@ -60,6 +60,7 @@ class InputRun {
 
     [[nodiscard]] InputStage stage() const;
     [[nodiscard]] std::vector<TaskFacts> waiting() const;
+    [[nodiscard]] const std::vector<TaskFacts>& found_done() const { return found_done_; }
     [[nodiscard]] EncodingCost cost() const;
     [[nodiscard]] const char* stage_name() const { return stage_; }
     /// Of all it has to do, from 0 to 1.
@@ -147,6 +148,7 @@ class InputRun {
     std::string sample_tables_;  ///< likewise, for all that demultiplex the source
     std::optional<Assembly> assembly_;
     std::deque<Work> waiting_;
+    std::vector<TaskFacts> found_done_;    ///< by an interrupted run
     std::map<std::string, Work> running_;  ///< by task id
     std::map<std::string, std::string>
         journal_;  ///< audio segment "name/number" to its digest, from an interrupted run

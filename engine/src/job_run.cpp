@@ -140,6 +140,10 @@ std::vector<TaskFacts> JobRun::waiting(std::size_t input) const {
     return impl_->runs[input]->waiting();
 }
 
+const std::vector<TaskFacts>& JobRun::found_done(std::size_t input) const {
+    return impl_->runs[input]->found_done();
+}
+
 EncodingCost JobRun::cost(std::size_t input) const {
     return impl_->runs[input]->cost();
 }

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <jobs/estimate.hpp>
 #include <nlohmann/json.hpp>
 
 #include "runner_core.hpp"
@@ -21,6 +22,27 @@ engine::TaskFacts publishing(std::size_t input) {
     facts.name = "publish";
     facts.attempt = 1;
     return facts;
+}
+
+/// Results that were safe on disk when the worker before was killed, and not yet in the database.
+Status write_found(sql::Connection& db,
+                   const Lease& lease,
+                   const std::vector<Task>& done,
+                   Millis now) {
+    if (done.empty()) return {};
+    SG_TRY_ASSIGN(const auto known, tasks_of(db, lease.job));
+    for (auto record : done) {
+        const auto row = std::find_if(known.begin(), known.end(), [&](const Task& task) {
+            return task.input == record.input && task.name == record.name;
+        });
+        if (row != known.end() && row->state == TaskState::kSucceeded) continue;
+        record.state = TaskState::kSucceeded;
+        record.attempt = row == known.end() ? 1 : std::max<std::int64_t>(1, row->attempt);
+        record.ended = now;
+        record.percent = 100;
+        SG_TRY(write_task(db, lease, record, now));
+    }
+    return {};
 }
 
 }  // namespace
@@ -54,6 +76,7 @@ void RunnerCore::after_step(RunnerJob& job) {
     const auto state = job.state_of_inputs();
     if (state <= job.state) return;
     job.state = state;
+    job.job.entered[name_of(state)] = millis_of(clock_);
     write(job, [lease = job.lease, state, now = millis_of(clock_)](sql::Connection& db) {
         return enter_state(db, lease, state, {}, now);
     });
@@ -82,13 +105,17 @@ void RunnerCore::on_planned(RunnerJob& job, std::size_t input) {
     }
     std::vector<Task> records;
     for (const auto& facts : waiting) records.push_back(record_of(job, facts));
+    std::vector<Task> done;
+    for (const auto& facts : job.run->found_done(input)) done.push_back(record_of(job, facts));
     write(job,
           [lease = job.lease,
            records = std::move(records),
+           done = std::move(done),
            left = seconds_left(job),
            percent = job.run->progress().percent,
            now = millis_of(clock_)](sql::Connection& db) -> Status {
               for (const auto& record : records) SG_TRY(write_task(db, lease, record, now));
+              SG_TRY(write_found(db, lease, done, now));
               return write_progress(db, lease, percent, left);
           });
 }
@@ -157,9 +184,17 @@ void RunnerCore::tell_progress(RunnerJob& job) {
         std::max<std::size_t>(1, slots_beside_live(options_.heavy_slots, live_encoders_));
     if (progress.heavy_s > 0) {
         const double seconds = progress.heavy_s / static_cast<double>(slots);
-        data["eta_s"] = seconds * job.slower;
-        data["eta_low_s"] = seconds * job.slower_least;
-        data["eta_high_s"] = seconds * job.slower_most;
+        const auto began = job.job.entered.find(name_of(JobState::kRunning));
+        const auto spent = began != job.job.entered.end() && began->second > 0
+                               ? static_cast<double>(millis_of(clock_) - began->second) / 1000
+                               : double{0};
+        const auto left =
+            time_left({seconds * job.slower, seconds * job.slower_least, seconds * job.slower_most},
+                      spent,
+                      progress.percent);
+        data["eta_s"] = left.seconds;
+        data["eta_low_s"] = left.low;
+        data["eta_high_s"] = left.high;
     }
     Event event;
     event.time = millis_of(clock_);

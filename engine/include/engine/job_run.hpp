@@ -94,6 +94,8 @@ class JobRun {
     [[nodiscard]] const Error* error(std::size_t input) const;
     /// Tasks that are ready and were not given yet.
     [[nodiscard]] std::vector<TaskFacts> waiting(std::size_t input) const;
+    /// Tasks whose results an interrupted run left: they are not given.
+    [[nodiscard]] const std::vector<TaskFacts>& found_done(std::size_t input) const;
     /// Empty before its plan.
     [[nodiscard]] EncodingCost cost(std::size_t input) const;
     [[nodiscard]] JobProgress progress() const;
