@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <jobs/estimate.hpp>
 #include <jobs/job.hpp>
 
 #include "json_writer.hpp"
@@ -15,12 +16,7 @@ namespace sg::api {
 struct JobDetail {
     std::vector<jobs::Task> tasks;
     std::optional<std::int64_t> queue_position;
-    struct Eta {
-        double seconds = 0;
-        double low = 0;
-        double high = 0;
-    };
-    std::optional<Eta> eta;  ///< until its end, from now
+    std::optional<jobs::TimeLeft> eta;  ///< until its end, from now
 };
 
 /// Everything: GET /v1/jobs/{id}.

@@ -66,7 +66,7 @@ jobs::QueueTotals JobRoutes::Impl::totals(sql::Connection& db) {
     return last_totals.value_or(jobs::QueueTotals{});
 }
 
-std::optional<JobDetail::Eta> JobRoutes::Impl::eta(sql::Connection& db,
+std::optional<jobs::TimeLeft> JobRoutes::Impl::eta(sql::Connection& db,
                                                    const jobs::Job& job,
                                                    std::optional<std::int64_t> position) {
     using jobs::JobState;
@@ -80,23 +80,16 @@ std::optional<JobDetail::Eta> JobRoutes::Impl::eta(sql::Connection& db,
         const auto average = all.waiting_s / static_cast<double>(queued->second);
         const auto own = job.expected_s > 0 ? job.expected_s : average;
         const auto seconds = (static_cast<double>(*position) * average + own) / slots;
-        return JobDetail::Eta{seconds, seconds / 2, seconds * 2};
+        return jobs::TimeLeft{seconds, seconds / 2, seconds * 2};
     }
     if (jobs::ended(job.state) || job.state == JobState::kAccepted || job.expected_s <= 0)
         return std::nullopt;
     const auto planned = job.expected_s / slots;
     const auto running = job.entered.find("running");
-    constexpr double kEnough = 10;  // percent; before that its own speed says little
-    if (running == job.entered.end() || running->second <= 0 || job.percent < kEnough)
-        return JobDetail::Eta{planned, planned * 0.6, planned * 2};
-    // Two ways to know: the plan's cost with measured speeds, and how far it came in its time. The
-    // second counts the more the further it is.
-    const auto spent = static_cast<double>(now_of(clock) - running->second) / 1000;
-    const auto measured =
-        std::clamp(spent * (100 - job.percent) / job.percent, planned / 3, planned * 3);
-    const auto done = job.percent / 100;
-    const auto [low, high] = std::minmax({planned, measured});
-    return JobDetail::Eta{planned * (1 - done) + measured * done, low * 0.8, high * 1.25};
+    const bool began = running != job.entered.end() && running->second > 0;
+    const auto spent =
+        began ? static_cast<double>(now_of(clock) - running->second) / 1000 : double{0};
+    return jobs::time_left({planned, planned * 0.6, planned * 2}, spent, job.percent);
 }
 
 Reply JobRoutes::Impl::queues() {

@@ -69,7 +69,7 @@ struct JobRoutes::Impl {
     [[nodiscard]] Reply queues();
     /// Queued jobs and their predicted seconds, counted at most once a second.
     [[nodiscard]] jobs::QueueTotals totals(sql::Connection& db);
-    [[nodiscard]] std::optional<JobDetail::Eta> eta(sql::Connection& db,
+    [[nodiscard]] std::optional<jobs::TimeLeft> eta(sql::Connection& db,
                                                     const jobs::Job& job,
                                                     std::optional<std::int64_t> position);
 
