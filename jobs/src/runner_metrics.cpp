@@ -33,7 +33,10 @@ RunnerMetrics::RunnerMetrics(Metrics& metrics)
       verify_failed_(metrics.counter("streamgate_verify_failures_total",
                                      "Presentations that did not pass verification.")),
       waited_(metrics.histogram(
-          "streamgate_job_wait_seconds", "From queued to taken by a worker.", kSeconds)) {}
+          "streamgate_job_wait_seconds", "From queued to taken by a worker.", kSeconds)),
+      scheduling_(metrics.histogram("streamgate_scheduling_seconds",
+                                    "A look at the queue and the choice of a job.",
+                                    {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1})) {}
 
 void RunnerMetrics::slots(std::size_t heavy, std::size_t light) const {
     heavy_slots_.set(static_cast<double>(heavy));
