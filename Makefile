@@ -50,7 +50,7 @@ test-chaos:
 
 test-asan test-tsan: test-%:
 	@tools/setup build test
-	$(call sg-build,$*)
+	$(call sg-build,$*,unit-tests)
 	@ctest --test-dir build/$* -L unit --output-on-failure -j $(JOBS)
 
 fuzz:

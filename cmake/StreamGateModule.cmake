@@ -24,6 +24,9 @@ function(sg_test)
     endif()
     add_test(NAME ${ARG_NAME} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
     set_tests_properties(${ARG_NAME} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+    if(ARG_LABEL STREQUAL "unit")
+        add_dependencies(unit-tests ${target})
+    endif()
 endfunction()
 
 # sg_fuzzer(NAME m3u8 SOURCES m3u8_fuzz.cpp LINK sg::formats): a libFuzzer program fuzz_<name>.
