@@ -113,12 +113,7 @@ JobOutputs JobOutputs::of(const fs::path& data, const jobs::Job& job) {
     if (!document) return out;
     const auto add = [&](const fs::path& at, const std::string& prefix) {
         auto published = engine::read_published(at);
-        // The ledger of another job's presentation, which has replaced this one's, names other
-        // plans.
-        if (!published || published->plan.empty() ||
-            job.result.find(published->plan) == std::string::npos) {
-            return;
-        }
+        if (!published || !jobs::published_by(job, published->plan)) return;
         out.parts_.push_back({at, prefix, std::move(published->entries)});
     };
     if (document->inputs.size() == 1) {

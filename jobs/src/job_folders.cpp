@@ -18,6 +18,16 @@ fs::path below(const fs::path& folder, std::string_view name) {
     return folder / fs::path(name).filename();
 }
 
+/// Nothing when another job's presentation stands there.
+Status remove_own(const Job& job, const fs::path& folder) {
+    const auto published = engine::read_published(folder);
+    if (!published) {
+        if (published.error().code == Errc::kNotFound) return {};
+        return published.error();
+    }
+    return published_by(job, published->plan) ? engine::remove_published(folder) : Status();
+}
+
 std::optional<engine::JobDocument> document_of(const Job& job) {
     std::vector<engine::JobFault> faults;
     return engine::read_job(job.document, engine::JobSyntax::kJson, faults);
@@ -43,6 +53,10 @@ fs::path fetched_input(const fs::path& data, std::string_view job, std::size_t i
     return work_folder(data, job) / "fetched" / fmt::format("{}", input);
 }
 
+bool published_by(const Job& job, std::string_view plan) {
+    return !plan.empty() && job.result.find(plan) != std::string::npos;
+}
+
 Status delete_outputs(const fs::path& data, const Job& job) {
     if (!ended(job.state)) {
         return Error{Errc::kMismatch,
@@ -58,9 +72,8 @@ Status delete_outputs(const fs::path& data, const Job& job) {
     const auto document = document_of(job);
     if (!document || !fs::path(document->output).is_absolute()) return {};
     const fs::path folder = document->output;
-    if (document->inputs.size() == 1) return engine::remove_published(folder);
-    for (const auto& name : engine::output_names(*document))
-        SG_TRY(engine::remove_published(folder / name));
+    if (document->inputs.size() == 1) return remove_own(job, folder);
+    for (const auto& name : engine::output_names(*document)) SG_TRY(remove_own(job, folder / name));
     return {};
 }
 

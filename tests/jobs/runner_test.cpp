@@ -335,6 +335,11 @@ TEST_CASE("outputs go to the folder that the document names, and can be deleted 
     CHECK(bench.job(other).state == JobState::kFailed);
     CHECK(bench.job(other).reason == "invalid_argument");
 
+    // Nor remove it.
+    REQUIRE(delete_outputs(bench.folder / "data", bench.job(other)));
+    CHECK(fs::exists(out / "index.m3u8"));
+    CHECK(fs::exists(out / "high"));
+
     REQUIRE(delete_outputs(bench.folder / "data", bench.job(id)));
     CHECK_FALSE(fs::exists(out / "index.m3u8"));
     CHECK_FALSE(fs::exists(out / "high"));

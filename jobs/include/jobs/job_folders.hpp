@@ -25,8 +25,12 @@ namespace sg::jobs {
                                                   std::string_view job,
                                                   std::size_t input);
 
+/// Whether the presentation that a ledger of this plan lists is the job's: in a folder that
+/// documents name, another job's may stand.
+[[nodiscard]] bool published_by(const Job& job, std::string_view plan);
+
 /// Removes what the job published: its own folder whole; of a folder that the document names only
-/// what ledgers there say was published by us. kMismatch while the job has not ended. Blocks.
+/// what a ledger there says this job published. kMismatch while the job has not ended. Blocks.
 [[nodiscard]] Status delete_outputs(const std::filesystem::path& data, const Job& job);
 
 }  // namespace sg::jobs
