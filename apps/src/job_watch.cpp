@@ -65,7 +65,9 @@ class Watcher {
         // Jobs that have ended tell nothing any more; also makes sure that they are there.
         for (auto& job : request_.jobs) {
             SG_TRY_ASSIGN(const auto found, get(job.id, stop));
-            if (const auto state = text_of(found, "state"); !is_open(state)) ended(job, found);
+            if (is_open(text_of(found, "state"))) continue;
+            if (request_.raw) SG_TRY(tell_history(job, stop));
+            ended(job, found);
         }
         Steady::time_point lost_since{};
         while (left() > 0) {
@@ -119,6 +121,18 @@ class Watcher {
         return job;
     }
 
+    /// Of a job that has ended, whose stream closes after it.
+    Status tell_history(const WatchedJob& job, const std::stop_token& stop) {
+        return client_.stream(
+            "/v1/jobs/" + url_escaped(job.id) + "/events",
+            0,
+            [this](std::string_view data) {
+                gone_ = gone_ || !request_.raw(data);
+                return !gone_;
+            },
+            stop);
+    }
+
     static void pause(const std::stop_token& stop) {
         std::mutex mutex;
         std::condition_variable_any woken;
@@ -139,6 +153,21 @@ class Watcher {
         }
     }
 
+    void show(const WatchedJob& job, const std::string& type, std::string_view details) {
+        const auto event = display_event(type, job.label, details);
+        auto& failures = failures_[job.id];
+        if (event && type == "task.failed") {
+            failures.push_back(*event);
+            return;
+        }
+        // It goes on: they were tried again. Else the job's failure follows and says why.
+        if (type == "task.started" || type == "job.queued") {
+            for (const auto& failure : failures) display_->on_event(failure);
+            failures.clear();
+        }
+        if (event) display_->on_event(*event);
+    }
+
     bool take(std::string_view text) {
         const auto event = json::parse(text, nullptr, false);
         if (!event.is_object()) return true;
@@ -154,10 +183,7 @@ class Watcher {
         const auto type = text_of(event, "type");
         const auto data = event.find("data");
         const auto details = data == event.end() ? std::string("{}") : data->dump();
-        if (display_ != nullptr) {
-            if (const auto shown = display_event(type, job.label, details))
-                display_->on_event(*shown);
-        }
+        if (display_ != nullptr) show(job, type, details);
         if (!type.starts_with("job.") || is_open(type.substr(4))) return true;
         // Events of an earlier attempt come first: only what it is now counts.
         const auto now = get(job.id, {});
@@ -169,6 +195,7 @@ class Watcher {
     WatchRequest& request_;
     Display* display_;
     std::map<std::string, WatchedJob*, std::less<>> jobs_;
+    std::map<std::string, std::vector<engine::Event>, std::less<>> failures_;
     std::int64_t last_ = 0;
     bool gone_ = false;
 };
@@ -180,9 +207,11 @@ std::optional<engine::Event> display_event(std::string_view type,
                                            std::string_view data) {
     auto facts = json::parse(data, nullptr, false);
     if (!facts.is_object()) facts = json::object();
+    // Without a stage: nothing is at work any more, and the job's end follows.
+    if (type == "job.progress" && text_of(facts, "stage").empty()) return std::nullopt;
     if (type == "job.progress") return event_of("progress", label, std::move(facts));
     if (type == "task.failed") {
-        facts["retry"] = true;  // else the job's failure follows and says why
+        facts["retry"] = true;  // it is shown only then
         return event_of("task.failed", label, std::move(facts));
     }
     if (!type.starts_with("job.")) return std::nullopt;

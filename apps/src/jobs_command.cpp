@@ -1,6 +1,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -50,13 +51,20 @@ ExitCode failed(const Error& error) {
     return complain(exit_code_of(error), error.message);
 }
 
+/// The API writes a tag KEY:VALUE; this command's own form is that of submit.
+std::string tag_query(std::string tag) {
+    const auto at = tag.find_first_of("=:");
+    if (at != std::string::npos) tag[at] = ':';
+    return tag;
+}
+
 std::string list_query(const JobsOptions& options, int limit, const std::string& cursor) {
     auto query = fmt::format("/v1/jobs?limit={}", limit);
     const auto add = [&query](const char* key, const std::string& value) {
         if (!value.empty()) query += fmt::format("&{}={}", key, url_escaped(value));
     };
     add("state", options.state);
-    add("tag", options.tag);
+    add("tag", tag_query(options.tag));
     add("owner", options.owner);
     add("external_id", options.external_id);
     add("cursor", cursor);
@@ -107,6 +115,17 @@ ExitCode list(const ServerClient& client, const JobsOptions& options) {
     return ExitCode::kSuccess;
 }
 
+/// What it reads, and where its streams are.
+void add_places(const json& job, const std::function<void(const char*, const std::string&)>& line) {
+    const auto document = job.value("document", json::object());
+    for (const auto& input : document.value("inputs", json::array()))
+        line("input", input.is_string() ? printable(input.get<std::string>()) : text(input, "uri"));
+    const auto result = job.find("result");
+    if (result == job.end() || !result->is_object()) return;
+    for (const auto& input : result->value("inputs", json::array()))
+        line("output", text(input, "folder"));
+}
+
 std::string shown(const json& job) {
     std::string out = fmt::format("{} {}", text(job, "id"), text(job, "state"));
     if (const auto done = percent(job); !done.empty()) out += " " + done;
@@ -115,6 +134,7 @@ std::string shown(const json& job) {
         if (!value.empty()) out += fmt::format("  {:<12}{}\n", name, value);
     };
     line("why", text(job, "message").empty() ? text(job, "reason") : text(job, "message"));
+    add_places(job, line);
     line("preset", text(job, "preset"));
     line("priority", text(job, "priority"));
     line("deadline", text(job, "deadline"));
@@ -175,8 +195,7 @@ ExitCode change(const ServerClient& client, const JobsOptions& options, const ch
         if (!options.reason.empty()) request.body = json{{"reason", options.reason}}.dump();
         const auto reply = client.call(std::move(request));
         if (!reply) {
-            worst = complain(exit_code_of(reply.error()),
-                             fmt::format("{} {}: {}", verb, printable(id), reply.error().message));
+            worst = complain(exit_code_of(reply.error()), reply.error().message);
             if (worst == ExitCode::kCannotConnect) return worst;
             continue;
         }

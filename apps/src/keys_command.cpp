@@ -88,7 +88,7 @@ ExitCode run_keys(const KeysOptions& options) {
     if (options.json) {
         out = answer.dump(2) + "\n";
     } else if (options.action == Action::kList) {
-        out = list_text(answer);
+        out = answer.value("items", json::array()).empty() ? "no keys\n" : list_text(answer);
     } else {
         // The key alone, so that it can be put into a file; the rest is for people.
         out = text(answer, "secret") + "\n";
