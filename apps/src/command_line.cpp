@@ -16,6 +16,7 @@
 #include "command_line_transcode.hpp"
 #include "help_page.hpp"
 #include "quantities.hpp"
+#include "usage_message.hpp"
 
 namespace sg::apps {
 namespace {
@@ -428,9 +429,7 @@ std::variant<Invocation, Leave> parse_command_line(int argc, const char* const* 
     } catch (const CLI::ParseError& error) {
         const auto* command = deepest_command(parser.app);
         const auto unknown = explain_unknown_word(spec_of(parser.app), argc, argv);
-        std::string text = unknown.empty() ? std::string(error.what()) : unknown;
-        std::replace(text.begin(), text.end(), '\n', ' ');
-        return usage_error(text, *command);
+        return usage_error(unknown.empty() ? usage_message(error, *command) : unknown, *command);
     }
     if (parser.version) return Leave{ExitCode::kSuccess, {}, true};
     const auto chosen = parser.app.get_subcommands();

@@ -256,6 +256,10 @@ Result<CommandOptions> take_client_command(ClientFlags& flags,
     if (command == "replay") return CommandOptions(flags.replay);
     auto& o = flags.jobs;
     o.action = action_of(command == "jobs" ? below : command);
+    if (!o.tag.empty() && o.tag.find_first_of("=:") == std::string::npos)
+        return Error{
+            Errc::kInvalidArgument,
+            fmt::format("--tag takes KEY=VALUE, for example --tag show=news, not '{}'", o.tag)};
     if (!flags.jobs_timeout.empty()) {
         SG_TRY_ASSIGN(o.timeout_seconds, parse_seconds(flags.jobs_timeout));
     }

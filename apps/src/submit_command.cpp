@@ -13,6 +13,7 @@
 #include <presets/preset.hpp>
 
 #include "commands.hpp"
+#include "dry_run_text.hpp"
 #include "job_builder.hpp"
 #include "server_client.hpp"
 #include "server_upload.hpp"
@@ -97,7 +98,7 @@ std::string label_of(const engine::JobDocument& job) {
 
 struct Submitted {
     std::vector<WatchedJob> jobs;
-    bool refused = false;
+    bool refused = false;  ///< or cannot be made, when it was only asked
 };
 
 Result<Submitted> submit_one(const ServerClient& client,
@@ -106,16 +107,15 @@ Result<Submitted> submit_one(const ServerClient& client,
                              bool print) {
     const SystemClock clock;
     ServerClient::Request request{"POST", "/v1/jobs", engine::to_json(job)};
-    if (options.dry_run) request.path += "?dryRun=true";
     // So that a request that is sent again makes no second job.
     const auto key =
         options.idempotency_key.empty() ? make_id("submit", clock) : options.idempotency_key;
     request.headers.emplace_back("Idempotency-Key", key);
     SG_TRY_ASSIGN(const auto reply, client.call(std::move(request)));
-    if (print || options.dry_run) (void)write_text(STDOUT_FILENO, reply.body + "\n");
+    if (print) (void)write_text(STDOUT_FILENO, reply.body + "\n");
     const auto made = json::parse(reply.body, nullptr, false);
     Submitted out;
-    if (!options.dry_run && made.is_object() && made.contains("id"))
+    if (made.is_object() && made.contains("id"))
         out.jobs.push_back({made["id"].get<std::string>(), label_of(job), {}, {}});
     return out;
 }
@@ -159,6 +159,28 @@ Result<Submitted> submit_many(const ServerClient& client,
     return out;
 }
 
+/// What the server would make of each. Goes on after one that it refuses.
+Result<Submitted> ask_only(const ServerClient& client,
+                           const SubmitOptions& options,
+                           const std::vector<engine::JobDocument>& jobs) {
+    Submitted out;
+    for (const auto& job : jobs) {
+        const auto reply = client.call({"POST", "/v1/jobs?dryRun=true", engine::to_json(job)});
+        if (!reply) {
+            if (jobs.size() == 1 || exit_code_of(reply.error()) == ExitCode::kCannotConnect)
+                return reply.error();
+            out.refused = true;
+            complain(ExitCode::kSomeFailed,
+                     fmt::format("{}: {}", label_of(job), reply.error().message));
+            continue;
+        }
+        const auto would = read_dry_run(reply->body);
+        out.refused = out.refused || !would.possible;
+        (void)write_text(STDOUT_FILENO, options.document.json ? reply->body + "\n" : would.text);
+    }
+    return out;
+}
+
 }  // namespace
 
 ExitCode run_submit(const SubmitOptions& options) {
@@ -182,16 +204,18 @@ ExitCode run_submit(const SubmitOptions& options) {
     const bool each = !options.document.manifest.empty();
     const auto jobs = split(std::move(*document), each);
     const bool print = options.document.json && !options.wait;
-    auto made = each ? submit_many(*client, options, jobs, print)
-                     : submit_one(*client, options, jobs.front(), print);
+    auto made = options.dry_run ? ask_only(*client, options, jobs)
+                : each          ? submit_many(*client, options, jobs, print)
+                                : submit_one(*client, options, jobs.front(), print);
     if (!made) {
         const auto& why = made.error();
-        const bool refused = why.message.find("(path_refused)") != std::string::npos;
+        const bool refused = why.message.starts_with("/inputs/") &&
+                             why.message.find("(path_refused)") != std::string::npos;
         return complain(
             exit_code_of(why),
             refused && !options.upload ? why.message + "; --upload sends the file" : why.message);
     }
-    if (options.dry_run) return ExitCode::kSuccess;
+    if (options.dry_run) return made->refused ? ExitCode::kSomeFailed : ExitCode::kSuccess;
     if (!options.wait) {
         if (!options.document.json) {
             for (const auto& job : made->jobs) (void)write_text(STDOUT_FILENO, job.id + "\n");

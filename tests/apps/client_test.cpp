@@ -6,6 +6,7 @@
 #include <support/catch.hpp>
 
 #include "command_line.hpp"
+#include "dry_run_text.hpp"
 #include "job_watch.hpp"
 #include "server_client.hpp"
 #include "sse_reader.hpp"
@@ -97,6 +98,23 @@ TEST_CASE("states of a job are stages of the display") {
     CHECK(nlohmann::json::parse(event->data)["stage"] == "verify");
     CHECK_FALSE(display_event("channel.started", "film", "{}"));
     CHECK_FALSE(display_event("job.succeeded", "film", "{}"));
+    CHECK_FALSE(display_event("job.progress", "film", R"({"stage":"","percent":100})"));
+}
+
+TEST_CASE("a dry run shows what would be made, or why not") {
+    const auto refused = read_dry_run(
+        R"({"possible":false,"inputs":[{"uri":"a.txt","plan":null,"problem":{"detail":"it is text"}}],)"
+        R"("prediction":{"seconds":0}})");
+    CHECK_FALSE(refused.possible);
+    CHECK(refused.text == "a.txt\n  cannot be made: it is text\n");
+    const auto good = read_dry_run(
+        R"({"possible":true,"inputs":[{"uri":"a.mov","plan":null,"problem":null}],"queue_seconds":61,)"
+        R"("prediction":{"seconds":5,"seconds_low":4,"seconds_high":9,"cpu_seconds":8,"bytes":2000000}})");
+    CHECK(good.possible);
+    CHECK(good.text ==
+          "a.mov\nEstimate: 2.0 MB in 5.0 s (4.0 s to 9.0 s; CPU 8.0 s), after 1:01 of work in the "
+          "queue.\n");
+    CHECK_FALSE(read_dry_run("nonsense").possible);
 }
 
 TEST_CASE("submit takes the document's flags and its own") {
@@ -130,6 +148,12 @@ TEST_CASE("commands about jobs say what is missing or wrong") {
     CHECK(refusal_of({"submit", "a.mov", "--priorty", "x"}).find("did you mean --priority") !=
           std::string::npos);
     CHECK(refusal_of({"watch"}).find("Try 'streamgate watch --help'") != std::string::npos);
+    CHECK(refusal_of({"watch"}).find("JOB is missing") != std::string::npos);
+    CHECK(refusal_of({"jobs"}).find("name a command: list, show or watch") != std::string::npos);
+    CHECK(refusal_of({"submit", "a.mov", "--priority", "hi"})
+              .find("--priority takes bulk, low, normal, high or urgent, not 'hi'") !=
+          std::string::npos);
+    CHECK(refusal_of({"jobs", "list", "--tag", "news"}).find("KEY=VALUE") != std::string::npos);
     CHECK(refusal_of({"jobs", "lst"}).find("list") != std::string::npos);
     CHECK(refusal_of({"audit", "verify", "x.ndjson"}).find("--audit-key") != std::string::npos);
 }
