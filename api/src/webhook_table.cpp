@@ -94,7 +94,7 @@ Result<WebhookEndpoint> find_endpoint(sql::Connection& db,
                         found = endpoint_of(row);
                         return {};
                     }));
-    if (!found || (!owner.empty() && found->owner != owner)) {
+    if (!found || (!owner.empty() && (found->owner != owner || found->all_owners))) {
         return Error{Errc::kNotFound, fmt::format("there is no webhook {}", id)};
     }
     return std::move(*found);
@@ -116,7 +116,7 @@ Result<std::vector<WebhookEndpoint>> list_endpoints(sql::Connection& db,
                         take));
     } else {
         SG_TRY(db.query("SELECT " SG_ENDPOINT_COLUMNS "FROM webhook_endpoints WHERE owner = $1 AND "
-                        "kind = $2 ORDER BY id LIMIT $3",
+                        "kind = $2 AND all_owners = 0 ORDER BY id LIMIT $3",
                         {owner, kind, limit},
                         take));
     }

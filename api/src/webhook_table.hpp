@@ -44,7 +44,8 @@ struct WebhookEndpoint {
 };
 
 [[nodiscard]] Status insert_endpoint(sql::Connection& db, const WebhookEndpoint& endpoint);
-/// An empty owner means all. kNotFound.
+/// An empty owner means all. Who sees one owner's webhooks does not see those of them that are told
+/// of all owners. kNotFound.
 [[nodiscard]] Result<WebhookEndpoint> find_endpoint(sql::Connection& db,
                                                     std::string_view id,
                                                     std::string_view owner);

@@ -306,6 +306,26 @@ TEST_CASE("bad webhooks are refused with all their faults", "[webhooks]") {
               .status == 403);
 }
 
+TEST_CASE("a webhook of all owners is out of its owner's other keys' reach", "[webhooks]") {
+    HooksApi api;
+    const auto boss = api.as("alice", Role::kOperator);
+    const auto made =
+        api.ask_json("POST",
+                     "/v1/webhooks",
+                     boss,
+                     R"({"url":"http://example.org/","all_owners":true,"enabled":false})");
+    REQUIRE(made.status == 201);
+    const auto path = "/v1/webhooks/" + json::parse(made.body)["id"].get<std::string>();
+    const auto alice = api.as("alice");
+    CHECK(api.ask("GET", path, alice).status == 404);
+    CHECK(api.ask("GET", path + "/deliveries", alice).status == 404);
+    CHECK(api.ask_json("PATCH", path, alice, R"({"url":"http://example.com/"})").status == 404);
+    CHECK(api.ask_json("POST", path + "/rotate", alice, "{}").status == 404);
+    CHECK(api.ask("DELETE", path, alice).status == 404);
+    CHECK(api.get("/v1/webhooks", "alice")["items"].empty());
+    CHECK(api.ask("GET", path, boss).status == 200);
+}
+
 TEST_CASE("changes hold against the version that was read", "[webhooks]") {
     HooksApi api;
     const auto hook = api.make("alice", {{"url", "http://example.org/"}, {"enabled", false}});
