@@ -256,10 +256,22 @@ Status ApiKeys::insert(sql::Connection& connection, const Made& made) const {
 }
 
 Status ApiKeys::update(sql::Connection& connection, const ApiKey& key) const {
-    SG_TRY(connection.run(
-        "UPDATE api_keys SET expires_at = $1, revoked_at = $2, successor = $3 WHERE id = $4",
-        {time_param(key.expires_at), time_param(key.revoked_at), key.successor, key.id}));
+    SG_TRY(
+        connection.run("UPDATE api_keys SET expires_at = $1, revoked_at = coalesce(revoked_at, "
+                       "$2) WHERE id = $3",
+                       {time_param(key.expires_at), time_param(key.revoked_at), key.id}));
     return {};
+}
+
+Status ApiKeys::supersede(sql::Connection& connection, const ApiKey& old, const Made& next) const {
+    SG_TRY_ASSIGN(const auto changed,
+                  connection.run("UPDATE api_keys SET expires_at = $1, successor = $2 WHERE id = "
+                                 "$3 AND revoked_at IS NULL AND successor = ''",
+                                 {time_param(old.expires_at), next.key.id, old.id}));
+    if (changed == 0) {
+        return Error{Errc::kMismatch, "the key was revoked or rotated meanwhile"};
+    }
+    return insert(connection, next);
 }
 
 void ApiKeys::adopt(const Made& made) {
@@ -270,7 +282,12 @@ void ApiKeys::adopt(const Made& made) {
 void ApiKeys::adopt(const ApiKey& key) {
     const std::unique_lock lock(impl_->mutex);
     const auto found = impl_->entries.find(key.id);
-    if (found != impl_->entries.end()) found->second.key = key;
+    if (found == impl_->entries.end()) return;
+    // What another request did since the key was read stands.
+    auto& kept = found->second.key;
+    auto before = std::exchange(kept, key);
+    if (before.revoked_at) kept.revoked_at = before.revoked_at;
+    if (kept.successor.empty()) kept.successor = std::move(before.successor);
 }
 
 std::optional<ApiKey> ApiKeys::find(std::string_view id) const {

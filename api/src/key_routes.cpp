@@ -202,9 +202,8 @@ Task<Reply> Routes::rotate(Call& call) const {
     old.expires_at = std::min(old.expires_at.value_or(INT64_MAX), at + overlap * 1000);
     call.audit.subject = "key " + old.id;
     call.audit.details = json(made->key, {});
-    sql::Database::Work work = [this, &made, &old](sql::Connection& connection) -> Status {
-        SG_TRY(keys.insert(connection, *made));
-        return keys.update(connection, old);
+    sql::Database::Work work = [this, &made, &old](sql::Connection& connection) {
+        return keys.supersede(connection, old, *made);
     };
     auto status = co_await write(call, database, std::move(work));
     if (!status) co_return problem_of(status.error());

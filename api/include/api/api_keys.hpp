@@ -64,7 +64,13 @@ class ApiKeys {
 
     // Within a write of the database; after its commit tell the memory by adopt().
     [[nodiscard]] Status insert(sql::Connection& connection, const Made& made) const;
+    /// Its expiry and revocation; what was revoked stays so.
     [[nodiscard]] Status update(sql::Connection& connection, const ApiKey& key) const;
+    /// Inserts the successor that `old` has got. kMismatch when `old` was revoked, or got another,
+    /// meanwhile.
+    [[nodiscard]] Status supersede(sql::Connection& connection,
+                                   const ApiKey& old,
+                                   const Made& next) const;
     void adopt(const Made& made);
     void adopt(const ApiKey& key);
 

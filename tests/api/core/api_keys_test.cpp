@@ -110,6 +110,35 @@ TEST_CASE("a key ends when it expires or is revoked, and its use is noted") {
     CHECK(store.keys->find(made.key.id)->last_used_at == now);
 }
 
+TEST_CASE("a key that is revoked while it is rotated stays revoked and has no successor") {
+    ManualClock clock;
+    Store store(clock);
+    const auto made = store.add();
+    auto rotated = made.key;  // read before the revocation
+    const auto next = store.keys->make_successor(rotated);
+    REQUIRE(next);
+    rotated.successor = next->key.id;
+    auto revoked = made.key;
+    revoked.revoked_at = made.key.created_at;
+    REQUIRE(store.database->write_now(
+        [&](sql::Connection& db) { return store.keys->update(db, revoked); }));
+    store.keys->adopt(revoked);
+
+    const auto late = store.database->write_now(
+        [&](sql::Connection& db) { return store.keys->supersede(db, rotated, *next); });
+    REQUIRE_FALSE(late);
+    CHECK(late.error().code == Errc::kMismatch);
+    // Committed before, told to the memory after.
+    store.keys->adopt(rotated);
+    CHECK_FALSE(store.keys->verify(made.secret));
+    // Nor does an older copy undo it on disk.
+    REQUIRE(store.database->write_now(
+        [&](sql::Connection& db) { return store.keys->update(db, made.key); }));
+    store.reopen(clock);
+    CHECK_FALSE(store.keys->verify(made.secret));
+    CHECK_FALSE(store.keys->verify(next->secret));
+}
+
 TEST_CASE("the first start leaves a key for the administrator in a file of its own") {
     ManualClock clock;
     Store store(clock);
