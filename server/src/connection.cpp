@@ -166,7 +166,11 @@ Task<bool> Connection::read_request() {
 void Connection::note_client() {
     request_.client = address_.to_string();
     if (!worker_->state().trusted(address_)) return;
-    auto last = request_.field("x-forwarded-for");
+    // The proxy's own is the last one, which it may add as a field of its own to the client's.
+    std::string_view last;
+    for (const auto& field : request_.fields) {
+        if (field.name == "x-forwarded-for") last = field.value;
+    }
     last = last.substr(last.rfind(',') + 1);
     last.remove_prefix(std::min(last.find_first_not_of(' '), last.size()));
     boost::system::error_code error;

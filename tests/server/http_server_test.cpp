@@ -108,6 +108,10 @@ TEST_CASE("the viewer's address comes from a trusted proxy only") {
     CHECK(
         TestClient(trusting.port()).fetch("/echo", "X-Forwarded-For: 1.1.1.1, 10.0.0.7\r\n").body ==
         "10.0.0.7 ");
+    // Proxies that add a field leave the client's own before it.
+    CHECK(TestClient(trusting.port())
+              .fetch("/echo", "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 10.0.0.7\r\n")
+              .body == "10.0.0.7 ");
     RunningServer wary({}, {}, add_plain_routes);
     CHECK(TestClient(wary.port()).fetch("/echo", "X-Forwarded-For: 10.0.0.7\r\n").body ==
           "127.0.0.1 ");
