@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <base/log.hpp>
+
 namespace sg::api {
 namespace {
 
@@ -354,6 +356,11 @@ Problem problem(std::string_view code, std::string detail, std::string pointer) 
 }
 
 Problem problem_of(const Error& error) {
+    if (error.code == Errc::kInternal) {
+        // A fault of ours, told in words of ours: statements, columns, paths.
+        log::error("api_internal reason=\"{}\"", error.message);
+        return problem("internal", "the service failed; its log says more");
+    }
     return problem(code_of(error.code), error.message);
 }
 

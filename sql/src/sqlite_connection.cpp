@@ -163,7 +163,7 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::file
     const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
     if (handle == nullptr) return Error{Errc::kLimit, "open database: out of memory"};
     std::unique_ptr<SqliteConnection> connection(new SqliteConnection(handle, path.string()));
-    if (code != SQLITE_OK) return connection->error_of(code, "open");
+    if (code != SQLITE_OK) return connection->error_of(code, "open database " + connection->name_);
     SG_TRY(connection->configure(mode));
     return connection;
 }
@@ -211,9 +211,15 @@ SqliteConnection::~SqliteConnection() {
 }
 
 Error SqliteConnection::error_of(int code, std::string_view attempted) const {
-    const auto errc = errc_of(code);
-    std::string message =
-        fmt::format("{} in database {}: {}", attempted, name_, sqlite3_errmsg(handle_));
+    auto errc = errc_of(code);
+    // A value that is there already is the caller's doing; NULL where there must be one is ours.
+    if (errc == Errc::kMismatch) {
+        const int why = sqlite3_extended_errcode(handle_);
+        const bool twice = why == SQLITE_CONSTRAINT_UNIQUE || why == SQLITE_CONSTRAINT_PRIMARYKEY ||
+                           why == SQLITE_CONSTRAINT_ROWID;
+        if (!twice) errc = Errc::kInternal;
+    }
+    std::string message = fmt::format("{}: {}", attempted, sqlite3_errmsg(handle_));
     if (errc == Errc::kBadData)
         message += "; the file is damaged or no database: put back a copy, or move it away";
     if (errc == Errc::kNoSpace) message += "; free some space";
@@ -242,14 +248,17 @@ Result<std::int64_t> SqliteConnection::execute(std::string_view sql,
                                  sql.substr(0, 80))};
     for (std::size_t i = 0; i < params.size(); ++i)
         if (const int code = bind(statement, static_cast<int>(i) + 1, params[i]); code != SQLITE_OK)
-            return error_of(code, "bind a value");
+            return error_of(code, "write a value to the database");
     const bool writes = sqlite3_stmt_readonly(statement) == 0;
     std::int64_t rows = 0;
     for (;;) {
         const int code = sqlite3_step(statement);
         if (code == SQLITE_DONE) break;
         if (code != SQLITE_ROW)
-            return error_of(code, writes || on_row == nullptr ? "write" : "read");
+            return error_of(
+                code,
+                // Without its path: this is told to clients.
+                writes || on_row == nullptr ? "write to the database" : "read the database");
         ++rows;
         if (on_row != nullptr) SG_TRY((*on_row)(SqliteRow(statement)));
     }
@@ -270,7 +279,8 @@ Result<std::int64_t> SqliteConnection::query_span(std::string_view sql,
 
 Status SqliteConnection::script(const std::string& sql) {
     const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
-    if (code != SQLITE_OK) return error_of(code, fmt::format("run \"{}\"", sql.substr(0, 60)));
+    if (code != SQLITE_OK)
+        return error_of(code, fmt::format("run \"{}\" in database {}", sql.substr(0, 60), name_));
     return {};
 }
 

@@ -117,6 +117,17 @@ TEST_CASE("sql: errors say what they mean to the caller", "[sql]") {
     REQUIRE_FALSE(twice);
     CHECK(twice.error().code == Errc::kMismatch);
     CHECK(twice.error().message.find("UNIQUE") != std::string::npos);
+    // It goes to clients.
+    CHECK(twice.error().message.find('/') == std::string::npos);
+
+    // Nobody's value is in the way: a fault of the program.
+    const auto lacking = f.write([](Connection& db) -> Status {
+        SG_TRY(db.run("CREATE TABLE n(x TEXT NOT NULL)"));
+        SG_TRY(db.run("INSERT INTO n(x) VALUES ($1)", {nullptr}));
+        return {};
+    });
+    REQUIRE_FALSE(lacking);
+    CHECK(lacking.error().code == Errc::kInternal);
 
     auto reader = f.database->read();
     REQUIRE(reader);

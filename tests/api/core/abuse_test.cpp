@@ -330,6 +330,15 @@ TEST_CASE("ids and traces come back, long answers are packed, tags save them") {
           "500 internal");
 }
 
+TEST_CASE("a fault of the service's own is not told in its words") {
+    const auto failed =
+        problem_of(Error{Errc::kInternal, "write /srv/data.db: NOT NULL constraint failed: t.x"});
+    CHECK(failed.status == 500);
+    CHECK(failed.detail.find("/srv") == std::string::npos);
+    CHECK(failed.detail.find("NULL") == std::string::npos);
+    CHECK(problem_of(Error{Errc::kNotFound, "no such film"}).detail == "no such film");
+}
+
 TEST_CASE("every code of problems is one, and open listeners need a word") {
     std::set<std::string_view> codes;
     for (const auto& kind : problem_kinds()) {
