@@ -163,7 +163,9 @@ Status JobService::Impl::open_roots() {
     if (roots.empty() && !authentication && !failed && here != here.root_path())
         roots.push_back(here);
     for (auto& root : roots) root = std::filesystem::absolute(root, failed).lexically_normal();
-    auto opened = jobs::AllowedRoots::open(roots);
+    // Uploads, outputs and recordings of all owners lie there.
+    const auto closed = authentication ? settings.data : std::filesystem::path();
+    auto opened = jobs::AllowedRoots::open(roots, closed);
     if (!opened) return opened.error().within("jobs.roots");
     allowed.emplace(std::move(*opened));
     // Whoever sends a job may not name what lies in a watched folder, but its own jobs may.
@@ -173,7 +175,7 @@ Status JobService::Impl::open_roots() {
         SG_TRY(make_folders(rule.folder));
         more.push_back(rule.folder);
     }
-    auto watched = jobs::AllowedRoots::open(more);
+    auto watched = jobs::AllowedRoots::open(more, closed);
     if (!watched) return watched.error().within("watch");
     watched_roots.emplace(std::move(*watched));
     return {};
@@ -217,6 +219,7 @@ Status JobService::Impl::start_worker() {
     auto options = runner_options(settings);
     options.roots = roots;
     for (const auto& rule : settings.watch) options.roots.push_back(rule.folder);
+    if (authentication) options.closed = settings.data;
     options.upload = [files = uploads.get()](const std::string& upload, const std::string& owner) {
         return files->file_of(upload, owner);
     };

@@ -146,8 +146,14 @@ Status OutputFolder::still_there() const {
                   "the folder was moved or replaced while the job ran; nothing is written there");
 }
 
-Result<AllowedRoots> AllowedRoots::open(const std::vector<fs::path>& roots) {
+Result<AllowedRoots> AllowedRoots::open(const std::vector<fs::path>& roots,
+                                        const fs::path& closed) {
     AllowedRoots all;
+    if (!closed.empty()) {
+        std::error_code failed;
+        all.closed_ = without_last_slash(fs::weakly_canonical(closed, failed));
+        if (failed) return errno_error(failed.value(), "look at " + closed.string());
+    }
     for (const auto& given : roots) {
         const auto text = given.string();
         if (!given.is_absolute())
@@ -199,6 +205,13 @@ Result<AllowedRoots::Place> AllowedRoots::place_of(const fs::path& path) const {
         fmt::format("it is below none of the allowed folders ({})", fmt::join(allowed, ", ")));
 }
 
+Status AllowedRoots::must_be_open(int fd, const Place& place) const {
+    if (closed_.empty() || names_below(place.root->real, closed_)) return {};
+    SG_TRY_ASSIGN(const auto real, real_path(fd, place.text));
+    if (!names_below(real, closed_)) return {};
+    return refuse(Errc::kPermission, place.text, "it lies in the service's own folder");
+}
+
 Result<UniqueFd> AllowedRoots::open_input(const fs::path& path) const {
     SG_TRY_ASSIGN(const auto place, place_of(path));
     const int root = place.root->fd.get();
@@ -209,6 +222,7 @@ Result<UniqueFd> AllowedRoots::open_input(const fs::path& path) const {
     auto fd = open_below(root, place.names, O_RDONLY | O_NONBLOCK | O_NOCTTY, Links::kInside);
     if (!fd.valid()) return explain(errno, place.text, place.root->path);
     SG_TRY(must_be_file(fd.get(), place.text));
+    SG_TRY(must_be_open(fd.get(), place));
     return fd;
 }
 
@@ -231,6 +245,7 @@ Result<OutputFolder> AllowedRoots::open_output(const fs::path& path) const {
         auto next = open_below(at.get(), {name}, O_PATH | O_DIRECTORY, Links::kNone);
         if (!next.valid()) return explain(errno, place.text, place.root->path);
         at = std::move(next);
+        SG_TRY(must_be_open(at.get(), place));
     }
     OutputFolder folder;
     SG_TRY_ASSIGN(folder.path, real_path(at.get(), place.text));
@@ -251,7 +266,10 @@ Status AllowedRoots::check_output(const fs::path& path) const {
         const std::vector<std::string> names(place.names.begin(),
                                              place.names.begin() + static_cast<std::ptrdiff_t>(n));
         const auto fd = open_below(place.root->fd.get(), names, O_PATH | O_DIRECTORY, Links::kNone);
-        if (fd.valid()) continue;
+        if (fd.valid()) {
+            SG_TRY(must_be_open(fd.get(), place));
+            continue;
+        }
         if (errno == ENOENT) return {};
         return explain(errno, place.text, place.root->path);
     }

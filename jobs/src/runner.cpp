@@ -103,7 +103,7 @@ Result<std::unique_ptr<Runner>> Runner::start(RunnerOptions options,
                                               Metrics& metrics) {
     if (options.heavy_slots == 0)
         options.heavy_slots = (std::max(1U, std::thread::hardware_concurrency()) + 1) / 2;
-    SG_TRY_ASSIGN(auto roots, AllowedRoots::open(options.roots));
+    SG_TRY_ASSIGN(auto roots, AllowedRoots::open(options.roots, options.closed));
     options.data = fs::absolute(options.data);
     SG_TRY(make_folders(options.data / "outputs"));
     SG_TRY(make_folders(options.data / "work"));

@@ -117,6 +117,29 @@ TEST_CASE_METHOD(Roots, "only regular files are inputs") {
     CHECK(fd.error().message.find("a device") != std::string::npos);
 }
 
+TEST_CASE("the service's own folder is closed below a root, also by links") {
+    Roots f;
+    const auto own = f.media / "service";
+    fs::create_directories(own / "uploads");
+    std::ofstream(own / "uploads/upl_1") << "another owner's";
+    fs::create_directory_symlink("service", f.media / "link");
+    fs::create_directory_symlink(own, f.folder.path() / "data");
+    auto opened = AllowedRoots::open({f.media}, f.folder.path() / "data");
+    REQUIRE(opened);
+    f.roots = std::move(*opened);
+    CHECK(f.roots.open_input(f.media / "films/a.mov"));
+    CHECK(f.refused(own / "uploads/upl_1", Errc::kPermission).find("own folder") !=
+          std::string::npos);
+    static_cast<void>(f.refused(f.media / "link/uploads/upl_1", Errc::kPermission));
+    static_cast<void>(f.out_refused(own / "outputs/x", Errc::kPermission));
+    static_cast<void>(f.out_refused(own, Errc::kPermission));
+    CHECK(f.roots.check_output(f.media / "service2"));
+    // A folder in it that is a root itself is meant.
+    const auto inside = AllowedRoots::open({f.media, own / "uploads"}, own);
+    REQUIRE(inside);
+    CHECK(inside->open_input(own / "uploads/upl_1"));
+}
+
 TEST_CASE("without allowed folders no local path is taken, and roots must be there") {
     const auto none = AllowedRoots::open({});
     REQUIRE(none);

@@ -27,8 +27,10 @@ struct OutputFolder {
 class AllowedRoots {
   public:
     /// Roots must exist and be absolute; a root that is a link itself is resolved once, here. None:
-    /// no local path may be named.
-    [[nodiscard]] static Result<AllowedRoots> open(const std::vector<std::filesystem::path>& roots);
+    /// no local path may be named. What lies in `closed`, the service's own folder, may not be
+    /// named through a root above it.
+    [[nodiscard]] static Result<AllowedRoots> open(const std::vector<std::filesystem::path>& roots,
+                                                   const std::filesystem::path& closed = {});
 
     /// A regular file, for reading. `path` is absolute. Does not wait.
     [[nodiscard]] Result<UniqueFd> open_input(const std::filesystem::path& path) const;
@@ -51,8 +53,10 @@ class AllowedRoots {
     };
     struct Place;
     [[nodiscard]] Result<Place> place_of(const std::filesystem::path& path) const;
+    [[nodiscard]] Status must_be_open(int fd, const Place& place) const;
 
     std::vector<Root> roots_;
+    std::filesystem::path closed_;  ///< without links; empty: nothing
 };
 
 }  // namespace sg::jobs

@@ -23,6 +23,7 @@ struct RunnerOptions {
     std::filesystem::path
         data;  ///< outputs/<job>/ unless the document says another folder, work, crashes
     std::vector<std::filesystem::path> roots;  ///< below which local inputs and outputs must lie
+    std::filesystem::path closed;              ///< but not there, as AllowedRoots has it
     std::size_t heavy_slots = 0;  ///< chunks at once; 0: half the processors, rounded up
     std::size_t light_slots = 4;  ///< probes and plans at once, beside them
     std::size_t fetches = 4;      ///< jobs whose URLs are fetched at once
