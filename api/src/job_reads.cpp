@@ -86,7 +86,9 @@ std::optional<jobs::TimeLeft> JobRoutes::Impl::eta(sql::Connection& db,
         return std::nullopt;
     const auto planned = job.expected_s / slots;
     const auto running = job.entered.find("running");
-    const bool began = running != job.entered.end() && running->second > 0;
+    // What an earlier attempt did was not done in this one's time.
+    const bool began =
+        running != job.entered.end() && running->second > 0 && job.attempts.size() <= 1;
     const auto spent =
         began ? static_cast<double>(now_of(clock) - running->second) / 1000 : double{0};
     return jobs::time_left({planned, planned * 0.6, planned * 2}, spent, job.percent);

@@ -4,14 +4,15 @@
 
 namespace sg::jobs {
 
-TimeLeft time_left(const TimeLeft& planned, double spent_s, double percent) {
+TimeLeft time_left(const TimeLeft& planned, double spent_s, double percent, double found) {
     // Before that its own speed says little.
     constexpr double kEnough = 3;
     // From here on only that counts.
     constexpr double kCertain = 30;
-    if (percent < kEnough || spent_s <= 0) return planned;
-    const double own = spent_s * (100 - percent) / percent;
-    const double weight = std::min(1.0, percent / kCertain);
+    const double gained = percent - found;
+    if (gained < kEnough || spent_s <= 0) return planned;
+    const double own = spent_s * (100 - percent) / gained;
+    const double weight = std::min(1.0, gained / kCertain);
     const auto between = [&](double by_plan, double by_itself) {
         return by_plan * (1 - weight) + by_itself * weight;
     };

@@ -64,6 +64,7 @@ struct RunnerJob final : engine::EventSink {
     double slower = 1;
     double slower_least = 0.5;
     double slower_most = 2;
+    double found_percent = 0;  ///< when it began to encode: what an earlier attempt had done
     std::optional<Clock::Monotonic> told;
 
     void on_event(const engine::Event& /*event*/) override {}  // told from JobRun's own facts

@@ -77,6 +77,7 @@ void RunnerCore::after_step(RunnerJob& job) {
     if (state <= job.state) return;
     job.state = state;
     job.job.entered[name_of(state)] = millis_of(clock_);
+    if (state == JobState::kRunning) job.found_percent = job.run->progress().percent;
     write(job, [lease = job.lease, state, now = millis_of(clock_)](sql::Connection& db) {
         return enter_state(db, lease, state, {}, now);
     });
@@ -191,7 +192,8 @@ void RunnerCore::tell_progress(RunnerJob& job) {
         const auto left =
             time_left({seconds * job.slower, seconds * job.slower_least, seconds * job.slower_most},
                       spent,
-                      progress.percent);
+                      progress.percent,
+                      job.found_percent);
         data["eta_s"] = left.seconds;
         data["eta_low_s"] = left.low;
         data["eta_high_s"] = left.high;

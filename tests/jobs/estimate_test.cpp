@@ -26,3 +26,9 @@ TEST_CASE("in between both count, and the interval holds what its own speed says
     CHECK(left.low <= 18);
     CHECK(left.high >= 18);
 }
+
+TEST_CASE("what an earlier attempt has done says nothing of this one's speed") {
+    CHECK(time_left({40, 20, 80}, 2, 71, 70).seconds == 40);
+    const auto left = time_left({2, 1, 4}, 10, 60, 30);
+    CHECK(left.seconds == Approx(10.0 * 40 / 30));
+}

@@ -10,8 +10,11 @@ struct TimeLeft {
 };
 
 /// From what the plan and the history of speeds say is left, and from how far the job came in the
-/// time it had: the second counts the more the further it is. `spent_s` and `percent` since it
-/// began to encode.
-[[nodiscard]] TimeLeft time_left(const TimeLeft& planned, double spent_s, double percent);
+/// time it had: the second counts the more the further it is. `spent_s` since it began to encode;
+/// `found`: the percentage that an earlier attempt had left it then.
+[[nodiscard]] TimeLeft time_left(const TimeLeft& planned,
+                                 double spent_s,
+                                 double percent,
+                                 double found = 0);
 
 }  // namespace sg::jobs
