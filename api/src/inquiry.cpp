@@ -358,6 +358,10 @@ Inquiry::Inquiry(sql::Database& database,
 
 Inquiry::~Inquiry() = default;
 
+void Inquiry::stop() {
+    impl_->stopping.request_stop();
+}
+
 server::Task<Reply> Inquiry::dry_run(Call& call, jobs::Job job) {
     auto* impl = impl_.get();
     auto work = [impl, job = std::move(job)] { return impl->plan(job); };

@@ -385,6 +385,7 @@ void JobService::take(const ServeSettings& fresh) {
 void JobService::drain(std::chrono::milliseconds grace, std::function<void()> drained) {
     auto& impl = *impl_;
     if (impl.watch) impl.watch->stop();
+    impl.inquiry->stop();
     impl.runner->stop(grace, [&first = impl.threads.first(), drained = std::move(drained)] {
         asio::post(first, drained);
     });

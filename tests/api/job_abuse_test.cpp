@@ -127,6 +127,39 @@ TEST_CASE("what is no JSON, too deep, or too large is refused before it costs an
     CHECK(service.post("/v1/jobs", "").status == 400);
 }
 
+TEST_CASE("a service that stops looks at no more sources") {
+    struct Routes {
+        std::optional<jobs::AllowedRoots> roots;
+        std::optional<jobs::Submissions> submissions;
+        std::optional<Inquiry> inquiry;
+    };
+    auto routes = std::make_shared<Routes>();
+    RunningApi api({}, [&](RunningApi& running, ApiRouter& router) {
+        auto roots = jobs::AllowedRoots::open({running.folder.path()});
+        REQUIRE(roots);
+        routes->roots.emplace(std::move(*roots));
+        routes->submissions.emplace(
+            jobs::SubmissionPolicy{}, *routes->roots, nullptr, running.clock);
+        InquiryOptions options;
+        options.temporary = running.folder / "probes";
+        options.program = "/bin/false";
+        routes->inquiry.emplace(
+            *running.database, *routes->submissions, *routes->roots, std::move(options));
+        routes->inquiry->add_to(router);
+        return routes;
+    });
+    const auto film = (api.folder / "film.mov").string();
+    std::ofstream(film) << "film";
+    const auto probe = [&] {
+        return api.ask_json("POST", "/v1/probe", api.as("news"), R"({"uri":")" + film + "\"}");
+    };
+    CHECK(probe().status != 503);
+    routes->inquiry->stop();
+    const auto refused = probe();
+    CHECK(refused.status == 503);
+    CHECK(JobApi::parse(refused)["retryable"] == true);
+}
+
 TEST_CASE("questions that cannot be answered say why") {
     JobApi service;
     for (int i = 0; i < 3; ++i) service.submit();

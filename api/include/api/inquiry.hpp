@@ -44,6 +44,9 @@ class Inquiry {
     ~Inquiry();
 
     void add_to(ApiRouter& router);
+    /// Ends what is being looked at and refuses what waits or comes: each may take the whole limit,
+    /// and the server waits for its requests. Any thread.
+    void stop();
 
     /// Plans the job and predicts what it costs, without queueing it.
     [[nodiscard]] server::Task<Reply> dry_run(Call& call, jobs::Job job);
