@@ -1,12 +1,23 @@
 #include "event_filter.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "query.hpp"
+
 namespace sg::api {
 namespace {
+
+/// Of docs/events.md. One that is not told anywhere would be waited for in vain.
+constexpr std::array<std::string_view, 22> kTypes{
+    "job.accepted",   "job.queued",          "job.planning",     "job.running",   "job.verifying",
+    "job.publishing", "job.succeeded",       "job.failed",       "job.cancelled", "job.cancelling",
+    "job.changed",    "job.outputs_deleted", "job.progress",     "task.started",  "task.finished",
+    "task.failed",    "channel.started",     "channel.switched", "channel.ended", "upload.finished",
+    "webhook.dead",   "webhook.test"};
 
 constexpr std::size_t kMaxEntries = 50;
 constexpr std::size_t kMaxEntryBytes = 200;
@@ -18,6 +29,13 @@ bool is_type(std::string_view text) {
            std::all_of(text.begin(), text.end(), [](char c) {
                return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
            });
+}
+
+bool is_told(std::string_view wanted) {
+    if (wanted == "*") return true;
+    if (!wanted.ends_with(".*")) return std::ranges::find(kTypes, wanted) != kTypes.end();
+    wanted.remove_suffix(1);
+    return std::ranges::any_of(kTypes, [&](auto type) { return type.starts_with(wanted); });
 }
 
 bool is_subject(std::string_view text) {
@@ -46,6 +64,15 @@ Result<EventFilter> EventFilter::make(std::vector<std::string> types,
                          "a type of events is a name like \"job.succeeded\", or a family like "
                          "\"job.*\""};
         }
+    }
+    for (const auto& type : types) {
+        if (is_told(type)) continue;
+        const auto meant = nearest(type, {kTypes.begin(), kTypes.end()});
+        return Error{
+            Errc::kInvalidArgument,
+            fmt::format("there are no events of type {}{}",
+                        type,
+                        meant.empty() ? std::string() : fmt::format("; did you mean {}?", meant))};
     }
     for (const auto& subject : subjects) {
         if (!is_subject(subject)) {

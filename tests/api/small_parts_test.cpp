@@ -102,6 +102,10 @@ TEST_CASE("filters take types, families and subjects", "[events]") {
     for (const char* bad : {"", "Job.queued", "job.*.x", "a b", "job\n", "job.q\r\nx: y"}) {
         CHECK_FALSE(EventFilter::make({bad}, {}));
     }
+    const auto slip = EventFilter::make({"job.suceeded"}, {});
+    REQUIRE_FALSE(slip);
+    CHECK(slip.error().message.find("did you mean job.succeeded?") != std::string::npos);
+    CHECK_FALSE(EventFilter::make({"jobs.*"}, {}));
     CHECK_FALSE(EventFilter::make({}, {std::string("a\0b", 3)}));
     CHECK_FALSE(EventFilter::make(std::vector<std::string>(51, "a"), {}));
     CHECK(split_list("a,,b,") == std::vector<std::string>{"a", "b"});
