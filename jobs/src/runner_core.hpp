@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include <jobs/estimate.hpp>
 #include <jobs/job_folders.hpp>
 #include <jobs/runner.hpp>
 #include <jobs/scheduler.hpp>
@@ -87,6 +88,10 @@ class RunnerCore final : public process::TaskSource, public process::TaskObserve
     void tell_progress(RunnerJob& job);
     void tick(const Renewal& renewal);
     [[nodiscard]] Task record_of(const RunnerJob& job, const engine::TaskFacts& facts) const;
+    /// Heavy slots beside live encoders.
+    [[nodiscard]] std::size_t slots() const;
+    [[nodiscard]] TimeLeft time_left_of(const RunnerJob& job) const;
+    /// The same in seconds of one heavy slot.
     [[nodiscard]] double seconds_left(const RunnerJob& job) const;
 
     // runner_ending.cpp

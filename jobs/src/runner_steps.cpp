@@ -170,8 +170,29 @@ void RunnerCore::on_published(RunnerJob& job, std::size_t input) {
     });
 }
 
+TimeLeft RunnerCore::time_left_of(const RunnerJob& job) const {
+    const auto progress = job.run->progress();
+    const auto seconds = progress.heavy_s / static_cast<double>(slots());
+    // Before that, an earlier attempt's time may stand there.
+    const auto began = job.state == JobState::kPlanning
+                           ? job.job.entered.end()
+                           : job.job.entered.find(name_of(JobState::kRunning));
+    const auto spent = began != job.job.entered.end() && began->second > 0
+                           ? static_cast<double>(millis_of(clock_) - began->second) / 1000
+                           : double{0};
+    return time_left({seconds * job.slower, seconds * job.slower_least, seconds * job.slower_most},
+                     spent,
+                     progress.percent,
+                     job.found_percent);
+}
+
+std::size_t RunnerCore::slots() const {
+    return std::max<std::size_t>(1, slots_beside_live(options_.heavy_slots, live_encoders_));
+}
+
 double RunnerCore::seconds_left(const RunnerJob& job) const {
-    return job.run->progress().heavy_s * job.slower;
+    if (job.run->progress().heavy_s <= 0) return 0;
+    return time_left_of(job).seconds * static_cast<double>(slots());
 }
 
 void RunnerCore::tell_progress(RunnerJob& job) {
@@ -181,19 +202,8 @@ void RunnerCore::tell_progress(RunnerJob& job) {
     const auto progress = job.run->progress();
     nlohmann::json data{{"stage", progress.stage}, {"percent", progress.percent}};
     if (progress.speed > 0) data["speed"] = progress.speed;
-    const auto slots =
-        std::max<std::size_t>(1, slots_beside_live(options_.heavy_slots, live_encoders_));
     if (progress.heavy_s > 0) {
-        const double seconds = progress.heavy_s / static_cast<double>(slots);
-        const auto began = job.job.entered.find(name_of(JobState::kRunning));
-        const auto spent = began != job.job.entered.end() && began->second > 0
-                               ? static_cast<double>(millis_of(clock_) - began->second) / 1000
-                               : double{0};
-        const auto left =
-            time_left({seconds * job.slower, seconds * job.slower_least, seconds * job.slower_most},
-                      spent,
-                      progress.percent,
-                      job.found_percent);
+        const auto left = time_left_of(job);
         data["eta_s"] = left.seconds;
         data["eta_low_s"] = left.low;
         data["eta_high_s"] = left.high;
