@@ -109,7 +109,8 @@ Status write_file_atomic(const std::filesystem::path& path,
     // Always the same name: what a killed writer left is replaced by the next, not left beside the
     // target.
     const auto temporary = path.string() + ".part";
-    auto fd = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+    // Where others may write, a link or pipe of that name may have been laid out for us.
+    auto fd = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK);
     if (!fd) return std::move(fd).error();
     auto written = write_all(fd->get(), std::as_bytes(std::span(text)), path.string());
     if (written && durability == Durability::kFsync && ::fsync(fd->get()) != 0) {
