@@ -51,8 +51,13 @@ bool open_for_writing(const fs::path& file) {
 }  // namespace
 
 std::optional<FileIdentity> identity_of(const fs::path& file) {
+    return identity_of(AT_FDCWD, file.native());
+}
+
+std::optional<FileIdentity> identity_of(int folder, const std::string& name) {
     struct stat facts {};
-    if (lstat(file.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) return std::nullopt;
+    if (fstatat(folder, name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(facts.st_mode))
+        return std::nullopt;
     return FileIdentity{facts.st_ino,
                         facts.st_size,
                         std::int64_t{facts.st_mtim.tv_sec} * 1'000'000'000 + facts.st_mtim.tv_nsec};

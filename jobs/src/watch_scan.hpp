@@ -28,6 +28,8 @@ struct FileIdentity {
 
 /// Of a regular file, links not followed; nothing when there is none.
 [[nodiscard]] std::optional<FileIdentity> identity_of(const std::filesystem::path& file);
+/// Of one in an open folder.
+[[nodiscard]] std::optional<FileIdentity> identity_of(int folder, const std::string& name);
 
 struct FoundFile {
     std::string path;  ///< below the rule's folder

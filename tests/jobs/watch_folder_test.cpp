@@ -194,6 +194,33 @@ TEST_CASE("a failed or cancelled job's file goes to the failed folder with the r
     CHECK(report(folder / "in/failed/unwanted.mov.json")["state"] == "cancelled");
 }
 
+TEST_CASE("links that a sender lays out do not lead what ended out of the watched folder") {
+    const test::TempFolder folder;
+    fs::create_directories(folder / "in/failed");
+    fs::create_directories(folder / "elsewhere");
+    put(folder / "precious", "mine");
+    Watching service(folder / "data", rule_of(folder / "in"));
+    fs::remove(folder / "in/failed");
+    fs::create_directory_symlink(folder / "elsewhere", folder / "in/failed");
+    move_in(folder / "in/a.mov", "film");
+    REQUIRE(eventually([&] { return service.jobs().size() == 1; }));
+    const auto unwanted = service.jobs().front().id;
+    REQUIRE(service.database->write_now(
+        [&](sql::Connection& db) { return request_cancel(db, unwanted, "not wanted", now()); }));
+    // A good one after it: when that has gone to done, the bad one's turn is over.
+    fs::create_directories(folder / "in/done");
+    fs::create_symlink(folder / "precious", folder / "in/done/b.mov.json.part");
+    move_in(folder / "in/b.mov", "another film");
+    REQUIRE(eventually([&] { return service.jobs().size() == 2; }));
+    for (const auto& job : service.jobs()) {
+        if (job.state == JobState::kQueued) service.succeed(job.id);
+    }
+    REQUIRE(eventually([&] { return fs::exists(folder / "in/done/b.mov"); }));
+    CHECK(fs::exists(folder / "in/a.mov"));
+    CHECK(fs::is_empty(folder / "elsewhere"));
+    CHECK(read_file(folder / "precious", 100).value() == "mine");
+}
+
 TEST_CASE("a growing file is left alone until it stands still") {
     const test::TempFolder folder;
     std::atomic<std::uintmax_t> size_when_taken = 0;
