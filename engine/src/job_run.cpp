@@ -163,6 +163,8 @@ JobProgress JobRun::progress() const {
     double all = 0;
     const InputRun* last = nullptr;
     for (const auto& run : impl_->runs) {
+        // What failed is neither done nor still to do.
+        if (run->finished() && !run->summary().ok) continue;
         const double weight = run->summary().duration_s > 0 ? run->summary().duration_s : usual;
         all += weight;
         done += weight * run->fraction();

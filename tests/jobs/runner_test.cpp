@@ -123,6 +123,7 @@ TEST_CASE("a bad input fails its job without a retry, and says why") {
         REQUIRE(bench.until_ended(id));
         const auto job = bench.job(id);
         CHECK(job.state == JobState::kFailed);
+        CHECK(job.percent < 100);
         CHECK(job.reason == code);
         CHECK(job.retry_class == RetryClass::kInput);
         CHECK(job.attempts.size() == 1);

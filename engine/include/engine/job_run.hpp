@@ -60,7 +60,7 @@ struct EncodingCost {
 [[nodiscard]] EncodingCost cost_of(const pipeline::Plan& plan);
 
 struct JobProgress {
-    double percent = 0;    ///< of the whole job; never falls
+    double percent = 0;    ///< of the inputs that have not failed; never falls
     double speed = 0;      ///< media seconds a second of what is being encoded
     double heavy_s = 0;    ///< guessed seconds of one heavy slot that are left
     double longest_s = 0;  ///< of those, what cannot be shared out over slots
