@@ -142,7 +142,7 @@ constexpr std::string_view kDoctor = R"(Examples:
 )";
 
 constexpr std::string_view kReplay = R"(Examples:
-  streamgate replay streamgate-data/crashes/crash-2026-01-31T12-00-00Z-chunk-00003.json
+  streamgate replay streamgate-data/crashes/crash-2026-01-31T12_00_00.000Z-job_...json
 )";
 
 constexpr std::string_view kLive = R"(Examples:
