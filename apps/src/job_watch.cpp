@@ -153,18 +153,22 @@ class Watcher {
         }
     }
 
-    void show(const WatchedJob& job, const std::string& type, std::string_view details) {
-        const auto event = display_event(type, job.label, details);
+    void show(const WatchedJob& job, const std::string& type, const json& data) {
+        const auto event = display_event(type, job.label, data.dump());
         auto& failures = failures_[job.id];
+        const std::pair key{data.value("input", json(0)).dump(), text_of(data, "task")};
         if (event && type == "task.failed") {
-            failures.push_back(*event);
+            failures.insert_or_assign(key, *event);
             return;
         }
-        // It goes on: they were tried again. Else the job's failure follows and says why.
-        if (type == "task.started" || type == "job.queued") {
-            for (const auto& failure : failures) display_->on_event(failure);
-            failures.clear();
-        }
+        // Told only when it is tried again: else the job's failure says why.
+        if (type == "job.failed" || type == "job.cancelled") failures.clear();
+        std::erase_if(failures, [&](const auto& failure) {
+            const bool again =
+                type == "job.queued" || (type == "task.started" && failure.first == key);
+            if (again) display_->on_event(failure.second);
+            return again;
+        });
         if (event) display_->on_event(*event);
     }
 
@@ -182,8 +186,8 @@ class Watcher {
         }
         const auto type = text_of(event, "type");
         const auto data = event.find("data");
-        const auto details = data == event.end() ? std::string("{}") : data->dump();
-        if (display_ != nullptr) show(job, type, details);
+        const bool detailed = data != event.end() && data->is_object();
+        if (display_ != nullptr) show(job, type, detailed ? *data : json::object());
         if (!type.starts_with("job.") || is_open(type.substr(4))) return true;
         // Events of an earlier attempt come first: only what it is now counts.
         const auto now = get(job.id, {});
@@ -195,7 +199,8 @@ class Watcher {
     WatchRequest& request_;
     Display* display_;
     std::map<std::string, WatchedJob*, std::less<>> jobs_;
-    std::map<std::string, std::vector<engine::Event>, std::less<>> failures_;
+    using Failures = std::map<std::pair<std::string, std::string>, engine::Event>;
+    std::map<std::string, Failures, std::less<>> failures_;  ///< by job; then input and task
     std::int64_t last_ = 0;
     bool gone_ = false;
 };
