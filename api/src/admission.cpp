@@ -100,6 +100,20 @@ Result<Principal> verify(std::string_view token, const ApiRouter::Gate& gate) {
                  is_key ? "API keys are not accepted here" : "only API keys are accepted here"};
 }
 
+}  // namespace
+
+bool still_authentic(const server::Request& request, const ApiRouter::Gate& gate) {
+    if (!gate.authentication) return true;
+    const auto token = bearer_token(request);
+    const auto* text = std::get_if<std::string_view>(&token);
+    if (text == nullptr) return false;
+    const auto verified = verify(*text, gate);
+    // An issuer that cannot be asked now takes nothing back.
+    return verified || verified.error().code == Errc::kAgain;
+}
+
+namespace {
+
 std::optional<Problem> authenticate(Call& call, const ApiRouter::Gate& gate, Answering& answer) {
     const auto& request = call.request();
     auto token = bearer_token(request);

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -16,6 +18,7 @@ using server::WaitOutcome;
 /// What reconnecting waits, in milliseconds, and a first byte for those who wait for one.
 constexpr std::string_view kHello = "retry: 2000\n: events follow\n\n";
 constexpr std::string_view kHeartbeat = ":\n\n";
+constexpr std::string_view kNotAllowed = ": the credentials are not valid any more\n\n";
 constexpr std::string_view kStopping = ": the server stops, come back soon\n\n";
 
 BodyPiece notice(std::string_view type, std::string_view member, std::int64_t number) {
@@ -47,6 +50,15 @@ bool ended_after(const std::vector<std::shared_ptr<const FeedItem>>& items, bool
 
 }  // namespace
 
+bool StreamPermit::holds() {
+    const auto now = std::chrono::steady_clock::now();
+    const auto pause =
+        std::min<std::chrono::steady_clock::duration>(options_.heartbeat, std::chrono::seconds(1));
+    if (!options_.still_allowed || now - asked_ < pause) return true;
+    asked_ = now;
+    return options_.still_allowed(exchange_.request());
+}
+
 server::Task<> give_way(server::Exchange& exchange) {
     co_await boost::asio::post(exchange.context().get_executor(), server::kAwait);
 }
@@ -59,7 +71,12 @@ server::Task<> stream_sse(EventRoutes::Impl& impl,
     co_await exchange.write(one(BodyPiece::of_static(kHello)));
     auto& cursor = *asked.cursor;
     bool ended = job_has_ended;
+    StreamPermit permit(impl.options, exchange);
     while (!exchange.lost()) {
+        if (!permit.holds()) {
+            co_await exchange.write(one(BodyPiece::of_static(kNotAllowed)));
+            break;
+        }
         auto read = cursor.next();
         if (!read) {
             log::error("event_stream_failed reason=\"{}\"", read.error().message);

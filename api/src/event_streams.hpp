@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -59,6 +60,20 @@ struct EventRoutes::Impl {
     std::mutex mutex_;
     std::size_t streams_ = 0;
     std::map<std::string, std::size_t, std::less<>> per_owner_;
+};
+
+/// Asks about once a second whether a stream's credentials still hold.
+class StreamPermit {
+  public:
+    StreamPermit(const EventRoutesOptions& options, const server::Exchange& exchange)
+        : options_(options), exchange_(exchange) {}
+
+    [[nodiscard]] bool holds();
+
+  private:
+    const EventRoutesOptions& options_;
+    const server::Exchange& exchange_;
+    std::chrono::steady_clock::time_point asked_ = std::chrono::steady_clock::now();
 };
 
 /// Sends events as SSE until the client leaves, falls behind, or the server stops; of one job also

@@ -64,10 +64,18 @@ Result<Subscription> parse_subscription(const std::string& text) {
 class Session {
   public:
     Session(EventRoutes::Impl& impl, server::Exchange& exchange, EventCursor& cursor)
-        : impl_(impl), exchange_(exchange), cursor_(cursor), reader_(kMaxMessageBytes) {}
+        : impl_(impl),
+          exchange_(exchange),
+          cursor_(cursor),
+          permit_(impl.options, exchange),
+          reader_(kMaxMessageBytes) {}
 
     server::Task<> run() {
         while (!exchange_.lost() && !closed_) {
+            if (!permit_.holds()) {
+                close(kClosePolicy, "the credentials are not valid any more");
+                break;
+            }
             take_incoming();
             take_events();
             if (!out_.empty()) {
@@ -208,6 +216,7 @@ class Session {
     EventRoutes::Impl& impl_;
     server::Exchange& exchange_;
     EventCursor& cursor_;
+    StreamPermit permit_;
     WebSocketReader reader_;
     std::vector<BodyPiece> out_;
     bool closed_ = false;

@@ -262,7 +262,7 @@ Status JobService::Impl::add_routes(LiveService& live, server::Router& http) {
     gate->limits = limits.get();
     gate->audit = audit.get();
     gate->allowed_origins = settings.api.allowed_origins;
-    router = std::make_unique<api::ApiRouter>(std::move(gate));
+    router = std::make_unique<api::ApiRouter>(gate);
     const auto heavy_slots = static_cast<int>(runner->status().heavy_slots);
     api::InquiryOptions questions;
     questions.temporary = settings.data / "probes";
@@ -294,6 +294,9 @@ Status JobService::Impl::add_routes(LiveService& live, server::Router& http) {
     api::EventRoutesOptions streams;
     streams.contexts = threads.contexts().size();
     streams.allowed_origins = settings.api.allowed_origins;
+    streams.still_allowed = [gate](const server::Request& request) {
+        return api::still_authentic(request, *gate);
+    };
     event_routes = std::make_unique<api::EventRoutes>(*database, *events, streams, metrics);
     event_routes->add_to(*router);
     api::WebhookOptions hooks;

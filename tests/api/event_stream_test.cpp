@@ -1,3 +1,4 @@
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -153,6 +154,20 @@ TEST_CASE("heartbeats show that a quiet stream lives", "[events]") {
     EventsApi api(options);
     auto client = open_stream(api, "/v1/events", api.as("alice"));
     CHECK(client.read_until("\r\n:\n\n").find("\r\n:\n\n") != std::string::npos);
+}
+
+TEST_CASE("a stream ends when its credentials do", "[events]") {
+    std::atomic<bool> allowed = true;
+    EventRoutesOptions options;
+    options.heartbeat = std::chrono::milliseconds(10);
+    options.still_allowed = [&](const server::Request&) { return allowed.load(); };
+    EventsApi api(options);
+    auto client = open_stream(api, "/v1/events", api.as("alice"));
+    CHECK(client.read_until("\r\n:\n\n").find("\r\n:\n\n") != std::string::npos);
+    allowed = false;
+    const auto rest = client.read_until("\r\n0\r\n\r\n");
+    CHECK(rest.find("not valid any more") != std::string::npos);
+    CHECK(rest.find("\r\n0\r\n\r\n") != std::string::npos);
 }
 
 TEST_CASE("a client that is too slow is told where to resume, and cut off", "[events]") {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +25,9 @@ struct EventRoutesOptions {
     std::size_t kept_bytes = 8U << 20U;
     /// Pages of other sites that may open a WebSocket; "*" for all.
     std::vector<std::string> allowed_origins;
+    /// Whether a request's credentials still hold: asked about each second while events flow, else
+    /// at each heartbeat; a stream that it refuses ends. Any context's thread. Empty: they do.
+    std::function<bool(const server::Request&)> still_allowed{};
 };
 
 /// GET /v1/events, /v1/events/ws and /v1/jobs/{id}/events: events as server-sent events (HTML

@@ -36,6 +36,9 @@ struct ApiRouter::Gate {
     std::vector<std::string> allowed_origins{};
 };
 
+/// For answers that go on for long: whether the credentials that a request came with still hold.
+[[nodiscard]] bool still_authentic(const server::Request& request, const ApiRouter::Gate& gate);
+
 /// What the configuration says: kAuto is off when every listener is bound to loopback and no issuer
 /// of tokens is configured, else on.
 enum class AuthenticationMode { kAuto, kOn, kOff };
