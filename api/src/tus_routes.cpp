@@ -70,10 +70,6 @@ Problem missing_upload(const Error& error, std::string_view id) {
     return error.code == Errc::kNotFound ? not_found("upload", id) : problem_of(error);
 }
 
-std::uint64_t known_size(const Upload& upload, std::uint64_t otherwise) {
-    return upload.size == kUnknownSize ? otherwise : static_cast<std::uint64_t>(upload.size);
-}
-
 }  // namespace
 
 server::Task<Reply> TusRoutes::discover(Call&) {
@@ -306,7 +302,7 @@ server::Task<std::optional<Problem>> TusRoutes::add_bytes(Call& call,
     auto opened = co_await std::move(opening);
     if (!opened) co_return storage_problem(opened.error());
     offset = file->offset();
-    const auto most = known_size(upload, service_.options.max_bytes);
+    const auto most = service_.most_of(upload);
     const bool patch = request.method == Method::kPatch;
     if (patch && parse_tus_number(request.field("upload-offset")) != offset) {
         co_return problem("conflict",

@@ -213,8 +213,7 @@ server::Task<std::optional<Problem>> PlainUploadRoutes::take_body(Call& call, Up
     });
     auto opened = co_await std::move(opening);
     if (!opened) co_return storage_problem(opened.error());
-    const auto most = upload.size == kUnknownSize ? service_.options.max_bytes
-                                                  : static_cast<std::uint64_t>(upload.size);
+    const auto most = service_.most_of(upload);
     auto receiving = service_.receive(call.exchange, *file, most);
     auto received = co_await std::move(receiving);
     const auto bytes = file->offset();

@@ -141,14 +141,25 @@ Status Uploads::Impl::admit(sql::Connection& db, const Upload& upload) const {
         return Error{Errc::kLimit,
                      fmt::format("{} uploads are open; finish or delete one", totals.open)};
     }
-    const auto bytes =
-        static_cast<std::uint64_t>(totals.bytes + std::max<std::int64_t>(upload.size, 0));
-    if (options.bytes_per_owner > 0 && bytes > options.bytes_per_owner) {
+    if (options.bytes_per_owner == 0) return {};
+    const bool unknown = upload.size == kUnknownSize;
+    const auto known = totals.bytes + (unknown ? 0 : upload.size);
+    const auto open_ended =
+        static_cast<std::uint64_t>(totals.unknown + (unknown ? 1 : 0)) * most_of({});
+    if (static_cast<std::uint64_t>(known) + open_ended > options.bytes_per_owner) {
         return Error{Errc::kLimit,
-                     fmt::format("the owner's uploads may have {} bytes; delete some",
-                                 options.bytes_per_owner)};
+                     fmt::format("the owner's uploads may have {} bytes, and one of unknown length "
+                                 "counts as the largest; delete some{}",
+                                 options.bytes_per_owner,
+                                 unknown ? ", or say the length" : "")};
     }
     return {};
+}
+
+std::uint64_t Uploads::Impl::most_of(const Upload& upload) const {
+    if (upload.size != kUnknownSize) return static_cast<std::uint64_t>(upload.size);
+    return options.bytes_per_owner > 0 ? std::min(options.max_bytes, options.bytes_per_owner)
+                                       : options.max_bytes;
 }
 
 Result<bool> Uploads::Impl::needed(const Upload& upload) const {

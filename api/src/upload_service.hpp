@@ -64,6 +64,8 @@ struct Uploads::Impl {
     [[nodiscard]] Status remove(const std::string& id);
     /// Of one that was admitted: limits of the owner are held. kLimit.
     [[nodiscard]] Status admit(sql::Connection& db, const Upload& upload) const;
+    /// Bytes it may have.
+    [[nodiscard]] std::uint64_t most_of(const Upload& upload) const;
     /// Whether a job that has not ended names it. Blocks.
     [[nodiscard]] Result<bool> needed(const Upload& upload) const;
     /// When an open one is removed if nothing comes.

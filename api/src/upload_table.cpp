@@ -158,11 +158,13 @@ Result<UploadTotals> upload_totals(sql::Connection& db, std::string_view owner) 
     UploadTotals totals;
     SG_TRY(
         db.query("SELECT coalesce(sum(1 - whole), 0), coalesce(sum(CASE WHEN size > 0 THEN size "
-                 "ELSE 0 END), 0) FROM uploads WHERE owner = $1",
+                 "ELSE 0 END), 0), coalesce(sum(CASE WHEN size < 0 THEN 1 ELSE 0 END), 0) "
+                 "FROM uploads WHERE owner = $1",
                  {owner},
                  [&](const sql::Row& row) -> Status {
                      totals.open = row.integer(0);
                      totals.bytes = row.integer(1);
+                     totals.unknown = row.integer(2);
                      return {};
                  }));
     return totals;

@@ -56,7 +56,8 @@ struct Upload {
 
 struct UploadTotals {
     std::int64_t open = 0;
-    std::int64_t bytes = 0;  ///< declared or there
+    std::int64_t bytes = 0;    ///< declared or there
+    std::int64_t unknown = 0;  ///< open ones that did not say their length
 };
 [[nodiscard]] Result<UploadTotals> upload_totals(sql::Connection& db, std::string_view owner);
 

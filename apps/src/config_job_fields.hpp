@@ -114,6 +114,10 @@ void visit(V& v, UploadSettings& u) {
     using namespace std::chrono_literals;
     v.field("max_size", u.max_bytes, BytesKind{1U << 10, std::uint64_t{1} << 46}, "of one upload");
     v.field("per_owner", u.per_owner, IntegerKind{1, 100'000}, "open at once");
+    v.field("bytes_per_owner",
+            u.bytes_per_owner,
+            BytesKind{1U << 20, std::uint64_t{1} << 50},
+            "of all that an owner has uploaded and not deleted");
     v.field("expire", u.expire, TimeKind{1min, 8760h}, "an unfinished one is removed then");
 }
 

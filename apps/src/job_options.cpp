@@ -59,6 +59,7 @@ api::UploadOptions upload_options(const ServeSettings& settings) {
     api::UploadOptions options;
     options.folder = settings.data / "uploads";
     options.max_bytes = settings.uploads.max_bytes;
+    options.bytes_per_owner = settings.uploads.bytes_per_owner;
     options.open_per_owner = static_cast<std::int64_t>(settings.uploads.per_owner);
     options.expire = settings.uploads.expire;
     return options;

@@ -73,6 +73,7 @@ struct WebhookSettings {
 struct UploadSettings {
     std::size_t max_bytes = std::size_t{64} << 30;
     std::size_t per_owner = 100;  ///< open at once
+    std::size_t bytes_per_owner = std::size_t{1} << 40;
     std::chrono::seconds expire{86'400};
 };
 

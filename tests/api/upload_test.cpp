@@ -292,6 +292,21 @@ TEST_CASE("limits of size and number hold", "[uploads]") {
     CHECK(fs::exists(api.folder / "uploads"));
 }
 
+TEST_CASE("an upload of unknown length counts as the largest", "[uploads]") {
+    UploadOptions options;
+    options.max_bytes = 100;
+    options.open_per_owner = 10;
+    options.bytes_per_owner = 150;
+    UploadsApi api(options);
+    const auto create = [&](const std::string& lines) {
+        return api.ask("POST", "/v1/uploads", api.as("alice") + kTus + lines).status;
+    };
+    CHECK(create("Upload-Defer-Length: 1\r\n") == 201);
+    CHECK(create("Upload-Defer-Length: 1\r\n") == 429);
+    CHECK(create("Upload-Length: 51\r\n") == 429);
+    CHECK(create("Upload-Length: 50\r\n") == 201);
+}
+
 TEST_CASE("hostile headers of uploads are refused", "[uploads]") {
     UploadsApi api;
     const auto alice = api.as("alice");
