@@ -35,8 +35,7 @@ std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, st
     const std::string text(value);
     const char* rest = strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
     if (rest == nullptr || *rest != '\0') return std::nullopt;
-    return std::chrono::seconds(
-        std::clamp<std::int64_t>(timegm(&parts) - now_s, 0, kLongest));
+    return std::chrono::seconds(std::clamp<std::int64_t>(timegm(&parts) - now_s, 0, kLongest));
 }
 
 }  // namespace sg::api

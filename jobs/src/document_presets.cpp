@@ -9,8 +9,8 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <jobs/preset_table.hpp>
+#include <nlohmann/json.hpp>
 
 #include <base/digest.hpp>
 #include <presets/loader.hpp>

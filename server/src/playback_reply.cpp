@@ -6,8 +6,8 @@
 #include <vector>
 
 #include <fmt/format.h>
-
 #include <server/range_header.hpp>
+
 #include "signed_uris.hpp"
 
 namespace sg::server {

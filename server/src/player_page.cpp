@@ -4,12 +4,11 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <server/gzip.hpp>
 #include <server/player_page.hpp>
+#include <server/range_header.hpp>
 
 #include <base/digest.hpp>
-
-#include <server/gzip.hpp>
-#include <server/range_header.hpp>
 
 // Bytes that the build puts into the program (cmake/EmbedFiles.cmake).
 extern "C" {

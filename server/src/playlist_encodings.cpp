@@ -2,8 +2,9 @@
 
 #include <utility>
 
-#include <server/gzip.hpp>
 #include <zlib.h>
+
+#include <server/gzip.hpp>
 
 namespace sg::server {
 

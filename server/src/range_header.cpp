@@ -1,8 +1,8 @@
-#include <server/range_header.hpp>
-
 #include <algorithm>
 #include <charconv>
 #include <optional>
+
+#include <server/range_header.hpp>
 
 namespace sg::server {
 namespace {

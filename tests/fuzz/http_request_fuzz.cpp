@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include <server/range_header.hpp>
+
 #include "request_parser.hpp"
 
 /// A path that was accepted stays below its root; a range that was accepted lies in its object.

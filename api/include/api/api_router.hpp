@@ -36,7 +36,7 @@ struct Operation {
     std::map<int, std::string> also{};  ///< further successes and their schemas
     std::vector<QueryParam> query;
     std::vector<QueryParam> headers{};  ///< fields of the request, for the documentation
-    bool audited = false;  ///< a change: written to the audit log with its outcome
+    bool audited = false;               ///< a change: written to the audit log with its outcome
     /// No answer is buffered for it: it streams, or takes its own body, by Exchange::read_body().
     bool streams = false;
     /// Of a body with a request_schema, without parameters. Refused otherwise with 415.

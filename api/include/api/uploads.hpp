@@ -25,7 +25,8 @@ struct UploadOptions {
     std::filesystem::path folder;  ///< DATA/uploads
     std::uint64_t max_bytes = std::uint64_t{64} << 30;
     std::int64_t open_per_owner = 100;
-    std::uint64_t bytes_per_owner = 0;                  ///< of open and finished ones, those of unknown length as max_bytes; 0: no limit
+    std::uint64_t bytes_per_owner =
+        0;  ///< of open and finished ones, those of unknown length as max_bytes; 0: no limit
     std::chrono::seconds expire{86'400};                ///< an open one that gets no bytes
     std::chrono::seconds keep_finished{7 * 24 * 3600};  ///< and longer while a job needs it
     std::size_t threads = 2;                            ///< for files: writes, syncs, checksums
