@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <live/channel_registry.hpp>
 
+#include <base/clock.hpp>
 #include <protocols/http_client.hpp>
 
 #include "listen_address.hpp"
@@ -217,46 +218,16 @@ KindFacts TimeKind::facts() {
 
 MaybeConfigFault InstantKind::parse(const Node& node, Instant& out) const {
     if (auto fault = scalar_fault(node)) return fault;
-    const auto& text = node.text;
-    const auto number = [&](std::size_t at, std::size_t size) -> int {
-        int value = 0;
-        if (at + size > text.size()) return -1;
-        const auto* end = text.data() + at + size;
-        const auto parsed = std::from_chars(text.data() + at, end, value);
-        return parsed.ec == std::errc() && parsed.ptr == end ? value : -1;
-    };
-    const auto wrong = ConfigFault{
-        shown(text) + " is not a time; write 2026-01-31T12:00:00Z, or a date 2026-01-31", {}};
-    const bool dated = text.size() >= 10 && text[4] == '-' && text[7] == '-';
-    const auto date = std::chrono::year_month_day(
-        std::chrono::year(number(0, 4)),
-        std::chrono::month(static_cast<unsigned>(std::max(0, number(5, 2)))),
-        std::chrono::day(static_cast<unsigned>(std::max(0, number(8, 2)))));
-    if (!dated || !date.ok()) return wrong;
-    auto time = std::chrono::system_clock::time_point(std::chrono::sys_days(date));
-    if (text.size() == 10) {
-        out = time;
-        return std::nullopt;
-    }
-    const int hour = number(11, 2);
-    const int minute = number(14, 2);
-    const int second = number(17, 2);
-    if (text.size() < 20 || (text[10] != 'T' && text[10] != ' ') || text[13] != ':' ||
-        text[16] != ':' || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 ||
-        second > 60)
-        return wrong;
-    time += std::chrono::hours(hour) + std::chrono::minutes(minute) + std::chrono::seconds(second);
-    const auto zone = text.substr(19);
-    if (zone != "Z") {
-        const int hours = number(20, 2);
-        const int minutes = number(23, 2);
-        if (zone.size() != 6 || (zone[0] != '+' && zone[0] != '-') || zone[3] != ':' || hours < 0 ||
-            hours > 14 || minutes < 0 || minutes > 59)
-            return wrong;
-        const auto offset = std::chrono::hours(hours) + std::chrono::minutes(minutes);
-        time += zone[0] == '+' ? -offset : offset;
-    }
-    out = time;
+    auto text = node.text;
+    if (text.size() == 10) text += "T00:00:00Z";
+    if (text.size() > 10 && text[10] == ' ') text[10] = 'T';
+    const auto time = parse_rfc3339(text);
+    // Whole seconds, as the schema says.
+    if (!time || text.find('.') != std::string::npos)
+        return ConfigFault{
+            shown(node.text) + " is not a time; write 2026-01-31T12:00:00Z, or a date 2026-01-31",
+            {}};
+    out = *time;
     return std::nullopt;
 }
 

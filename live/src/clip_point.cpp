@@ -1,10 +1,11 @@
-#include <cctype>
 #include <charconv>
-#include <ctime>
 #include <optional>
+#include <string>
 
 #include <fmt/format.h>
 #include <live/dvr_clip.hpp>
+
+#include <base/clock.hpp>
 
 namespace sg::live {
 namespace {
@@ -18,53 +19,11 @@ Error bad_point(std::string_view text) {
                         text)};
 }
 
-bool take(std::string_view& text, std::size_t digits, int& out) {
-    if (text.size() < digits) return false;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + digits, out);
-    if (error != std::errc{} || end != text.data() + digits) return false;
-    text.remove_prefix(digits);
-    return true;
-}
-
-bool take(std::string_view& text, char wanted) {
-    if (text.empty() || text.front() != wanted) return false;
-    text.remove_prefix(1);
-    return true;
-}
-
-/// RFC 3339.
+/// RFC 3339, also with a blank for the T.
 std::optional<packagers::WallTime> parse_date(std::string_view text) {
-    std::tm utc{};
-    int year = 0;
-    int month = 0;
-    if (!take(text, 4, year) || !take(text, '-') || !take(text, 2, month) || !take(text, '-') ||
-        !take(text, 2, utc.tm_mday) || !(take(text, 'T') || take(text, ' ')) ||
-        !take(text, 2, utc.tm_hour) || !take(text, ':') || !take(text, 2, utc.tm_min) ||
-        !take(text, ':') || !take(text, 2, utc.tm_sec))
-        return std::nullopt;
-    utc.tm_year = year - 1900;
-    utc.tm_mon = month - 1;
-    milliseconds fraction{0};
-    if (take(text, '.')) {
-        milliseconds digit{100};
-        while (!text.empty() && std::isdigit(static_cast<unsigned char>(text.front())) != 0) {
-            fraction += digit * (text.front() - '0');
-            digit /= 10;
-            text.remove_prefix(1);
-        }
-    }
-    std::chrono::minutes offset{0};
-    if (!take(text, 'Z')) {
-        const bool west = take(text, '-');
-        int hours = 0;
-        int minutes = 0;
-        if (!(west || take(text, '+')) || !take(text, 2, hours)) return std::nullopt;
-        (void)take(text, ':');
-        if (!take(text, 2, minutes)) return std::nullopt;
-        offset = std::chrono::minutes((west ? -1 : 1) * (hours * 60 + minutes));
-    }
-    if (!text.empty()) return std::nullopt;
-    return std::chrono::system_clock::from_time_t(::timegm(&utc)) + fraction - offset;
+    std::string exact(text);
+    if (exact.size() > 10 && exact[10] == ' ') exact[10] = 'T';
+    return parse_rfc3339(exact);
 }
 
 std::optional<milliseconds> parse_length(std::string_view text) {
