@@ -61,6 +61,22 @@ void compress(const server::Request& request, server::Response& response) {
 
 }  // namespace
 
+Operation operation(server::Method method,
+                    std::string pattern,
+                    std::string id,
+                    std::string tag,
+                    std::string summary,
+                    std::string response_schema) {
+    Operation made;
+    made.method = method;
+    made.pattern = std::move(pattern);
+    made.id = std::move(id);
+    made.tag = std::move(tag);
+    made.summary = std::move(summary);
+    made.response_schema = std::move(response_schema);
+    return made;
+}
+
 struct ApiRouter::Impl {
     std::shared_ptr<Gate> gate;
     std::vector<Operation> operations;

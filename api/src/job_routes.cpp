@@ -38,19 +38,12 @@ std::vector<QueryParam> idempotency() {
              "hours, gets the first one's answer and changes nothing"}};
 }
 
-Operation operation(Method method, std::string pattern, std::string id, std::string summary) {
-    Operation made;
-    made.method = method;
-    made.pattern = std::move(pattern);
-    made.id = std::move(id);
-    made.tag = "jobs";
-    made.summary = std::move(summary);
-    made.response_schema = "Job";
-    return made;
+Operation of_job(Method method, std::string pattern, std::string id, std::string summary) {
+    return operation(method, std::move(pattern), std::move(id), "jobs", std::move(summary), "Job");
 }
 
 Operation changing(std::string pattern, std::string id, std::string summary) {
-    auto made = operation(Method::kPost, std::move(pattern), std::move(id), std::move(summary));
+    auto made = of_job(Method::kPost, std::move(pattern), std::move(id), std::move(summary));
     made.least = Role::kSubmitter;
     made.audited = true;
     made.max_body_bytes = kSmall;
@@ -84,13 +77,13 @@ void JobRoutes::add_to(ApiRouter& router) {
     create.handler = [impl](Call& call) { return impl->create(call); };
     router.add(std::move(create));
 
-    auto list = operation(Method::kGet, "/v1/jobs", "listJobs", "Lists jobs, newest first");
+    auto list = of_job(Method::kGet, "/v1/jobs", "listJobs", "Lists jobs, newest first");
     list.query = list_parameters();
     list.response_schema = "JobPage";
     list.handler = [impl](Call& call) { return ready(impl->list(call)); };
     router.add(std::move(list));
 
-    auto get = operation(Method::kGet, "/v1/jobs/{id}", "getJob", "Everything about a job");
+    auto get = of_job(Method::kGet, "/v1/jobs/{id}", "getJob", "Everything about a job");
     get.handler = [impl](Call& call) { return ready(impl->get(call)); };
     router.add(std::move(get));
 
@@ -151,7 +144,7 @@ void JobRoutes::add_to(ApiRouter& router) {
     retry_many.handler = [impl](Call& call) { return impl->retry_many(call); };
     router.add(std::move(retry_many));
 
-    auto queues = operation(Method::kGet, "/v1/queues", "getQueues", "What waits and what runs");
+    auto queues = of_job(Method::kGet, "/v1/queues", "getQueues", "What waits and what runs");
     queues.tag = "queues";
     queues.response_schema = "Queues";
     queues.handler = [impl](Call&) { return ready(impl->queues()); };

@@ -270,30 +270,23 @@ PresetRoutes::~PresetRoutes() = default;
 
 void PresetRoutes::add_to(ApiRouter& router) {
     auto* impl = impl_.get();
-    const auto operation =
+    const auto described =
         [](Method method, const char* pattern, const char* id, const char* summary) {
-            Operation made;
-            made.method = method;
-            made.pattern = pattern;
-            made.id = id;
-            made.tag = "presets";
-            made.summary = summary;
-            made.response_schema = "Preset";
-            return made;
+            return operation(method, pattern, id, "presets", summary, "Preset");
         };
-    auto list = operation(Method::kGet, "/v1/presets", "listPresets", "Lists presets");
+    auto list = described(Method::kGet, "/v1/presets", "listPresets", "Lists presets");
     list.response_schema = "PresetList";
     list.handler = [impl](Call& call) { return ready(impl->list(call)); };
     router.add(std::move(list));
 
-    auto get = operation(Method::kGet,
+    auto get = described(Method::kGet,
                          "/v1/presets/{name}",
                          "getPreset",
                          "A preset: NAME, its newest version, or NAME@VERSION");
     get.handler = [impl](Call& call) { return ready(impl->get(call)); };
     router.add(std::move(get));
 
-    auto add = operation(Method::kPost,
+    auto add = described(Method::kPost,
                          "/v1/presets",
                          "createPreset",
                          "Makes the next version of a preset; versions never change");
@@ -307,7 +300,7 @@ void PresetRoutes::add_to(ApiRouter& router) {
     add.handler = [impl](Call& call) { return impl->add(call); };
     router.add(std::move(add));
 
-    auto check = operation(Method::kPost,
+    auto check = described(Method::kPost,
                            "/v1/presets/check",
                            "checkPreset",
                            "All faults of a preset, without storing it");

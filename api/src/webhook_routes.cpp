@@ -2,6 +2,7 @@
 #include <limits>
 #include <utility>
 
+#include <api/conditional.hpp>
 #include <fmt/format.h>
 
 #include <base/ids.hpp>
@@ -195,16 +196,11 @@ server::Task<Reply> WebhookRoutes::change(Call& call) {
 server::Task<Reply> WebhookRoutes::store_change(Call& call, json document) {
     auto found = std::make_shared<Found>();
     const std::string id(call.param("id"));
-    const std::string condition(call.request().field("if-match"));
-    auto work = [this, &call, found, id, condition, document = std::move(document)](
-                    sql::Connection& db) -> Status {
+    auto work =
+        [this, &call, found, id, document = std::move(document)](sql::Connection& db) -> Status {
         SG_TRY_ASSIGN(auto current, find_endpoint(db, id, call.principal.visible_owner()));
-        if (!condition.empty() && condition != "*" &&
-            condition != fmt::format("\"{}\"", current.version)) {
-            found->refused = problem("precondition_failed",
-                                     "the webhook was changed since it was read; read it again");
-            return Error{Errc::kMismatch, "if-match"};
-        }
+        found->refused = check_match(call, std::to_string(current.version), false);
+        if (found->refused) return Error{Errc::kMismatch, "if-match"};
         FieldReader fields(document, {"url", "types", "description", "enabled", "all_owners"});
         read_url(fields, service_.options.allow_private_addresses, current);
         read_common(fields, call, current);

@@ -69,23 +69,16 @@ bool RunnerControl::resume(std::string_view name) {
 }
 
 void add_worker_routes(ApiRouter& router, WorkerControl& control) {
-    const auto operation =
+    const auto described =
         [](Method method, const char* pattern, const char* id, const char* summary) {
-            Operation made;
-            made.method = method;
-            made.pattern = pattern;
-            made.id = id;
-            made.tag = "workers";
-            made.summary = summary;
-            made.response_schema = "Worker";
-            return made;
+            return operation(method, pattern, id, "workers", summary, "Worker");
         };
-    auto all = operation(Method::kGet, "/v1/workers", "listWorkers", "Lists workers");
+    auto all = described(Method::kGet, "/v1/workers", "listWorkers", "Lists workers");
     all.response_schema = "WorkerList";
     all.handler = [&control](Call& call) { return ready(list(call, control)); };
     router.add(std::move(all));
 
-    auto drain = operation(Method::kPost,
+    auto drain = described(Method::kPost,
                            "/v1/workers/{name}/drain",
                            "drainWorker",
                            "Lets a worker take no more jobs; what runs goes on");
@@ -96,7 +89,7 @@ void add_worker_routes(ApiRouter& router, WorkerControl& control) {
     };
     router.add(std::move(drain));
 
-    auto resume = operation(Method::kPost,
+    auto resume = described(Method::kPost,
                             "/v1/workers/{name}/resume",
                             "resumeWorker",
                             "Lets a drained worker take jobs again");

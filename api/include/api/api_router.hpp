@@ -45,6 +45,14 @@ struct Operation {
     std::function<server::Task<Reply>(Call&)> handler;
 };
 
+/// What most operations are told by; the rest is set on what it gives.
+[[nodiscard]] Operation operation(server::Method method,
+                                  std::string pattern,
+                                  std::string id,
+                                  std::string tag,
+                                  std::string summary,
+                                  std::string response_schema);
+
 /// Authentication, limits, request ids, audit, problems and documentation around the operations.
 /// Filled before the server starts. Gives each request its id and trace, writes one line to the log
 /// about it, and counts it in streamgate_api_request_seconds.
