@@ -6,6 +6,7 @@
 #include <engine/planner.hpp>
 #include <pipeline/plan.hpp>
 
+#include "answer_text.hpp"
 #include "quantities.hpp"
 #include "text_width.hpp"
 
@@ -17,12 +18,6 @@ using nlohmann::json;
 double number(const json& object, const char* key) {
     const auto found = object.find(key);
     return found != object.end() && found->is_number() ? found->get<double>() : 0;
-}
-
-std::string text(const json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? printable(found->get<std::string>())
-                                                       : std::string();
 }
 
 std::string input_text(const json& input) {

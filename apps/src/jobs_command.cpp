@@ -14,6 +14,7 @@
 
 #include <base/clock.hpp>
 
+#include "answer_text.hpp"
 #include "commands.hpp"
 #include "quantities.hpp"
 #include "server_client.hpp"
@@ -26,12 +27,6 @@ namespace sg::apps {
 namespace {
 
 using nlohmann::json;
-
-std::string text(const json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? printable(found->get<std::string>())
-                                                       : std::string();
-}
 
 double number(const json& object, const char* key) {
     const auto found = object.find(key);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "answer_text.hpp"
 #include "commands.hpp"
 #include "quantities.hpp"
 #include "server_client.hpp"
@@ -14,12 +15,6 @@ namespace sg::apps {
 namespace {
 
 using nlohmann::json;
-
-std::string text(const json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? printable(found->get<std::string>())
-                                                       : std::string();
-}
 
 std::string list_text(const json& answer) {
     Table table(

@@ -8,6 +8,7 @@
 
 #include <base/file.hpp>
 
+#include "answer_text.hpp"
 #include "sse_reader.hpp"
 #include "text_width.hpp"
 
@@ -58,14 +59,9 @@ Errc code_of(int status) {
 }
 
 std::string fault_text(const nlohmann::json& fault) {
-    const auto text = [&fault](const char* key) {
-        const auto found = fault.find(key);
-        return found != fault.end() && found->is_string() ? printable(found->get<std::string>())
-                                                          : std::string();
-    };
-    auto out = text("detail");
-    if (out.empty()) out = text("title");
-    if (const auto pointer = text("pointer"); !pointer.empty()) out = pointer + ": " + out;
+    auto out = text(fault, "detail");
+    if (out.empty()) out = text(fault, "title");
+    if (const auto pointer = text(fault, "pointer"); !pointer.empty()) out = pointer + ": " + out;
     return out;
 }
 

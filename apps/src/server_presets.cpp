@@ -8,6 +8,7 @@
 #include <base/file.hpp>
 #include <presets/document.hpp>
 
+#include "answer_text.hpp"
 #include "commands.hpp"
 #include "server_client.hpp"
 #include "table.hpp"
@@ -18,12 +19,6 @@ namespace sg::apps {
 namespace {
 
 using nlohmann::json;
-
-std::string text(const json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? printable(found->get<std::string>())
-                                                       : std::string();
-}
 
 std::string list_text(const json& answer) {
     Table table({{"PRESET"}, {"FROM"}, {"OWNER"}, {"DESCRIPTION"}});

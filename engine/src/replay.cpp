@@ -47,20 +47,6 @@ class ReplayFolder {
     fs::path path_;
 };
 
-bool reads_source(TaskKind kind) {
-    switch (kind) {
-        case TaskKind::kProbe:
-        case TaskKind::kPlan:
-        case TaskKind::kVideo:
-        case TaskKind::kAudio:
-        case TaskKind::kCopy:
-        case TaskKind::kQuality:
-            return true;
-        default:
-            return false;
-    }
-}
-
 /// What it reads, besides the source, must still be there; what it writes goes to `scratch`.
 Status move_folders(TaskRequest& request, const fs::path& scratch) {
     const auto there = [](const fs::path& folder) -> Status {

@@ -28,6 +28,20 @@ constexpr std::array<std::pair<TaskKind, const char*>, 11> kKinds{{{TaskKind::kP
 
 }  // namespace
 
+bool reads_source(TaskKind kind) {
+    switch (kind) {
+        case TaskKind::kProbe:
+        case TaskKind::kPlan:
+        case TaskKind::kVideo:
+        case TaskKind::kAudio:
+        case TaskKind::kCopy:
+        case TaskKind::kQuality:
+            return true;
+        default:
+            return false;
+    }
+}
+
 const char* task_kind_name(TaskKind kind) {
     for (const auto& [known, name] : kKinds) {
         if (known == kind) return name;

@@ -30,6 +30,8 @@ enum class TaskKind {
 };
 
 [[nodiscard]] const char* task_kind_name(TaskKind kind);
+/// Its first descriptor is a source, which it demultiplexes.
+[[nodiscard]] bool reads_source(TaskKind kind);
 
 /// What a child's environment says beyond ours.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> task_environment(TaskKind kind);

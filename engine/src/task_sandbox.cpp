@@ -98,18 +98,7 @@ fs::path folder_of(const std::string& pattern) {
 }
 
 bool decodes_only(TaskKind kind) {
-    switch (kind) {
-        case TaskKind::kProbe:
-        case TaskKind::kPlan:
-        case TaskKind::kVideo:
-        case TaskKind::kAudio:
-        case TaskKind::kCopy:
-        case TaskKind::kQuality:
-        case TaskKind::kLive:
-            return true;
-        default:
-            return false;
-    }
+    return reads_source(kind) || kind == TaskKind::kLive;
 }
 
 /// What the libraries go by. Everything else may be a secret of the service.
