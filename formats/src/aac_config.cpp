@@ -1,3 +1,5 @@
+#include "aac_config.hpp"
+
 #include <array>
 
 #include <formats/audio_headers.hpp>
@@ -64,10 +66,14 @@ std::uint32_t read_program_config(BitReader& bits) {
 }  // namespace
 
 Result<AudioFacts> parse_audio_specific_config(std::span<const std::byte> config) {
+    BitReader bits(config);
+    return read_audio_specific_config(bits, true);
+}
+
+Result<AudioFacts> read_audio_specific_config(BitReader& bits, bool extension) {
     const auto bad = [](const char* why) {
         return Error{Errc::kBadData, std::string("read AAC configuration: ") + why};
     };
-    BitReader bits(config);
     AudioFacts facts;
     std::uint32_t type = read_object_type(bits);
     facts.object_type = type;
@@ -92,10 +98,10 @@ Result<AudioFacts> parse_audio_specific_config(std::span<const std::byte> config
         if (bits.flag()) facts.samples_per_frame = 960;
         if (type == 23) facts.samples_per_frame /= 2;
         if (bits.flag()) bits.skip(14);
-        const bool extension = bits.flag();
+        const bool more = bits.flag();
         if (configuration == 0) facts.channels = read_program_config(bits);
         if (type == 6 || type == 20) bits.skip(3);
-        if (extension) {
+        if (more) {
             if (type == 22) bits.skip(16);
             if (type == 17 || type == 19 || type == 20 || type == 23) bits.skip(3);
             bits.skip(1);
@@ -103,7 +109,7 @@ Result<AudioFacts> parse_audio_specific_config(std::span<const std::byte> config
         if (!bits.ok()) return bad("it is cut short");
     }
     // The backward compatible way: SBR and PS behind a sync word that old decoders do not look for.
-    if (!sbr && bits.bits_left() >= 16 && bits.u(11) == kSbrSync) {
+    if (extension && !sbr && bits.bits_left() >= 16 && bits.u(11) == kSbrSync) {
         if (read_object_type(bits) == kAotSbr && bits.flag()) {
             const std::uint32_t rate = read_frequency(bits);
             if (bits.ok() && rate != 0) {

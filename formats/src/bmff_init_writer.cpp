@@ -140,22 +140,22 @@ void write_visual_boxes(ByteWriter& writer, const InitTrack& track) {
         writer.u8(video.full_range ? 0x80 : 0);
         writer.end_box(colr);
     }
-    if (track.mastering) {
+    if (video.mastering) {
         const std::size_t mdcv = writer.begin_box(fourcc("mdcv"));
-        for (const MasteringDisplay::Point& point : track.mastering->primaries) {
+        for (const MasteringDisplay::Point& point : video.mastering->primaries) {
             writer.u16(point.x);
             writer.u16(point.y);
         }
-        writer.u16(track.mastering->white.x);
-        writer.u16(track.mastering->white.y);
-        writer.u32(track.mastering->max_luminance);
-        writer.u32(track.mastering->min_luminance);
+        writer.u16(video.mastering->white.x);
+        writer.u16(video.mastering->white.y);
+        writer.u32(video.mastering->max_luminance);
+        writer.u32(video.mastering->min_luminance);
         writer.end_box(mdcv);
     }
-    if (track.content_light) {
+    if (video.content_light) {
         const std::size_t clli = writer.begin_box(fourcc("clli"));
-        writer.u16(track.content_light->max_content);
-        writer.u16(track.content_light->max_frame_average);
+        writer.u16(video.content_light->max_content);
+        writer.u16(video.content_light->max_frame_average);
         writer.end_box(clli);
     }
 }

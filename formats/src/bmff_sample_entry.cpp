@@ -7,6 +7,7 @@
 
 #include "bmff_movie.hpp"
 #include "dolby_channels.hpp"
+#include "hdr_payload.hpp"
 
 namespace sg::formats {
 
@@ -54,6 +55,10 @@ void parse_entry_boxes(Bytes bytes, TrackInfo& track, bool inside_wave) {
             if (!reader.ok()) continue;
             if (kind == fourcc("nclx")) colour.full_range = (reader.u8() & 0x80) != 0;
             track.colour = colour;
+        } else if (box.type == fourcc("mdcv")) {
+            track.mastering = read_mastering(ByteReader(box.payload));
+        } else if (box.type == fourcc("clli")) {
+            track.content_light = read_content_light(ByteReader(box.payload));
         } else if (box.type == fourcc("wave") && !inside_wave) {
             parse_entry_boxes(box.payload, track, true);  // QuickTime keeps esds in it
         }
@@ -225,6 +230,20 @@ Result<CodecConfig> config_of_box(const TrackInfo& track) {
                              fourcc_text(track.config_type))};
 }
 
+/// What the bitstream says itself counts.
+void take_colour(const TrackInfo& track, VideoFacts& facts) {
+    const auto take = [](std::uint32_t& known, std::uint32_t told) {
+        if (known == 2) known = told;
+    };
+    if (track.colour) {
+        take(facts.colour_primaries, track.colour->primaries);
+        take(facts.transfer, track.colour->transfer);
+        take(facts.matrix, track.colour->matrix);
+    }
+    if (!facts.mastering) facts.mastering = track.mastering;
+    if (!facts.content_light) facts.content_light = track.content_light;
+}
+
 }  // namespace
 
 void parse_sample_description(Bytes stsd, TrackInfo& track) {
@@ -245,6 +264,7 @@ Result<CodecConfig> codec_config_of(const TrackInfo& track) {
     if (config.payload.empty()) config.payload = track.config;
     // avc3, hev1 and their like keep their name: it says where parameter sets may be.
     config.sample_entry = track.sample_entry;
+    if (is_video(config.codec)) take_colour(track, config.video);
     const bool has_nals = config.codec == Codec::kH264 || config.codec == Codec::kHevc;
     if (has_nals && config.codecs.size() > 4) {
         config.codecs.replace(0, 4, fourcc_text(track.sample_entry));

@@ -1,5 +1,7 @@
 #include "flv_enhanced.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace sg::formats::flv {
@@ -16,13 +18,15 @@ Result<std::uint8_t> read_modex(ByteReader& reader,
                                 std::uint8_t modex,
                                 std::uint32_t& nanoseconds) {
     constexpr std::uint8_t kTimestampOffsetNano = 0;
+    constexpr std::uint32_t kMostNanoseconds = 999'999;
     while (packet_type == modex) {
         std::size_t size = reader.u8() + std::size_t{1};
         if (size == 256) size = reader.u16() + std::size_t{1};
         ByteReader data(reader.bytes(size));
         const std::uint8_t types = reader.u8();
         if (!reader.ok()) return cut_short();
-        if (types >> 4 == kTimestampOffsetNano && size >= 3) nanoseconds = data.u24();
+        if (types >> 4 == kTimestampOffsetNano && size >= 3)
+            nanoseconds = std::min(data.u24(), kMostNanoseconds);
         packet_type = types & 15;
     }
     return packet_type;

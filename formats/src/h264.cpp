@@ -132,7 +132,7 @@ Result<H264Sps> parse_h264_sps(std::span<const std::byte> nal) {
     VideoFacts& facts = sps.facts;
     facts.profile = sps.profile_idc;
     facts.level = sps.level_idc;
-    bits.ue();
+    sps.id = bits.ue();
     if (h264_is_high_profile(sps.profile_idc)) {
         facts.chroma_format = bits.ue();
         if (facts.chroma_format > 3) return bad_sps("chroma_format_idc is above 3");

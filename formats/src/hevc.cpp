@@ -144,11 +144,10 @@ Result<HevcSps> parse_hevc_sps(std::span<const std::byte> nal) {
     sps.profile = parse_profile_tier_level(bits, sps.sub_layers);
     facts.profile = sps.profile.profile_idc;
     facts.level = sps.profile.level_idc;
-    bits.ue();
+    sps.id = bits.ue();
     facts.chroma_format = bits.ue();
     if (facts.chroma_format > 3) return bad_sps("chroma_format_idc is above 3");
-    bool separate_planes = false;
-    if (facts.chroma_format == 3) separate_planes = bits.flag();
+    if (facts.chroma_format == 3) sps.separate_planes = bits.flag();
     const std::uint32_t width = bits.ue();
     const std::uint32_t height = bits.ue();
     if (!bits.ok() || width == 0 || height == 0) return bad_sps("it has no picture size");
@@ -158,7 +157,7 @@ Result<HevcSps> parse_hevc_sps(std::span<const std::byte> nal) {
     std::uint64_t crop_x = 0;
     std::uint64_t crop_y = 0;
     if (bits.flag()) {
-        const bool chroma = !separate_planes;
+        const bool chroma = !sps.separate_planes;
         const std::uint64_t unit_x =
             chroma && (facts.chroma_format == 1 || facts.chroma_format == 2) ? 2 : 1;
         const std::uint64_t unit_y = chroma && facts.chroma_format == 1 ? 2 : 1;
@@ -177,6 +176,7 @@ Result<HevcSps> parse_hevc_sps(std::span<const std::byte> nal) {
     if (facts.bit_depth > 16 || sps.bit_depth_chroma > 16) return bad_sps("bit depth above 16");
     const std::uint32_t poc_bits = bits.ue() + 4;
     if (poc_bits > 16) return bad_sps("picture order count is too wide");
+    sps.order_count_bits = poc_bits;
     const bool all_layers = bits.flag();
     for (std::uint32_t i = all_layers ? 0 : sps.sub_layers - 1; i < sps.sub_layers; ++i) {
         bits.ue();

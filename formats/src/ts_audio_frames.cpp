@@ -6,6 +6,7 @@
 #include <formats/adts.hpp>
 #include <formats/bit_reader.hpp>
 #include <formats/byte_reader.hpp>
+#include <formats/latm.hpp>
 
 namespace sg::formats::ts {
 namespace {
@@ -28,6 +29,16 @@ FrameLook look_at_adts(Bytes bytes, AudioFrame& frame) {
     frame.bytes = header->frame_bytes;
     frame.samples = header->blocks * 1024;
     frame.sample_rate = header->sample_rate;
+    return FrameLook::kFrame;
+}
+
+FrameLook look_at_latm(Bytes bytes, AudioFrame& frame) {
+    if (u8(bytes, 0) != 0x56) return FrameLook::kNone;
+    if (bytes.size() < LatmReader::kSyncBytes) return FrameLook::kMore;
+    const std::size_t element = LatmReader::element_bytes(bytes);
+    if (element == 0) return FrameLook::kNone;
+    frame.header_bytes = LatmReader::kSyncBytes;
+    frame.bytes = LatmReader::kSyncBytes + element;
     return FrameLook::kFrame;
 }
 
@@ -184,6 +195,8 @@ FrameLook look_at_frame(TrackFormat format, Bytes bytes, bool last, AudioFrame& 
     switch (format) {
         case TrackFormat::kAac:
             return look_at_adts(bytes, frame);
+        case TrackFormat::kAacLatm:
+            return look_at_latm(bytes, frame);
         case TrackFormat::kMpegAudio:
             return look_at_mpeg(bytes, frame);
         case TrackFormat::kAc3:

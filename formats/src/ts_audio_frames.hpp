@@ -9,9 +9,9 @@
 namespace sg::formats::ts {
 
 struct AudioFrame {
-    std::size_t header_bytes = 0;  ///< in front of what is delivered (Opus control header)
+    std::size_t header_bytes = 0;  ///< in front of what counts (Opus control header, LATM's sync)
     std::size_t bytes = 0;         ///< with it
-    std::uint32_t samples = 0;
+    std::uint32_t samples = 0;     ///< these two are 0 for LATM, whose frames do not tell
     std::uint32_t sample_rate = 0;
     std::uint32_t trim_start = 0;
     std::uint32_t trim_end = 0;

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <vector>
 
+#include <formats/latm.hpp>
+
 #include "ts_audio_frames.hpp"
 #include "ts_unit_splitter.hpp"
 
@@ -36,11 +38,13 @@ class AudioSplitter final : public UnitSplitter {
     void take_frames(bool last);
     /// False when more bytes are needed to say.
     bool take_frame(std::size_t& at, bool last);
-    void emit(const AudioFrame& frame, std::size_t at, bool damaged);
+    void take_frame_at(const AudioFrame& frame, std::size_t at, bool damaged);
+    void emit(const AudioFrame& frame, Bytes bytes, std::size_t at, bool damaged);
     [[nodiscard]] bool begins_pes(std::size_t at) const;
     void skip_byte(std::size_t& at);
 
     TrackFormat format_;
+    LatmReader latm_;
     std::vector<std::byte> buffer_;
     std::vector<Anchor> anchors_;  ///< PES packets with a time that begin in it
     bool started_ = false;         ///< since a PES packet's start
@@ -142,13 +146,29 @@ bool AudioSplitter::take_frame(std::size_t& at, bool last) {
             return true;
         }
     }
-    emit(frame, at, then == FrameLook::kNone);
+    synced_ = true;
+    take_frame_at(frame, at, then == FrameLook::kNone);
     at += frame.bytes;
     return true;
 }
 
-void AudioSplitter::emit(const AudioFrame& frame, std::size_t at, bool damaged) {
-    synced_ = true;
+void AudioSplitter::take_frame_at(const AudioFrame& frame, std::size_t at, bool damaged) {
+    const Bytes bytes = Bytes(buffer_).subspan(at, frame.bytes).subspan(frame.header_bytes);
+    if (format_ != TrackFormat::kAacLatm) {
+        emit(frame, bytes, at, damaged);
+        return;
+    }
+    if (const Status read = latm_.read(bytes); !read) {
+        if (read.error().code != Errc::kAgain) ++counters().damaged_units;
+        return;
+    }
+    AudioFrame inner = frame;
+    inner.samples = latm_.facts().samples_per_frame;
+    inner.sample_rate = latm_.facts().sample_rate;
+    for (const auto& each : latm_.frames()) emit(inner, each, at, damaged);
+}
+
+void AudioSplitter::emit(const AudioFrame& frame, Bytes bytes, std::size_t at, bool damaged) {
     const auto after =
         std::find_if(anchors_.begin(), anchors_.end(), [at](const Anchor& a) { return a.at > at; });
     const bool timed = after != anchors_.begin();
@@ -164,7 +184,8 @@ void AudioSplitter::emit(const AudioFrame& frame, std::size_t at, bool damaged) 
     // Frames before the first time stamp cannot be placed.
     if (!base_) return;
     AccessUnit unit;
-    unit.bytes = Bytes(buffer_).subspan(at, frame.bytes).subspan(frame.header_bytes);
+    unit.bytes = bytes;
+    unit.config = latm_.config();
     unit.pts = (*base_ + static_cast<std::int64_t>(samples_ * 90'000 / rate_)) & kTimeMask;
     unit.dts = unit.pts;
     unit.estimated = !timed;

@@ -20,8 +20,8 @@ constexpr std::uint8_t kNoCounter = 0xff;
 constexpr std::int64_t kClockPerTick = 300;
 
 bool is_audio(TrackFormat format) {
-    return format == TrackFormat::kAac || format == TrackFormat::kAc3 ||
-           format == TrackFormat::kEac3 || format == TrackFormat::kOpus ||
+    return format == TrackFormat::kAac || format == TrackFormat::kAacLatm ||
+           format == TrackFormat::kAc3 || format == TrackFormat::kEac3 || format == TrackFormat::kOpus ||
            format == TrackFormat::kMpegAudio;
 }
 

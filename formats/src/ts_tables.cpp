@@ -113,7 +113,7 @@ Kind kind_of(unsigned type, const Descriptors& d) {
         case 0x10:
             return {TrackFormat::kOther, "MPEG-4 part 2 video"};
         case 0x11:
-            return {TrackFormat::kOther, "AAC in LATM"};
+            return {TrackFormat::kAacLatm, "AAC in LATM"};
         case 0x15:
             return {TrackFormat::kOther, "timed metadata"};
         case 0x1b:

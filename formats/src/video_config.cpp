@@ -6,6 +6,7 @@
 #include <formats/byte_reader.hpp>
 #include <formats/byte_writer.hpp>
 #include <formats/h264.hpp>
+#include <formats/hdr_metadata.hpp>
 #include <formats/hevc.hpp>
 #include <formats/nal.hpp>
 #include <formats/vp9.hpp>
@@ -247,11 +248,20 @@ Result<CodecConfig> make_hevc_config(std::span<const std::byte> extradata) {
     config.box_type = fourcc("hvcC");
     config.codecs = hevc_codecs(profile);
     config.video = sps.facts;
+    for (const Bytes& sei : sets.sei) read_hdr_sei(NalCodec::kHevc, sei, config.video);
     config.nal_length_size = sets.length_size;
     append_sets(sets.vps, config.parameter_sets);
     append_sets(sets.sps, config.parameter_sets);
     append_sets(sets.pps, config.parameter_sets);
     return config;
+}
+
+void use_nal_lengths(CodecConfig& config, unsigned bytes) {
+    // lengthSizeMinusOne: ISO/IEC 14496-15 sections 5.3.3.1.2 and 8.3.3.1.2.
+    const std::size_t at = config.codec == Codec::kH264 ? 4 : 21;
+    config.payload[at] = (config.payload[at] & std::byte{0xFC}) | static_cast<std::byte>(bytes - 1);
+    config.nal_length_size = bytes;
+    config.from_annex_b = false;
 }
 
 /// AV1CodecConfigurationRecord, AV1 in ISO-BMFF section 2.3.
@@ -298,6 +308,7 @@ Result<CodecConfig> make_av1_config(std::span<const std::byte> extradata) {
     config.box_type = fourcc("av1C");
     config.codecs = av1_codecs(sequence);
     config.video = sequence.facts;
+    read_hdr_metadata(Codec::kAv1, obus_bytes, 0, config.video);
     return config;
 }
 
@@ -326,14 +337,16 @@ CodecConfig make_vp9_config(const VideoFacts& given) {
 }
 
 Result<CodecConfig> make_vp9_config_from(std::span<const std::byte> extradata) {
-    // A key frame starts with the frame marker 0b10, a vpcC payload with its version, 1 (or,
-    // without it, profile 0..3).
+    // A key frame starts with the frame marker 0b10, a vpcC payload with its version, 1, or, as in
+    // RTMP, without version and flags, with the profile, 0 to 3.
     if (!extradata.empty() && (extradata[0] & std::byte{0xC0}) == std::byte{0x80}) {
         SG_TRY_ASSIGN(const VideoFacts facts, parse_vp9_key_frame(extradata));
         return make_vp9_config(facts);
     }
     ByteReader reader(extradata);
-    if (reader.u32() != 0x01000000) return bad_config("VP9", "vpcC version is not 1");
+    // The third byte of a record without them has the bit depth, which is never 0.
+    const bool bare = extradata.size() > 2 && extradata[2] != std::byte{0};
+    if (!bare && reader.u32() != 0x01000000) return bad_config("VP9", "vpcC version is not 1");
     VideoFacts facts;
     facts.profile = reader.u8();
     facts.level = reader.u8();

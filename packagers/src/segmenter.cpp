@@ -62,6 +62,19 @@ void take_known_video(const media::StreamInfo& info, formats::VideoFacts& v) {
     take(v.colour_primaries, info.colour.primaries);
     take(v.transfer, info.colour.transfer);
     take(v.matrix, info.colour.matrix);
+    if (info.has_mastering_display) {
+        const auto& m = info.mastering_display;
+        formats::MasteringDisplay display;
+        for (std::size_t i = 0; i < 3; ++i)
+            display.primaries[i] = {m.primaries_x[i], m.primaries_y[i]};
+        display.white = {m.white_x, m.white_y};
+        display.max_luminance = m.max_luminance;
+        display.min_luminance = m.min_luminance;
+        v.mastering = display;
+    }
+    if (info.has_content_light)
+        v.content_light =
+            formats::ContentLight{info.content_light.max_cll, info.content_light.max_fall};
 }
 
 formats::InitTrack init_track(const SegmenterConfig& config,
@@ -78,19 +91,6 @@ formats::InitTrack init_track(const SegmenterConfig& config,
         }
     }
     if (!config.track.language.empty()) track.language = config.track.language;
-    if (info.has_mastering_display) {
-        const auto& m = info.mastering_display;
-        formats::MasteringDisplay display;
-        for (std::size_t i = 0; i < 3; ++i)
-            display.primaries[i] = {m.primaries_x[i], m.primaries_y[i]};
-        display.white = {m.white_x, m.white_y};
-        display.max_luminance = m.max_luminance;
-        display.min_luminance = m.min_luminance;
-        track.mastering = display;
-    }
-    if (info.has_content_light)
-        track.content_light =
-            formats::ContentLight{info.content_light.max_cll, info.content_light.max_fall};
     return track;
 }
 

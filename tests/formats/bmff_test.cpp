@@ -45,8 +45,8 @@ TEST_CASE("an init segment reads back as it was written") {
     track.config.video.colour_primaries = 9;
     track.config.video.transfer = 16;
     track.config.video.matrix = 9;
-    track.mastering = MasteringDisplay{};
-    track.content_light = ContentLight{1000, 400};
+    track.config.video.mastering = MasteringDisplay{};
+    track.config.video.content_light = ContentLight{1000, 400};
     const auto bytes = init_of(track);
     const auto movie = parse_init(bytes);
     REQUIRE(movie);

@@ -5,6 +5,7 @@
 
 #include <formats/av1.hpp>
 #include <formats/codec_config.hpp>
+#include <formats/hdr_metadata.hpp>
 #include <formats/nal.hpp>
 
 // The first byte chooses the codec, the rest is its extradata.
@@ -22,6 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const unsigned length_size : {0U, 1U, 2U, 4U}) {
         (void)access_unit_random_access(NalCodec::kH264, bytes, length_size);
         (void)access_unit_random_access(NalCodec::kHevc, bytes, length_size);
+        VideoFacts facts;
+        read_hdr_metadata(codec, bytes, length_size, facts);
     }
     (void)av1_random_access(bytes);
     return 0;

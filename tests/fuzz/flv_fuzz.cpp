@@ -29,7 +29,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto bytes = std::as_bytes(std::span(data, size));
     std::vector<FlvPacket> packets;
     if (read_flv_video(bytes, packets)) {
-        for (const FlvPacket& packet : packets) write_and_read(packet, true);
+        for (const FlvPacket& packet : packets) {
+            write_and_read(packet, true);
+            if (packet.type == FlvPacketType::kMetadata)
+                (void)read_flv_color_info(packet.data).has_value();
+        }
     }
     if (read_flv_audio(bytes, packets)) {
         for (const FlvPacket& packet : packets) {

@@ -81,6 +81,8 @@ struct TrackInfo {
     std::uint32_t sar_num = 0;
     std::uint32_t sar_den = 1;
     std::optional<NclxColour> colour;
+    std::optional<MasteringDisplay> mastering;
+    std::optional<ContentLight> content_light;
     std::uint32_t channels = 0;  ///< audio
     std::uint32_t sample_rate = 0;
 };
@@ -96,8 +98,8 @@ struct MovieInfo {
 /// ftyp and moov of an init segment or of a whole file.
 [[nodiscard]] Result<MovieInfo> parse_init(std::span<const std::byte> bytes);
 
-/// What a player is told of a track, from its configuration box; the sample entry keeps the name it
-/// has in the file.
+/// What a player is told of a track, from its configuration box, and of colour from the boxes
+/// beside it where that says nothing; the sample entry keeps the name it has in the file.
 [[nodiscard]] Result<CodecConfig> codec_config_of(const TrackInfo& track);
 
 struct ParsedSample {

@@ -16,24 +16,6 @@
 
 namespace sg::formats {
 
-/// mdcv, ISO/IEC 14496-12 section 12.1.7: chromaticities in 0.00002, luminances in 0.0001 cd/m2.
-struct MasteringDisplay {
-    struct Point {
-        std::uint16_t x = 0;
-        std::uint16_t y = 0;
-    };
-    std::array<Point, 3> primaries{};  ///< green, blue, red
-    Point white;
-    std::uint32_t max_luminance = 0;
-    std::uint32_t min_luminance = 0;
-};
-
-/// clli: cd/m2.
-struct ContentLight {
-    std::uint16_t max_content = 0;
-    std::uint16_t max_frame_average = 0;
-};
-
 /// btrt: bits, and bits per second.
 struct BitRates {
     std::uint32_t buffer_bytes = 0;
@@ -44,11 +26,9 @@ struct BitRates {
 struct InitTrack {
     std::uint32_t id = 1;
     std::uint32_t timescale = 0;
-    CodecConfig config;  ///< `video` also gives size, pasp and colr: set them first when the
-                         ///< container knows better
+    CodecConfig config;  ///< `video` also gives size, pasp, colr, mdcv and clli: set them first
+                         ///< when the container knows better
     std::string language = "und";  ///< BCP 47
-    std::optional<MasteringDisplay> mastering;
-    std::optional<ContentLight> content_light;
     std::optional<BitRates> bit_rates;
     /// Media time at which presentation starts, as an edit list. Only for single-file output
     /// (DESIGN 4).

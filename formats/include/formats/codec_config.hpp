@@ -41,11 +41,16 @@ struct CodecConfig {
 
 /// From a decoder's extradata:
 /// H.264: avcC or Annex B; HEVC: hvcC or Annex B; AV1: av1C or OBUs with a sequence header; VP9: a
-/// vpcC payload or a key frame; AAC: AudioSpecificConfig; Opus: OpusHead (RFC 7845 section 5.1);
-/// AC-3, E-AC-3, MP3: the first frame; FLAC: STREAMINFO with or without "fLaC" before it. kBadData
-/// when it breaks its own rules, kUnsupported for what MP4 cannot carry.
+/// vpcC payload, also without version and flags, which has no picture size, or a key frame; AAC:
+/// AudioSpecificConfig; Opus: OpusHead (RFC 7845 section 5.1); AC-3, E-AC-3, MP3: the first frame;
+/// FLAC: STREAMINFO with or without "fLaC" before it. kBadData when it breaks its own rules,
+/// kUnsupported for what MP4 cannot carry.
 [[nodiscard]] Result<CodecConfig> make_codec_config(Codec codec,
                                                     std::span<const std::byte> extradata);
+
+/// Of a configuration made from Annex B, when the samples' NAL units stand behind lengths of 1, 2
+/// or 4 bytes.
+void use_nal_lengths(CodecConfig& config, unsigned bytes);
 
 /// VP9 from facts known elsewhere (its stream carries no level: 0 lets it follow from size and
 /// frame rate).

@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include <base/result.hpp>
 #include <formats/fourcc.hpp>
+#include <formats/video_facts.hpp>
 
 namespace sg::formats {
 
@@ -49,6 +51,23 @@ struct FlvPacket {
 /// mp4a and .mp3 on track 0, which every server understands, Enhanced RTMP for the rest.
 void write_flv_video_header(const FlvPacket& packet, std::vector<std::byte>& out);
 void write_flv_audio_header(const FlvPacket& packet, std::vector<std::byte>& out);
+
+/// What a kMetadata packet says of colour (Enhanced RTMP v2 "Metadata Frame"): all of it nothing
+/// takes back what was said before.
+struct FlvColorInfo {
+    std::optional<std::uint32_t> primaries;  ///< ISO/IEC 23091-2 code points
+    std::optional<std::uint32_t> transfer;
+    std::optional<std::uint32_t> matrix;
+    std::optional<MasteringDisplay> mastering;
+    std::optional<ContentLight> content_light;
+
+    bool operator==(const FlvColorInfo&) const = default;
+    /// Sets what the bitstream leaves open.
+    void complete(VideoFacts& facts) const;
+};
+/// Nothing when the packet is about something else.
+[[nodiscard]] Result<std::optional<FlvColorInfo>> read_flv_color_info(
+    std::span<const std::byte> data);
 
 /// Multichannel configuration (Enhanced RTMP v2 "Enhanced Audio").
 struct FlvChannels {

@@ -10,6 +10,7 @@
 namespace sg::formats {
 
 struct H264Sps {
+    std::uint32_t id = 0;
     std::uint8_t profile_idc = 0;
     std::uint8_t constraint_flags = 0;  ///< the byte between profile_idc and level_idc
     std::uint8_t level_idc = 0;

@@ -21,10 +21,13 @@ struct HevcProfile {
 };
 
 struct HevcSps {
+    std::uint32_t id = 0;
     HevcProfile profile;
     std::uint32_t sub_layers = 1;
     bool temporal_id_nesting = false;
     std::uint32_t bit_depth_chroma = 8;
+    bool separate_planes = false;
+    std::uint32_t order_count_bits = 4;  ///< of slice_pic_order_cnt_lsb
     VideoFacts facts;
 };
 

@@ -19,7 +19,8 @@ namespace sg::formats::ts {
 enum class TrackFormat {
     kH264,
     kHevc,
-    kAac,  ///< in ADTS frames
+    kAac,      ///< in ADTS frames
+    kAacLatm,  ///< in LATM and LOAS
     kAc3,
     kEac3,
     kOpus,
@@ -32,7 +33,7 @@ struct Track {
     unsigned pid = 0;
     TrackFormat format = TrackFormat::kOther;
     std::uint8_t stream_type = 0;  ///< as in the PMT
-    std::string name;              ///< for people: "AAC in LATM", "stream type 0x42"
+    std::string name;              ///< for people: "MPEG-2 video", "stream type 0x42"
     std::string language;          ///< ISO 639-2, lower case; empty when not said
     std::uint8_t audio_type = 0;   ///< ISO/IEC 13818-1 Table 2-60: 2 hearing, 3 visual impaired
     /// channel_config_code of Opus (ETSI TS 103 491 style); 255 when not said.
@@ -64,10 +65,11 @@ struct AccessUnit {
     std::uint32_t sample_rate = 0;                     ///< audio: of the core coder
     std::uint32_t trim_start = 0;                      ///< Opus: samples at 48 kHz to drop
     std::uint32_t trim_end = 0;
-    /// Video in Annex B; ADTS frame with its header (formats/adts.hpp); frames of AC-3, E-AC-3 (all
-    /// substreams, six blocks) and MPEG audio; an Opus packet without its control header. Valid
-    /// during the call.
+    /// Video in Annex B; ADTS frame with its header (formats/adts.hpp); raw frame of AAC in LATM;
+    /// frames of AC-3, E-AC-3 (all substreams, six blocks) and MPEG audio; an Opus packet without
+    /// its control header. Valid during the call.
     std::span<const std::byte> bytes;
+    std::span<const std::byte> config;  ///< AAC in LATM: AudioSpecificConfig, as long as `bytes`
 };
 
 struct Section {
