@@ -25,7 +25,6 @@ unsigned TimelineRepair::begin_session(const LiveClock& clock, std::int64_t arri
     s.coarse_clock = clock.timescale <= 1000;
     s.has_latest = false;
     s.session_fresh = true;
-    s.session_changed = false;
     s.session_began = s.now;
     ++s.counters.sessions;
     for (const auto& t : s.tracks) t->forget_session();
@@ -46,22 +45,19 @@ void TimelineRepair::track(unsigned session, const LiveTrack& track, std::int64_
         t = s.tracks.back().get();
         t->track.id = static_cast<int>(s.tracks.size()) - 1;
         t->set_config(track);
-        t->config_pending = true;
     } else if (!same_config(t->track, track)) {
         t->set_config(track);
-        t->config_pending = true;
-        if (t->announced && t->ever) t->config_changed = true;
-        if (!known && t->announced && t->ever) s.session_changed = true;
-    } else if (t->track.language != track.language || !t->announced) {
-        t->track.language = track.language;
-        t->config_pending = true;
     }
+    t->track.language = track.language;
     t->track.program = track.program;
     if (!known) {
         t->input_id = track.id;
         t->in_session = true;
         t->announced_at = s.now;
     }
+    const bool same = t->announced && same_config(t->told, t->track);
+    t->config_pending = !same || t->told.language != t->track.language;
+    t->config_changed = t->announced && t->ever && !same;
     // At a session's start all wait for its first unit, which decides about the border.
     if (t->config_pending && !t->config_changed && !s.session_fresh) s.tell(*t, false);
 }
@@ -88,7 +84,7 @@ void TimelineRepair::push(unsigned session, LiveUnit unit, std::int64_t arrival_
 
     const bool first = !t->placed;
     const std::int64_t wanted =
-        first ? s.place_first(*t, raw, cts, arrival) : s.place(*t, raw, arrival);
+        (first ? s.place_first(*t, raw, cts, arrival) : s.place(*t, raw, arrival)) + unit.fine_ns;
     const std::int64_t moved = first ? 0 : wanted - t->last_wanted;
     s.follow(*t, raw);
     t->last_wanted = wanted;

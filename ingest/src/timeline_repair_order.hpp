@@ -3,16 +3,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <optional>
 #include <span>
 
 #include <ingest/live_unit.hpp>
 
+#include "picture_order.hpp"
+
 namespace sg::ingest::repair {
 
-/// Display order of H.264 pictures whose sender gives decode times only, from their picture order
-/// counts (ITU-T H.264 section 8.2.1.1, type 0, length-prefixed). Acts only once it has seen
-/// pictures that are shown before ones decoded earlier while no display time was ever given.
+/// Display order of H.264 and HEVC pictures whose sender gives decode times only, from their
+/// picture order counts (ITU-T H.264 section 8.2.1.1, H.265 section 8.3.1). Acts only once it has
+/// seen pictures that are shown before ones decoded earlier while no display time was ever given.
 class DisplayOrder {
   public:
     void configure(const LiveTrack& track);
@@ -22,21 +23,11 @@ class DisplayOrder {
     std::int64_t delay(std::span<const std::byte> unit, bool told);
 
   private:
-    struct Count {
-        std::uint32_t lsb = 0;
-        bool idr = false;
-    };
-    [[nodiscard]] std::optional<Count> read(std::span<const std::byte> unit) const;
-
-    unsigned length_size_ = 0;
-    unsigned frame_num_bits_ = 0;
-    unsigned count_bits_ = 0;  ///< 0: cannot be read
-    bool separate_planes_ = false;
-    bool frames_only_ = true;
-
+    PictureOrderReader reader_;
+    bool told_ = false;
     bool reorders_ = false;
     bool active_ = false;
-    std::int64_t decoded_ = 0;  ///< pictures since the last IDR
+    std::int64_t decoded_ = 0;  ///< pictures since counting started
     std::int64_t highest_ = 0;
     std::int64_t last_ = 0;
     std::int64_t step_ = std::numeric_limits<std::int64_t>::max();  ///< counts a picture

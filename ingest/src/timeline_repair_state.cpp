@@ -1,5 +1,6 @@
 #include "timeline_repair_state.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -151,6 +152,7 @@ void TimelineRepair::State::forget_borders() {
 void TimelineRepair::State::tell(RepairTrack& t, bool at_border) {
     t.config_pending = t.config_changed = false;
     t.announced = true;
+    t.told = t.track;
     output.change_track(t.track, at_border);
 }
 
@@ -159,14 +161,17 @@ void TimelineRepair::State::announce(RepairTrack& t, const TimedUnit& unit, std:
     const std::int64_t gap = unit.dts_ns - dts_end;
     if (session_fresh) {
         session_fresh = false;
+        const bool changed = std::any_of(tracks.begin(), tracks.end(), [](const auto& other) {
+            return other->in_session && other->config_changed;
+        });
         // Players stop at a hole inside a segment; behind a border they go on at once.
         const bool hole = gap > std::max(kSeam, 2 * front_interval);
-        if (started && (hole || session_changed)) {
+        if (started && (hole || changed)) {
             forget_borders();
             if (gap > kGap) ++counters.gaps_kept;
             output.border_now(unit.pts_ns,
-                              session_changed ? TimelineDiscontinuity::Reason::kParameters
-                                              : TimelineDiscontinuity::Reason::kSession);
+                              changed ? TimelineDiscontinuity::Reason::kParameters
+                                      : TimelineDiscontinuity::Reason::kSession);
         }
         for (const auto& other : tracks) {
             if (other->in_session && other->config_pending) tell(*other, false);

@@ -77,7 +77,6 @@ struct TimelineRepair::State {
 
     bool started = false;  ///< anything was delivered, ever
     bool session_fresh = true;
-    bool session_changed = false;
     std::int64_t session_began = 0;
     std::int64_t now = std::numeric_limits<std::int64_t>::min();
     std::int64_t first_arrival = 0;

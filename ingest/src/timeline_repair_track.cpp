@@ -195,8 +195,8 @@ void RepairTrack::forget_session() {
 
 bool same_config(const LiveTrack& a, const LiveTrack& b) {
     return a.config.codec == b.config.codec && a.config.payload == b.config.payload &&
-           a.config.parameter_sets == b.config.parameter_sets && a.annex_b == b.annex_b &&
-           a.config.nal_length_size == b.config.nal_length_size;
+           a.config.parameter_sets == b.config.parameter_sets && a.config.video == b.config.video &&
+           a.annex_b == b.annex_b && a.config.nal_length_size == b.config.nal_length_size;
 }
 
 }  // namespace sg::ingest::repair

@@ -142,6 +142,7 @@ class PictureGrid {
 
 struct RepairTrack {
     LiveTrack track;   ///< `id` is the channel's
+    LiveTrack told;    ///< as the sink knows it
     int input_id = 0;  ///< the session's
     bool video = false;
     bool in_session = false;      ///< announced in this session

@@ -1,15 +1,18 @@
 #include <algorithm>
-#include <array>
-#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include <formats/adts.hpp>
+#include <formats/hdr_metadata.hpp>
 #include <formats/nal.hpp>
 #include <formats/scte35.hpp>
 #include <ingest/facts.hpp>
 #include <ingest/ts_depacketizer.hpp>
+
+#include "opus_head.hpp"
+#include "parameter_sets.hpp"
+#include "same_stream.hpp"
 
 namespace sg::ingest {
 
@@ -21,8 +24,6 @@ using formats::ts::Program;
 using formats::ts::Track;
 using formats::ts::TrackFormat;
 
-constexpr std::size_t kMaxParameterSet = std::size_t{64} << 10U;
-constexpr std::size_t kMaxParameterSets = 64;
 /// 90 kHz.
 constexpr std::int64_t kLongestWait = 45'000;
 constexpr std::int64_t kLongestWaitForKey = 450'000;
@@ -39,55 +40,10 @@ bool is_media(TrackFormat format) {
     return format != TrackFormat::kScte35 && format != TrackFormat::kOther;
 }
 
-/// 0 VPS, 1 SPS, 2 PPS, 3 none of them.
-unsigned set_kind(TrackFormat format, std::span<const std::byte> nal) {
-    if (format == TrackFormat::kH264) {
-        const unsigned type = formats::h264_nal_type(nal);
-        return type == 7 ? 1 : type == 8 ? 2 : 3;
-    }
-    const unsigned type = formats::hevc_nal_type(nal);
-    return type >= 32 && type <= 34 ? type - 32 : 3;
-}
-
-/// OpusHead (RFC 7845 section 5.1) of the channel configuration that the table told. Codes 1 to 8
-/// are mapping families 0 and 1 in Vorbis order; empty for others.
-std::vector<std::byte> opus_head(unsigned channels, unsigned pre_skip) {
-    struct Layout {
-        std::uint8_t streams;
-        std::uint8_t coupled;
-        std::array<std::uint8_t, 8> order;
-    };
-    static constexpr std::array<Layout, 9> kLayouts{{{0, 0, {}},
-                                                     {1, 0, {0}},
-                                                     {1, 1, {0, 1}},
-                                                     {2, 1, {0, 2, 1}},
-                                                     {2, 2, {0, 1, 2, 3}},
-                                                     {3, 2, {0, 4, 1, 2, 3}},
-                                                     {4, 2, {0, 4, 1, 2, 3, 5}},
-                                                     {4, 3, {0, 4, 1, 2, 3, 5, 6}},
-                                                     {5, 3, {0, 6, 1, 2, 3, 4, 5, 7}}}};
-    if (channels == 255) channels = 2;
-    if (channels < 1 || channels > 8) return {};
-    static constexpr std::string_view kMagic = "OpusHead";
-    std::vector<std::byte> head;
-    for (const char letter : kMagic) head.push_back(static_cast<std::byte>(letter));
-    const auto put = [&](unsigned value) { head.push_back(static_cast<std::byte>(value & 0xFFU)); };
-    put(1);
-    put(channels);
-    put(pre_skip);
-    put(pre_skip >> 8U);
-    for (const unsigned byte : {0x80U, 0xBBU, 0U, 0U, 0U, 0U}) put(byte);  // 48 kHz, no gain
-    put(channels > 2 ? 1 : 0);
-    if (channels > 2) {
-        const Layout& layout = kLayouts[channels];
-        put(layout.streams);
-        put(layout.coupled);
-        for (unsigned i = 0; i < channels; ++i) put(layout.order[i]);
-    }
-    return head;
-}
-
 }  // namespace
+
+TsDepacketizer::TrackState::TrackState() = default;
+TsDepacketizer::TrackState::~TrackState() = default;
 
 const Program* TsDepacketizer::choose(std::span<const Program> programs) const {
     const Program* first = nullptr;
@@ -137,7 +93,12 @@ void TsDepacketizer::on_programs(std::span<const Program> programs) {
 
 bool TsDepacketizer::configure(TrackState& state, Codec codec, std::vector<std::byte> header) {
     if (state.announced && header == state.header) return true;
-    Result<formats::CodecConfig> config = formats::make_codec_config(codec, header);
+    if (!take(state, formats::make_codec_config(codec, header))) return false;
+    state.header = std::move(header);
+    return true;
+}
+
+bool TsDepacketizer::take(TrackState& state, Result<formats::CodecConfig> config) {
     if (!config) {
         ++counters_.bad_configs;
         if (!state.announced && !std::exchange(state.refused, true)) {
@@ -146,11 +107,7 @@ bool TsDepacketizer::configure(TrackState& state, Codec codec, std::vector<std::
         }
         return false;
     }
-    state.header = std::move(header);
-    if (state.announced && config->codec == state.track.config.codec &&
-        config->payload == state.track.config.payload) {
-        return true;
-    }
+    if (state.announced && same_stream(*config, state.track.config)) return true;
     state.track.config = std::move(*config);
     state.track.annex_b = state.track.config.from_annex_b;
     state.announced = true;
@@ -158,23 +115,27 @@ bool TsDepacketizer::configure(TrackState& state, Codec codec, std::vector<std::
     return true;
 }
 
-/// Of a key frame; a kind that comes replaces what was known of it.
-void TsDepacketizer::gather_sets(TrackState& state, const AccessUnit& unit) {
-    formats::AnnexBNals nals(unit.bytes);
-    std::span<const std::byte> nal;
-    bool replaced[3] = {false, false, false};
-    while (nals.next(nal)) {
-        const unsigned kind = set_kind(state.source.format, nal);
-        if (kind > 2 || nal.size() > kMaxParameterSet) continue;
-        // Sequence parameters begin anew; picture parameters alone join those that are known.
-        auto& sets = state.sets[kind];
-        if (!replaced[kind] && (kind != 2 || replaced[1])) sets.clear();
-        replaced[kind] = true;
-        const bool known = std::any_of(sets.begin(), sets.end(), [&](const auto& set) {
-            return std::equal(set.begin(), set.end(), nal.begin(), nal.end());
-        });
-        if (!known && sets.size() < kMaxParameterSets) sets.emplace_back(nal.begin(), nal.end());
+bool TsDepacketizer::prepare_video(TrackState& state, const AccessUnit& unit) {
+    const bool h264 = state.source.format == TrackFormat::kH264;
+    const Codec codec = h264 ? Codec::kH264 : Codec::kHevc;
+    if (!state.sets) {
+        state.sets = std::make_unique<ParameterSets>();
+        state.sets->assign(h264 ? formats::NalCodec::kH264 : formats::NalCodec::kHevc, {});
     }
+    // Damaged sets would describe another stream.
+    const bool changed = !unit.damaged && state.sets->gather(unit.bytes, 0);
+    if (!state.sets->complete()) return false;
+    if (changed || !state.started) {
+        Result<formats::CodecConfig> config =
+            formats::make_codec_config(codec, state.sets->annex_b());
+        if (config && !unit.damaged)
+            formats::read_hdr_metadata(codec, unit.bytes, 0, config->video);
+        return take(state, std::move(config));
+    }
+    if (unit.damaged) return true;
+    formats::CodecConfig config = state.track.config;
+    formats::read_hdr_metadata(codec, unit.bytes, 0, config.video);
+    return take(state, std::move(config));
 }
 
 bool TsDepacketizer::prepare_audio(TrackState& state, const AccessUnit& unit, Bytes& payload) {
@@ -191,6 +152,8 @@ bool TsDepacketizer::prepare_audio(TrackState& state, const AccessUnit& unit, By
             payload = payload.subspan(adts->header_bytes);
             return configure(state, Codec::kAac, {config.begin(), config.end()});
         }
+        case TrackFormat::kAacLatm:
+            return configure(state, Codec::kAac, {unit.config.begin(), unit.config.end()});
         case TrackFormat::kMpegAudio: {
             // Bit rate, padding and mode extension change from frame to frame.
             std::vector<std::byte> front = header(4);
@@ -217,8 +180,10 @@ bool TsDepacketizer::prepare_audio(TrackState& state, const AccessUnit& unit, By
         }
         case TrackFormat::kOpus: {
             if (state.announced) return true;
+            constexpr unsigned kNotSaid = 255;
+            const unsigned channels = state.source.opus_channels;
             std::vector<std::byte> head =
-                opus_head(state.source.opus_channels, unit.trim_start & 0xFFFFU);
+                opus_head(channels == kNotSaid ? 2 : channels, unit.trim_start & 0xFFFFU);
             return configure(state, Codec::kOpus, std::move(head));
         }
         default:
@@ -241,23 +206,7 @@ void TsDepacketizer::on_unit(const AccessUnit& unit) {
     const bool video = is_video(state.source.format);
     const bool key = !video || unit.random_access != formats::RandomAccess::kNone;
     if (video) {
-        if (key) {
-            // Damaged sets would describe another stream.
-            if (!unit.damaged) gather_sets(state, unit);
-            std::vector<std::byte> header;
-            for (const auto& sets : state.sets) {
-                for (const auto& set : sets) {
-                    for (const unsigned byte : {0U, 0U, 0U, 1U}) header.push_back(std::byte(byte));
-                    header.insert(header.end(), set.begin(), set.end());
-                }
-            }
-            const bool complete = !state.sets[1].empty() && !state.sets[2].empty();
-            state.started =
-                complete &&
-                configure(state,
-                          state.source.format == TrackFormat::kH264 ? Codec::kH264 : Codec::kHevc,
-                          std::move(header));
-        }
+        if (key) state.started = prepare_video(state, unit);
         if (!state.started) {
             ++counters_.before_key;
             return;

@@ -25,10 +25,7 @@ bool same_config(const LiveRenditionConfig& a, const LiveRenditionConfig& b) {
     return a.name == b.name && a.codec.codec == b.codec.codec &&
            a.codec.payload == b.codec.payload && a.codec.sample_entry == b.codec.sample_entry &&
            a.language == b.language && a.label == b.label && a.is_default == b.is_default &&
-           a.source_track == b.source_track && a.codec.video.width == b.codec.video.width &&
-           a.codec.video.height == b.codec.video.height &&
-           a.codec.video.sar_num == b.codec.video.sar_num &&
-           a.codec.video.sar_den == b.codec.video.sar_den &&
+           a.source_track == b.source_track && a.codec.video == b.codec.video &&
            a.codec.audio.sample_rate == b.codec.audio.sample_rate &&
            a.codec.audio.channels == b.codec.audio.channels && a.annex_b == b.annex_b;
 }
@@ -91,6 +88,16 @@ Status LivePackager::set_renditions(std::vector<LiveRenditionConfig> configs) {
         if (better) leader_ = i;
     }
     return {};
+bool LivePackager::leads_better(const Rendition& r, const Rendition& leader) const {
+    if (!r.writer.is_video() || !leader.writer.is_video())
+        return r.writer.is_video() && !leader.writer.is_video();
+    const auto pixels = [](const Rendition& of) {
+        const auto& video = of.writer.config().codec.video;
+        return std::uint64_t{video.width} * video.height;
+    };
+    return config_.aligned && pixels(r) < pixels(leader);
+}
+
 }
 
 std::int64_t LivePackager::next_number() const {

@@ -3,6 +3,7 @@
 
 #include <support/catch.hpp>
 
+#include "../formats/hex_bytes.hpp"
 #include "live_publisher.hpp"
 
 using namespace sg;
@@ -468,6 +469,82 @@ TEST_CASE("display times that are missing follow from the picture order counts")
     }
     CHECK(out.disorder().empty());
     CHECK(repair.counters().missing_cts > 200);
+}
+
+TEST_CASE("the same for HEVC, also where GOPs begin with a CRA picture") {
+    Recorder out;
+    TimelineRepair repair(out);
+    const unsigned session = repair.begin_session({1000, 32}, 0);
+    ingest::LiveTrack track = video_track(0);
+    track.config.codec = formats::Codec::kHevc;
+    // Of x265: 25 pictures a second, 8 bits of the count.
+    track.config.parameter_sets = {
+        formats::from_hex("40010c01ffff01600000030090000003000003003c959409"),
+        formats::from_hex("42010101600000030090000003000003003ca00a080c1f3e595952930bc05a0200000300"
+                          "02000003003210"),
+        formats::from_hex("4401c073c189")};
+    repair.track(session, track, 0);
+    constexpr std::array<int, 4> kShown{4, 2, 1, 3};
+    for (int i = 0; i < 410; ++i) {
+        const int in_gop = i % 41;
+        const int shown =
+            in_gop == 0 ? 0
+                        : (in_gop - 1) / 4 * 4 + kShown[static_cast<std::size_t>(in_gop - 1) % 4];
+        // One IDR, then CRA pictures, which go on counting.
+        const int count = i - in_gop + shown;
+        std::string bits = i == 0        ? "0010011000000001"
+                           : in_gop == 0 ? "0010101000000001"
+                                         : "0000001000000001";
+        bits += in_gop == 0 ? "10" : "1";  // first slice, no_output_of_prior_pics
+        bits +=
+            "1"
+            "1";  // picture parameter set, type
+        for (int bit = 7; i > 0 && bit >= 0; --bit) bits += (count >> bit & 1) != 0 ? '1' : '0';
+        std::vector<std::byte> unit(4, std::byte{0});
+        const std::vector<std::byte> nal = from_bits(bits + "1111111111");
+        unit[3] = static_cast<std::byte>(nal.size());
+        unit.insert(unit.end(), nal.begin(), nal.end());
+        repair.push(
+            session, {0, i * 40, i * 40, in_gop == 0, false, std::move(unit)}, i * 40 * kMs);
+        if (i < 41) continue;
+        const std::int64_t wanted = (count + 2) * 40 * kMs;
+        CHECK(std::abs(out.units(0).back().pts - TimelineRepair::kOriginNs - wanted) < kMs);
+    }
+    CHECK(out.disorder().empty());
+    CHECK(repair.counters().missing_cts > 200);
+}
+
+TEST_CASE("what a sender says beyond its milliseconds counts") {
+    Recorder out;
+    TimelineRepair repair(out);
+    const unsigned session = repair.begin_session({1000, 32}, 0);
+    repair.track(session, video_track(0), 0);
+    for (std::int64_t i = 0; i < 300; ++i) {
+        const std::int64_t exact = i * kSecond / 30;
+        LiveUnit unit{0, exact / kMs, exact / kMs, i % 30 == 0, false, {}};
+        unit.fine_ns = static_cast<std::uint32_t>(exact % kMs);
+        repair.push(session, std::move(unit), exact);
+    }
+    const auto video = out.units(0);
+    REQUIRE(video.size() == 300);
+    for (std::size_t i = 1; i < video.size(); ++i)
+        CHECK(std::abs(video[i].dts - video[i - 1].dts - kSecond / 30) <= 1);
+    CHECK(video.back().pts == video.back().dts);
+}
+
+TEST_CASE("a publisher whose parameters come in two steps goes on as it was") {
+    Channel channel;
+    channel.start();
+    channel.publisher.run(3 * kSecond);
+    // Back within a picture: another description, then the one that viewers have.
+    Recorder& out = channel.out;
+    const std::int64_t now = channel.publisher.now;
+    const unsigned session = channel.repair.begin_session({1000, 32}, now);
+    channel.repair.track(session, video_track(0, 360), now);
+    channel.repair.track(session, video_track(0), now);
+    channel.repair.push(session, {0, 0, 0, true, false, {}}, now);
+    CHECK(out.count(Kind::kBorder) == 0);
+    CHECK(out.count(Kind::kTrack) == 2);
 }
 
 TEST_CASE("a backup input of another protocol takes over the channel's tracks") {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -14,8 +15,11 @@
 
 namespace sg::ingest {
 
+class ParameterSets;
+
 /// RTMP messages, or FLV tags, as a live input's tracks and units. Takes hostile bytes. Track ids:
-/// twice the sender's track number, plus one for sound.
+/// twice the sender's track number, plus one for sound. A track changes with a sequence header that
+/// is another one, and with key frames that bring other parameter sets than it had.
 class FlvDepacketizer {
   public:
     static constexpr LiveClock kClock{1000, 32};
@@ -39,18 +43,36 @@ class FlvDepacketizer {
     [[nodiscard]] const Counters& counters() const { return counters_; }
 
   private:
+    using Bytes = std::span<const std::byte>;
+
     struct TrackState {
+        TrackState();
+        ~TrackState();
+
         std::optional<formats::Codec> codec;
         std::vector<std::byte> extradata;  ///< as it came
-        bool usable = false;               ///< `config` is of that extradata
+        bool usable = false;               ///< `config` is whole
         bool announced = false;
+        formats::CodecConfig config;          ///< as the bitstream has it
+        std::unique_ptr<ParameterSets> sets;  ///< H.264, HEVC: those of `config`
+        formats::FlvColorInfo colour;
+        unsigned channels = 0;  ///< 0: not told beside the configuration
         LiveTrack track;
     };
 
     Status packet(bool video, std::uint32_t timestamp, const formats::FlvPacket& packet);
-    Status configure(TrackState& state, formats::Codec codec, std::span<const std::byte> extradata);
-    void unit(TrackState& state, std::uint32_t timestamp, const formats::FlvPacket& packet);
-    Status data(std::uint8_t type, std::uint32_t timestamp, std::span<const std::byte> body);
+    Status start(TrackState& state, formats::Codec codec, Bytes extradata);
+    /// What a key frame, or a frame that describes itself, says of the stream.
+    Status learn(TrackState& state, Bytes frame);
+    Status colour(TrackState& state, Bytes data);
+    Status channels(TrackState& state, Bytes data);
+    Status take(TrackState& state, Result<formats::CodecConfig> config);
+    void announce(TrackState& state);
+    void unit(TrackState& state,
+              std::uint32_t timestamp,
+              const formats::FlvPacket& packet,
+              bool key);
+    Status data(std::uint8_t type, std::uint32_t timestamp, Bytes body);
 
     LiveSink& sink_;
     std::map<int, TrackState> tracks_;

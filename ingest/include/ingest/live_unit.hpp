@@ -35,6 +35,7 @@ struct LiveUnit {
     bool key = false;
     bool damaged = false;  ///< bytes of it were lost on the way
     std::vector<std::byte> data;
+    std::uint32_t fine_ns = 0;  ///< to add to both times: what the clock is too coarse for
 };
 
 /// Something said about the stream beside its media: SCTE-35 section, captions, onMetaData.

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +13,8 @@
 #include <ingest/live_unit.hpp>
 
 namespace sg::ingest {
+
+class ParameterSets;
 
 /// One program of a transport stream as a live input's tracks and units: track ids are PIDs.
 /// Video is Annex B as sent, AAC without its ADTS headers. At the start units wait until all tracks
@@ -57,14 +60,16 @@ class TsDepacketizer final : private formats::ts::DemuxSink {
     using Bytes = std::span<const std::byte>;
 
     struct TrackState {
+        TrackState();
+        ~TrackState();
+
         formats::ts::Track source;
         LiveTrack track;
         bool announced = false;
-        bool refused = false;           ///< told in left_out()
-        bool started = false;           ///< video: its first key frame has come
-        std::vector<std::byte> header;  ///< what `track.config` was made from
-        /// NAL units of the parameter sets in force: VPS, SPS, PPS.
-        std::vector<std::vector<std::byte>> sets[3];
+        bool refused = false;                 ///< told in left_out()
+        bool started = false;                 ///< video: its first key frame has come
+        std::vector<std::byte> header;        ///< audio: what `track.config` was made from
+        std::unique_ptr<ParameterSets> sets;  ///< video: those of `track.config`
     };
 
     void on_programs(std::span<const formats::ts::Program> programs) override;
@@ -74,10 +79,12 @@ class TsDepacketizer final : private formats::ts::DemuxSink {
 
     [[nodiscard]] const formats::ts::Program* choose(
         std::span<const formats::ts::Program> programs) const;
-    void gather_sets(TrackState& state, const formats::ts::AccessUnit& unit);
+    /// Of a key frame; false when nothing says how to decode it.
+    bool prepare_video(TrackState& state, const formats::ts::AccessUnit& unit);
     /// False when the frame cannot be delivered.
     bool prepare_audio(TrackState& state, const formats::ts::AccessUnit& unit, Bytes& payload);
     bool configure(TrackState& state, formats::Codec codec, std::vector<std::byte> header);
+    bool take(TrackState& state, Result<formats::CodecConfig> config);
     void deliver(LiveUnit unit);
     [[nodiscard]] bool may_begin(const LiveUnit& newest) const;
     void release();
