@@ -1,8 +1,10 @@
 #include "live_service.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <utility>
+#include <variant>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -47,6 +49,21 @@ live::PublishRules publish_rules(const PublishSettings& settings) {
     return rules;
 }
 
+/// Pulls follow their URL while the channel runs, and a slate that is no more wanted goes.
+bool counts_at_once(const std::string& key,
+                    const live::ChannelSettings& before,
+                    const live::ChannelSettings& after) {
+    if (key.starts_with("slate.")) return !after.slate.enabled;
+    for (std::size_t i = 0; i < std::min(before.inputs.size(), after.inputs.size()); ++i) {
+        const auto& a = before.inputs[i];
+        const auto& b = after.inputs[i];
+        if (key == fmt::format("inputs[{}].url", i) ||
+            key == fmt::format("inputs[{}].max_bandwidth", i))
+            return a.name == b.name && a.kind == b.kind;
+    }
+    return false;
+}
+
 }  // namespace
 
 struct LiveService::Impl {
@@ -76,14 +93,17 @@ struct LiveService::Impl {
     std::unique_ptr<live::ChannelRegistry> registry;
     std::unique_ptr<live::PullInputs> pulls;
     std::unique_ptr<protocols::SrtListener> srt;
+    std::atomic<bool> draining = false;
     std::mutex changing;  ///< settings and extra, and what follows from them
     ExtraChannels extra;
 };
 
 live::RegistryOptions LiveService::Impl::registry_options() const {
     live::RegistryOptions options;
-    options.channels = settings.channels;
-    options.channels.insert(options.channels.end(), extra.running.begin(), extra.running.end());
+    for (const auto* all : {&settings.channels, &extra.running}) {
+        for (const auto& each : *all)
+            options.channels.push_back(live::settings_named(each, each.name));
+    }
     options.templates = settings.templates;
     options.closed = extra.stopped;
     options.max_channels = settings.limits.channels;
@@ -172,7 +192,11 @@ Status LiveService::Impl::start_srt(const Listeners& listeners, ServiceAddresses
     auto listener = protocols::SrtListener::create(
         *srt_service,
         options,
-        intakes.front().srt_ingest->admission(),
+        [this, admission = intakes.front().srt_ingest->admission()](const auto& id, const auto& ip)
+            -> std::variant<protocols::SrtAccept, protocols::SrtReject> {
+            if (draining.load()) return protocols::SrtReject::kDown;
+            return admission(id, ip);
+        },
         [&first](std::function<void()> work) { asio::post(first, std::move(work)); },
         [takers = std::move(takers),
          next = std::size_t{0}](std::shared_ptr<protocols::SrtConnection> connection) mutable {
@@ -200,9 +224,9 @@ void LiveService::Impl::tell_what_stays(const ServeSettings& fresh) const {
             log::warn("channel_not_configured channel={} until=\"it ends\"", mine.name);
             continue;
         }
-        auto later = named ? *found : shape->settings;
-        later.name = mine.name;
-        const auto changed = changed_keys(mine, later);
+        const auto later = live::settings_named(named ? *found : shape->settings, mine.name);
+        auto changed = changed_keys(mine, later);
+        std::erase_if(changed, [&](const auto& key) { return counts_at_once(key, mine, later); });
         if (changed.empty()) continue;
         log::warn("channel_keeps_settings channel={} until=\"it ends\" changed={}",
                   mine.name,
@@ -266,6 +290,16 @@ void LiveService::take(const ServeSettings& fresh) {
             if (const auto status = rtmp->use_certificate(tls.certificate, tls.key); !status)
                 log::error("reload_tls error=\"{}\"", status.error().message);
         });
+    }
+}
+
+void LiveService::drain() {
+    auto& impl = *impl_;
+    impl.draining = true;
+    for (auto& intake : impl.intakes) {
+        if (!intake.rtmp) continue;
+        asio::post(*intake.context,
+                   [rtmp = intake.rtmp.get()] { rtmp->drain("the service stops"); });
     }
 }
 

@@ -46,6 +46,9 @@ class LiveService {
     /// New settings. Streams go on: what cannot change while they run is told in the log.
     void take(const ServeSettings& fresh);
 
+    /// Any thread: streams go on, but nobody new may publish, and publishers who can are asked to
+    /// connect anew.
+    void drain();
     /// Publishers first, so that streams end in order. `ended` is called on the first home when
     /// viewers who wait have heard of it.
     void end(std::function<void()> ended);

@@ -160,7 +160,10 @@ void Service::Impl::stop(int signal) {
         end_live();
         return;
     }
-    const auto end = [this] { wait_for_live(clock.now() + settings.drain.live); };
+    const auto end = [this] {
+        live->drain();
+        wait_for_live(clock.now() + settings.drain.live);
+    };
     if (jobs)
         jobs->drain(settings.drain.jobs, end);
     else

@@ -155,7 +155,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
             transport_.use_tls(tls, name);
             const error_code error =
                 co_await transport_.shake_hands(asio::ssl::stream_base::client);
-            if (error) failed = failure("set up TLS with", error);
+            if (error) failed = tls_failure(error);
         }
     }
 
@@ -229,6 +229,15 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
                 self->watch();
             }
         });
+    }
+
+    Error tls_failure(error_code error) const {
+        const auto distrust = transport_.distrust();
+        if (distrust.empty()) return failure("set up TLS with", error);
+        return Error{Errc::kIo,
+                     fmt::format("set up TLS with {}: its certificate is not trusted here: {}",
+                                 options_.url.shown(),
+                                 distrust)};
     }
 
     Error failure(const char* attempted, error_code error) const {

@@ -105,9 +105,16 @@ void write_buffer_length(RtmpChunkWriter& writer,
 }
 
 Status split_aggregate(const RtmpMessage& message, std::vector<RtmpMessage>& out) {
+    // A few seconds of media; each part costs more memory than an empty one has bytes.
+    constexpr int kMostParts = 4096;
     formats::ByteReader reader(message.payload.bytes());
     std::uint32_t first = 0;
+    int parts = 0;
     for (bool begun = false; reader.left() > 0; begun = true) {
+        if (++parts > kMostParts) {
+            return Error{Errc::kLimit,
+                         fmt::format("an aggregate message has over {} parts", kMostParts)};
+        }
         RtmpMessage part;
         part.type = static_cast<RtmpType>(reader.u8());
         const std::uint32_t size = reader.u24();

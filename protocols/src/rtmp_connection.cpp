@@ -67,8 +67,17 @@ asio::awaitable<void> Connection::serve() {
     std::vector<std::byte> buffer(kSmallBuffer);
     std::size_t held = 0;
     while (true) {
+        if (request_) {
+            const error_code error = co_await send_request();
+            if (lost(error)) co_return;
+        }
         const std::span<std::byte> room = std::span(buffer).subspan(held);
+        reading_ = true;
         const Transport::Read read = co_await transport_.read_some(room);
+        reading_ = false;
+        const bool interrupted = request_ && !kicked_ && !expired_ && read.count == 0 &&
+                                 read.error == asio::error::operation_aborted;
+        if (interrupted) continue;
         if (lost(read.error)) co_return;
         bytes_.fetch_add(read.count, std::memory_order_relaxed);
         if (sink_) allow(server_->options.idle_timeout);
@@ -171,6 +180,12 @@ asio::awaitable<error_code> Connection::flush() {
     co_return error;
 }
 
+asio::awaitable<error_code> Connection::send_request() {
+    session_.request_reconnect(*request_);
+    request_.reset();
+    co_return co_await flush();
+}
+
 asio::awaitable<void> Connection::say_goodbye() {
     if (closed_.cause != RtmpClosed::Cause::kOwner &&
         closed_.cause != RtmpClosed::Cause::kProtocol) {
@@ -215,6 +230,13 @@ void Connection::kick(std::string reason) {
     kicked_ = std::move(reason);
     decision_.cancel();
     transport_.cancel();
+}
+
+void Connection::ask_to_reconnect(std::string reason) {
+    if (!sink_ || kicked_) return;
+    request_ = std::move(reason);
+    // Only a read waits without end.
+    if (reading_) transport_.cancel();
 }
 
 void Connection::expire_if_late(SteadyTime now) {

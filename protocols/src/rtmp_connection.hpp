@@ -47,6 +47,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
     /// On the server's thread.
     void kick(std::string reason);
+    /// Asks the client to connect anew, when it can; the connection goes on.
+    void ask_to_reconnect(std::string reason);
     void expire_if_late(SteadyTime now);
 
   private:
@@ -56,6 +58,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     boost::asio::awaitable<void> decide();
     boost::asio::awaitable<error_code> flush();
     boost::asio::awaitable<void> say_goodbye();
+    /// Sends what ask_to_reconnect() wants to be said.
+    boost::asio::awaitable<error_code> send_request();
     /// True when the connection is over, and then closed_ says why.
     bool lost(error_code error);
     void deliver();
@@ -79,6 +83,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     SteadyTime deadline_;
     bool expired_ = false;
     std::optional<std::string> kicked_;
+    std::optional<std::string> request_;  ///< to connect anew, to be sent
+    bool reading_ = false;
     RtmpClosed closed_;
 
     // One writer, read from anywhere.
@@ -103,6 +109,7 @@ struct ServerState : std::enable_shared_from_this<ServerState> {
     boost::asio::awaitable<void> accept(std::shared_ptr<Transport::Tcp::acceptor> acceptor,
                                         RtmpServer::Security security);
     void serve(Transport::Tcp::socket socket, RtmpServer::Security security);
+    void listen_no_more();
 
     boost::asio::io_context& context;
     const RtmpServerOptions options;

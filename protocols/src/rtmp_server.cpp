@@ -117,6 +117,14 @@ void ServerState::serve(Transport::Tcp::socket socket, RtmpServer::Security secu
         context, [connection] { return connection->run(); }, asio::detached);
 }
 
+void ServerState::listen_no_more() {
+    for (const auto& acceptor : acceptors) {
+        error_code ignored;
+        acceptor->close(ignored);
+    }
+    acceptors.clear();
+}
+
 }  // namespace rtmp
 
 RtmpServer::RtmpServer(boost::asio::io_context& context,
@@ -198,13 +206,16 @@ std::size_t RtmpServer::connections() const {
     return state_->connections.size();
 }
 
+void RtmpServer::drain(std::string_view reason) {
+    state_->listen_no_more();
+    for (rtmp::Connection* connection : state_->connections) {
+        connection->ask_to_reconnect(std::string(reason));
+    }
+}
+
 void RtmpServer::stop(std::string_view reason) {
     state_->handler = nullptr;
-    for (const auto& acceptor : state_->acceptors) {
-        rtmp::error_code ignored;
-        acceptor->close(ignored);
-    }
-    state_->acceptors.clear();
+    state_->listen_no_more();
     for (rtmp::Connection* connection : state_->connections) {
         connection->kick(std::string(reason));
     }

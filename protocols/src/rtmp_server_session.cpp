@@ -14,6 +14,13 @@ using formats::Amf0Value;
 
 constexpr std::uint32_t kOurChunkSize = 4096;
 constexpr std::uint32_t kMaxStreams = 64;
+/// Before anybody is accepted: room for any command.
+constexpr std::size_t kSetupMessage = 256 << 10;
+/// CapsExMask of Enhanced RTMP v2 "Enhancing NetConnection connect Command".
+constexpr std::uint32_t kReconnect = 1;
+constexpr std::uint32_t kMultitrack = 2;
+constexpr std::uint32_t kModEx = 4;
+constexpr std::uint32_t kTimestampNanoOffset = 8;
 
 /// "rtmp://host:1935/live" -> "host"; "rtmp://[::1]/live" -> "::1".
 std::string host_of(std::string_view url) {
@@ -50,18 +57,29 @@ std::string percent_decoded(std::string_view text) {
 /// The fields of Enhanced RTMP v2 "Enhancing NetConnection connect Command": what we take in.
 void add_capabilities(Amf0Value::Object& answer) {
     constexpr double kCanForward = 4;
-    constexpr double kMultitrackModExNano = 2 + 4 + 8;
+    // The first version knows the list alone.
+    Amf0Value::Array list;
     Amf0Value::Object video;
     for (const char* codec : {"avc1", "hvc1", "av01", "vp09"}) {
         video.properties.emplace_back(codec, kCanForward);
+        list.emplace_back(codec);
     }
     Amf0Value::Object audio;
     for (const char* codec : {"mp4a", "Opus", "ac-3", "ec-3", "fLaC", ".mp3"}) {
         audio.properties.emplace_back(codec, kCanForward);
+        list.emplace_back(codec);
     }
-    answer.properties.emplace_back("capsEx", kMultitrackModExNano);
+    answer.properties.emplace_back(
+        "capsEx", double{kReconnect | kMultitrack | kModEx | kTimestampNanoOffset});
+    answer.properties.emplace_back("fourCcList", std::move(list));
     answer.properties.emplace_back("videoFourCcInfoMap", std::move(video));
     answer.properties.emplace_back("audioFourCcInfoMap", std::move(audio));
+}
+
+RtmpChunkLimits setup_limits(RtmpChunkLimits limits) {
+    limits.message_bytes = std::min(limits.message_bytes, kSetupMessage);
+    limits.partial_bytes = std::min(limits.partial_bytes, 2 * kSetupMessage);
+    return limits;
 }
 
 }  // namespace
@@ -80,7 +98,7 @@ std::string RtmpPublishRequest::argument(std::string_view name) const {
 }
 
 RtmpServerSession::RtmpServerSession(const RtmpChunkLimits& limits, std::uint64_t seed)
-    : link_(RtmpHandshake::Role::kServer, limits, seed) {}
+    : limits_(limits), link_(RtmpHandshake::Role::kServer, setup_limits(limits), seed) {}
 
 Result<RtmpServerSession::Event> RtmpServerSession::advance(std::span<const std::byte>& input) {
     RtmpMessage message;
@@ -107,7 +125,7 @@ Result<RtmpServerSession::Event> RtmpServerSession::handle(RtmpMessage message) 
         case RtmpType::kAudio:
         case RtmpType::kVideo:
         case RtmpType::kDataAmf0:
-            if (publishing_) messages_.push_back(std::move(message));
+            if (publishing_ && !message.payload.empty()) messages_.push_back(std::move(message));
             break;
         case RtmpType::kAggregate:
             if (publishing_) SG_TRY(rtmp::split_aggregate(message, messages_));
@@ -171,8 +189,11 @@ void RtmpServerSession::on_connect(const Values& values) {
         app_query_ = std::move(query);
         request_.host = host_of(rtmp::text_of(object, "tcUrl"));
         request_.client = rtmp::text_of(object, "flashVer");
-        enhanced =
-            object.find("capsEx") || object.find("videoFourCcInfoMap") || object.find("fourCcList");
+        const Amf0Value* caps = object.find("capsEx");
+        enhanced = caps || object.find("videoFourCcInfoMap") || object.find("fourCcList");
+        // Conversion of a number that does not fit is undefined.
+        reconnects_ = caps && caps->number() && *caps->number() >= 0 && *caps->number() < 65536 &&
+                      (static_cast<std::uint32_t>(*caps->number()) & kReconnect) != 0;
     }
     connected_ = true;
     for (const RtmpType type : {RtmpType::kWindowAckSize, RtmpType::kSetPeerBandwidth}) {
@@ -221,6 +242,7 @@ void RtmpServerSession::accept_publish() {
     if (!asked_) return;
     asked_ = false;
     publishing_ = true;
+    link_.set_limits(limits_);
     rtmp::write_user_event(
         link_.writer(), rtmp::UserEvent::kStreamBegin, publish_stream_, link_.output());
     send_status(publish_stream_, "status", "NetStream.Publish.Start", "Publishing has begun.");
@@ -230,6 +252,11 @@ void RtmpServerSession::refuse_publish(std::string_view code, std::string_view d
     if (!asked_) return;
     asked_ = false;
     send_status(publish_stream_, "error", code, description);
+}
+
+void RtmpServerSession::request_reconnect(std::string_view description) {
+    if (reconnects_)
+        send_status(0, "status", "NetConnection.Connect.ReconnectRequest", description);
 }
 
 void RtmpServerSession::say_goodbye(std::string_view description) {

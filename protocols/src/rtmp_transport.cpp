@@ -2,7 +2,6 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
@@ -22,15 +21,24 @@ void Transport::use_tls(std::shared_ptr<asio::ssl::context> context,
     context_ = std::move(context);
     tls_ = std::make_unique<Tls>(socket_, *context_);
     if (server_name.empty()) return;
-    // The name of the server goes out in the clear and picks its certificate (RFC 6066 3).
     std::string name = server_name;
-    SSL_ctrl(tls_->native_handle(),
-             SSL_CTRL_SET_TLSEXT_HOSTNAME,
-             TLSEXT_NAMETYPE_host_name,
-             name.data());
+    auto* const ssl = tls_->native_handle();
+    auto* const wanted = SSL_get0_param(ssl);
+    // Of an address this fails, and there is no name to tell either.
+    if (X509_VERIFY_PARAM_set1_ip_asc(wanted, name.c_str()) != 1) {
+        X509_VERIFY_PARAM_set1_host(wanted, name.c_str(), name.size());
+        // The name of the server goes out in the clear and picks its certificate (RFC 6066 3).
+        SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data());
+    }
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     error_code ignored;
     tls_->set_verify_mode(asio::ssl::verify_peer, ignored);
-    tls_->set_verify_callback(asio::ssl::host_name_verification(name), ignored);
+}
+
+std::string Transport::distrust() const {
+    if (!tls_) return {};
+    const long result = SSL_get_verify_result(tls_->native_handle());
+    return result == X509_V_OK ? "" : X509_verify_cert_error_string(result);
 }
 
 asio::awaitable<error_code> Transport::shake_hands(asio::ssl::stream_base::handshake_type role) {

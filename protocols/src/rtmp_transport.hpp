@@ -31,6 +31,8 @@ class Transport {
                  const std::string& server_name);
     boost::asio::awaitable<error_code> shake_hands(
         boost::asio::ssl::stream_base::handshake_type role);
+    /// After a handshake that failed: what is wrong with the server's certificate; empty: nothing.
+    [[nodiscard]] std::string distrust() const;
 
     struct Read {
         error_code error;

@@ -198,6 +198,28 @@ TEST_CASE("a publisher can be sent away and hears the reason") {
     CHECK(publisher.closed->message.find("Another publisher takes over.") != std::string::npos);
 }
 
+TEST_CASE("a server that drains takes nobody new while its publishers go on") {
+    House house;
+    Publisher publisher;
+    RtmpClient client(house.context, house.to("/live/cam"), publisher);
+    client.start();
+    house.until([&] { return publisher.ready; });
+    const auto head = from_hex("2701000000");
+    CHECK(client.send(RtmpType::kVideo, 0, head, head));
+    Sink& sink = *house.handler.sink;
+    house.until([&] { return sink.messages.size() == 1; });
+
+    house.server->drain("The server is being updated.");
+    Publisher late;
+    RtmpClient other(house.context, house.to("/live/other"), late);
+    other.start();
+    house.until([&] { return late.closed.has_value(); });
+    CHECK_FALSE(late.ready);
+    CHECK(client.send(RtmpType::kVideo, 40, head, head));
+    house.until([&] { return sink.messages.size() == 2; });
+    CHECK_FALSE(sink.closed);
+}
+
 TEST_CASE("a publisher that falls silent is closed") {
     RtmpServerOptions options;
     options.idle_timeout = 100ms;

@@ -252,6 +252,52 @@ TEST_CASE("pings are answered and bytes acknowledged") {
     CHECK(to_hex(server.output()).starts_with("0200000000000403"));
 }
 
+TEST_CASE("before a publisher is accepted messages are as small as commands, afterwards not") {
+    const auto publish = [](RawClient& client) {
+        client.shake_hands();
+        client.connect("live");
+        client.command({"publish", 3.0, Amf0Value::Null{}, "cam", "live"}, 1);
+        CHECK(client.send() == ServerEvent::kPublish);
+        client.writer.write({RtmpChunkStream::kVideo, RtmpType::kVideo, 1, 0},
+                            {},
+                            std::vector<std::byte>(400'000),
+                            client.bytes);
+    };
+    RtmpServerSession refusing({}, 1);
+    RawClient stranger{refusing};
+    publish(stranger);
+    refusing.refuse_publish("NetStream.Publish.Denied", "no");
+    const auto event = stranger.try_send();
+    REQUIRE_FALSE(event);
+    CHECK(event.error().code == Errc::kLimit);
+
+    RtmpServerSession server({}, 1);
+    RawClient client{server};
+    publish(client);
+    server.accept_publish();
+    CHECK(client.send() == ServerEvent::kNeedInput);
+    REQUIRE(server.messages().size() == 1);
+    CHECK(server.messages()[0].payload.size() == 400'000);
+}
+
+TEST_CASE(
+    "an Enhanced RTMP client hears what is taken, and one that can is asked to connect anew") {
+    for (const double caps : {3.0, 2.0}) {
+        RtmpServerSession server({}, 1);
+        RawClient client{server};
+        client.shake_hands();
+        Amf0Value::Object object;
+        object.properties = {{"app", "live"}, {"capsEx", caps}};
+        client.command({"connect", 1.0, object});
+        CHECK(client.send() == ServerEvent::kNeedInput);
+        for (const char* word : {"capsEx", "fourCcList", "videoFourCcInfoMap", "hvc1", "fLaC"})
+            CHECK(contains(server.output(), word));
+        server.output().clear();
+        server.request_reconnect("moving");
+        CHECK(contains(server.output(), "NetConnection.Connect.ReconnectRequest") == (caps == 3.0));
+    }
+}
+
 TEST_CASE("connections that break the rules end with a reason") {
     const auto error_of = [](auto&& misbehave) {
         RtmpServerSession server({}, 1);
@@ -276,6 +322,17 @@ TEST_CASE("connections that break the rules end with a reason") {
                   client.command({"createStream", 2.0, Amf0Value::Null{}});
               }
           }).find("streams") != std::string::npos);
+    CHECK(error_of([](RawClient& client) {
+              client.connect("live");
+              client.command({"publish", 3.0, Amf0Value::Null{}, "cam", "live"}, 1);
+              CHECK(client.send() == ServerEvent::kPublish);
+              client.server.accept_publish();
+              // Parts without a body: 15 bytes each.
+              std::vector<std::byte> parts(15 * 5000);
+              for (std::size_t at = 0; at < parts.size(); at += 15) parts[at] = std::byte{8};
+              client.writer.write(
+                  {RtmpChunkStream::kVideo, RtmpType::kAggregate, 1, 0}, {}, parts, client.bytes);
+          }).find("parts") != std::string::npos);
 }
 
 TEST_CASE("other protocols are recognised at their first byte") {

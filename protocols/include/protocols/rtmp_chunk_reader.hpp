@@ -30,6 +30,8 @@ class RtmpChunkReader {
     /// lost: the borders of chunks are no longer known.
     [[nodiscard]] Result<bool> next(std::span<const std::byte>& input, RtmpMessage& message);
 
+    /// Of messages that begin from now on.
+    void set_limits(const RtmpChunkLimits& limits) { limits_ = limits; }
     [[nodiscard]] std::size_t partial_bytes() const { return partial_bytes_; }
 
   private:

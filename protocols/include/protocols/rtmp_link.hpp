@@ -29,6 +29,7 @@ class RtmpLink {
 
     /// The handshake is done: messages may be written.
     [[nodiscard]] bool open() const { return handshake_.done(); }
+    void set_limits(const RtmpChunkLimits& limits) { reader_.set_limits(limits); }
     [[nodiscard]] RtmpChunkWriter& writer() { return writer_; }
     /// To be sent and cleared by the caller.
     [[nodiscard]] std::vector<std::byte>& output() { return output_; }

@@ -146,6 +146,9 @@ class RtmpServer {
     void serve(boost::asio::ip::tcp::socket socket, Security security);
 
     [[nodiscard]] std::size_t connections() const;
+    /// Listens no more, and asks publishers who can to connect anew, to whatever takes them then
+    /// (Enhanced RTMP v2 "Reconnect Request"). All go on until they leave.
+    void drain(std::string_view reason);
     /// Listens no more and tells all publishers that the server goes.
     void stop(std::string_view reason);
 

@@ -30,7 +30,8 @@ struct RtmpPublishRequest {
 };
 
 /// The server's side of one connection (RTMP 1.0 section 7), without a socket: bytes in, messages,
-/// events and bytes to send out. It takes one publisher at a time and refuses to play.
+/// events and bytes to send out. It takes one publisher at a time and refuses to play. Until one is
+/// accepted, messages may be no larger than commands are.
 class RtmpServerSession {
   public:
     enum class Event {
@@ -54,6 +55,9 @@ class RtmpServerSession {
     void accept_publish();
     /// `code` is one of NetStream.Publish.*; "NetStream.Publish.BadName" when the name is taken.
     void refuse_publish(std::string_view code, std::string_view description);
+    /// Asks the client to connect anew, when it said that it can (Enhanced RTMP v2 "Reconnect
+    /// Request"); it goes on publishing here until it has.
+    void request_reconnect(std::string_view description);
     /// Tells the client why the connection is about to be closed.
     void say_goodbye(std::string_view description);
 
@@ -75,6 +79,7 @@ class RtmpServerSession {
                      std::string_view code,
                      std::string_view description);
 
+    const RtmpChunkLimits limits_;
     RtmpLink link_;
     std::vector<RtmpMessage> messages_;
 
@@ -84,6 +89,7 @@ class RtmpServerSession {
     bool connected_ = false;
     bool asked_ = false;  ///< a publish request waits for its answer
     bool publishing_ = false;
+    bool reconnects_ = false;  ///< the client can be asked to
     std::uint32_t publish_stream_ = 0;
     std::uint32_t streams_ = 0;  ///< made by createStream
 };
