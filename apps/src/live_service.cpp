@@ -49,21 +49,6 @@ live::PublishRules publish_rules(const PublishSettings& settings) {
     return rules;
 }
 
-/// Pulls follow their URL while the channel runs, and a slate that is no more wanted goes.
-bool counts_at_once(const std::string& key,
-                    const live::ChannelSettings& before,
-                    const live::ChannelSettings& after) {
-    if (key.starts_with("slate.")) return !after.slate.enabled;
-    for (std::size_t i = 0; i < std::min(before.inputs.size(), after.inputs.size()); ++i) {
-        const auto& a = before.inputs[i];
-        const auto& b = after.inputs[i];
-        if (key == fmt::format("inputs[{}].url", i) ||
-            key == fmt::format("inputs[{}].max_bandwidth", i))
-            return a.name == b.name && a.kind == b.kind;
-    }
-    return false;
-}
-
 }  // namespace
 
 struct LiveService::Impl {
@@ -100,10 +85,8 @@ struct LiveService::Impl {
 
 live::RegistryOptions LiveService::Impl::registry_options() const {
     live::RegistryOptions options;
-    for (const auto* all : {&settings.channels, &extra.running}) {
-        for (const auto& each : *all)
-            options.channels.push_back(live::settings_named(each, each.name));
-    }
+    options.channels = settings.channels;
+    options.channels.insert(options.channels.end(), extra.running.begin(), extra.running.end());
     options.templates = settings.templates;
     options.closed = extra.stopped;
     options.max_channels = settings.limits.channels;
@@ -224,9 +207,9 @@ void LiveService::Impl::tell_what_stays(const ServeSettings& fresh) const {
             log::warn("channel_not_configured channel={} until=\"it ends\"", mine.name);
             continue;
         }
-        const auto later = live::settings_named(named ? *found : shape->settings, mine.name);
-        auto changed = changed_keys(mine, later);
-        std::erase_if(changed, [&](const auto& key) { return counts_at_once(key, mine, later); });
+        auto later = named ? *found : shape->settings;
+        later.name = mine.name;
+        const auto changed = changed_keys(mine, later);
         if (changed.empty()) continue;
         log::warn("channel_keeps_settings channel={} until=\"it ends\" changed={}",
                   mine.name,

@@ -88,16 +88,6 @@ Status LivePackager::set_renditions(std::vector<LiveRenditionConfig> configs) {
         if (better) leader_ = i;
     }
     return {};
-bool LivePackager::leads_better(const Rendition& r, const Rendition& leader) const {
-    if (!r.writer.is_video() || !leader.writer.is_video())
-        return r.writer.is_video() && !leader.writer.is_video();
-    const auto pixels = [](const Rendition& of) {
-        const auto& video = of.writer.config().codec.video;
-        return std::uint64_t{video.width} * video.height;
-    };
-    return config_.aligned && pixels(r) < pixels(leader);
-}
-
 }
 
 std::int64_t LivePackager::next_number() const {
