@@ -71,6 +71,11 @@ std::vector<ParameterSets::Set> ParameterSets::sets_of(Nals nals) const {
     return found;
 }
 
+std::vector<ParameterSets::Set> ParameterSets::sets_of(Bytes unit, unsigned length_size) const {
+    if (length_size == 0) return sets_of(formats::AnnexBNals(unit));
+    return sets_of(formats::LengthPrefixedNals(unit, length_size));
+}
+
 bool ParameterSets::in_force(const Set& set) const {
     return std::any_of(sets_.begin(), sets_.end(), [&](const Set& known) {
         return known.kind == set.kind && known.nal == set.nal;
@@ -86,10 +91,12 @@ void ParameterSets::assign(NalCodec codec, std::span<const std::vector<std::byte
     }
 }
 
+std::vector<std::byte> ParameterSets::look(Bytes unit, unsigned length_size) const {
+    return joined(sets_of(unit, length_size));
+}
+
 bool ParameterSets::gather(Bytes unit, unsigned length_size) {
-    std::vector<Set> found = length_size == 0
-                                 ? sets_of(formats::AnnexBNals(unit))
-                                 : sets_of(formats::LengthPrefixedNals(unit, length_size));
+    std::vector<Set> found = sets_of(unit, length_size);
     if (std::all_of(found.begin(), found.end(), [&](const Set& set) { return in_force(set); }))
         return false;
     const auto of_number = [](const std::vector<Set>& sets, const Set& like) {
@@ -127,9 +134,9 @@ bool ParameterSets::complete() const {
     return has(Kind::kSequence) && has(Kind::kPicture);
 }
 
-std::vector<std::byte> ParameterSets::annex_b() const {
+std::vector<std::byte> ParameterSets::joined(const std::vector<Set>& sets) {
     std::vector<std::byte> out;
-    for (const Set& set : sets_) {
+    for (const Set& set : sets) {
         for (const unsigned byte : {0U, 0U, 0U, 1U}) out.push_back(std::byte(byte));
         out.insert(out.end(), set.nal.begin(), set.nal.end());
     }

@@ -21,10 +21,14 @@ class ParameterSets {
     /// of another stream: all others go.
     bool gather(std::span<const std::byte> unit, unsigned length_size);
 
+    /// Those of an access unit, as of annex_b(); nothing is taken.
+    [[nodiscard]] std::vector<std::byte> look(std::span<const std::byte> unit,
+                                              unsigned length_size) const;
+
     /// There is a sequence and a picture parameter set.
     [[nodiscard]] bool complete() const;
     /// All of them, the newest of each kind first, as a decoder's extradata.
-    [[nodiscard]] std::vector<std::byte> annex_b() const;
+    [[nodiscard]] std::vector<std::byte> annex_b() const { return joined(sets_); }
 
   private:
     enum class Kind { kVideo, kSequence, kPicture };
@@ -37,7 +41,10 @@ class ParameterSets {
     [[nodiscard]] bool read(std::span<const std::byte> nal, Set& set) const;
     template <class Nals>
     [[nodiscard]] std::vector<Set> sets_of(Nals nals) const;
+    [[nodiscard]] std::vector<Set> sets_of(std::span<const std::byte> unit,
+                                           unsigned length_size) const;
     [[nodiscard]] bool in_force(const Set& set) const;
+    [[nodiscard]] static std::vector<std::byte> joined(const std::vector<Set>& sets);
 
     formats::NalCodec codec_ = formats::NalCodec::kH264;
     std::vector<Set> sets_;

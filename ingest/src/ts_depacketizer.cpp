@@ -28,6 +28,7 @@ using formats::ts::TrackFormat;
 constexpr std::int64_t kLongestWait = 45'000;
 constexpr std::int64_t kLongestWaitForKey = 450'000;
 constexpr std::size_t kMostHeld = 2000;
+constexpr std::size_t kMostLeftOut = 64;
 constexpr std::size_t kMostHeldBytes = std::size_t{8} << 20U;
 /// Headers of MPEG audio, and the leading fields of AC-3 that its configuration is made from.
 constexpr std::size_t kFrameHeader = 8;
@@ -45,6 +46,7 @@ bool is_media(TrackFormat format) {
 TsDepacketizer::TrackState::TrackState() = default;
 TsDepacketizer::TrackState::~TrackState() = default;
 
+/// The one that was chosen before, or that the options name; else the first in the table's order.
 const Program* TsDepacketizer::choose(std::span<const Program> programs) const {
     const Program* first = nullptr;
     for (const Program& program : programs) {
@@ -62,22 +64,44 @@ const Program* TsDepacketizer::choose(std::span<const Program> programs) const {
 }
 
 void TsDepacketizer::on_programs(std::span<const Program> programs) {
+    undecided_.clear();
     const Program* chosen = choose(programs);
     // A table that is lost for a moment ends nothing.
     if (chosen == nullptr) return;
-    program_ = static_cast<int>(chosen->number);
-    left_out_.clear();
+    const bool first = program_ == 0 && options_.program == 0;
+    const bool earlier_ones =
+        first && std::any_of(programs.data(), chosen, [](const Program& program) {
+            return !program.described;
+        });
+    // The table of the one that should be first may be on its way.
+    if (earlier_ones)
+        undecided_.assign(programs.begin(), programs.end());
+    else
+        take_program(*chosen);
+}
+
+void TsDepacketizer::wait_for_tables(const AccessUnit& unit) {
+    if (undecided_.empty() || !unit.pts) return;
+    if (!undecided_since_) undecided_since_ = *unit.pts;
+    const auto waited = (*unit.pts - *undecided_since_) & ((std::int64_t{1} << 33U) - 1);
+    if (waited < kLongestWait) return;
+    const auto programs = std::exchange(undecided_, {});
+    if (const Program* chosen = choose(programs)) take_program(*chosen);
+}
+
+void TsDepacketizer::take_program(const Program& chosen) {
+    program_ = static_cast<int>(chosen.number);
     for (auto it = tracks_.begin(); it != tracks_.end();) {
         const bool stays =
-            std::any_of(chosen->tracks.begin(), chosen->tracks.end(), [&](const Track& track) {
+            std::any_of(chosen.tracks.begin(), chosen.tracks.end(), [&](const Track& track) {
                 return track.pid == it->first && track.format == it->second.source.format;
             });
         if (!stays && it->second.announced) sink_.on_track_end(it->second.track.id);
         it = stays ? std::next(it) : tracks_.erase(it);
     }
-    for (const Track& source : chosen->tracks) {
+    for (const Track& source : chosen.tracks) {
         if (source.format == TrackFormat::kOther) {
-            left_out_.push_back(fmt::format("PID 0x{:x}: {}", source.pid, source.name));
+            leave_out(fmt::format("PID 0x{:x}: {}", source.pid, source.name));
             continue;
         }
         TrackState& state = tracks_[source.pid];
@@ -91,6 +115,12 @@ void TsDepacketizer::on_programs(std::span<const Program> programs) {
     }
 }
 
+void TsDepacketizer::leave_out(std::string what) {
+    if (left_out_.size() >= kMostLeftOut) return;
+    const auto [told, fresh] = left_out_.insert(std::move(what));
+    if (fresh) sink_.on_left_out(*told);
+}
+
 bool TsDepacketizer::configure(TrackState& state, Codec codec, std::vector<std::byte> header) {
     if (state.announced && header == state.header) return true;
     if (!take(state, formats::make_codec_config(codec, header))) return false;
@@ -101,10 +131,8 @@ bool TsDepacketizer::configure(TrackState& state, Codec codec, std::vector<std::
 bool TsDepacketizer::take(TrackState& state, Result<formats::CodecConfig> config) {
     if (!config) {
         ++counters_.bad_configs;
-        if (!state.announced && !std::exchange(state.refused, true)) {
-            left_out_.push_back(
-                fmt::format("PID 0x{:x}: {}", state.source.pid, config.error().message));
-        }
+        if (!state.announced && !std::exchange(state.refused, true))
+            leave_out(fmt::format("PID 0x{:x}: {}", state.source.pid, config.error().message));
         return false;
     }
     if (state.announced && same_stream(*config, state.track.config)) return true;
@@ -122,8 +150,15 @@ bool TsDepacketizer::prepare_video(TrackState& state, const AccessUnit& unit) {
         state.sets = std::make_unique<ParameterSets>();
         state.sets->assign(h264 ? formats::NalCodec::kH264 : formats::NalCodec::kHevc, {});
     }
-    // Damaged sets would describe another stream.
-    const bool changed = !unit.damaged && state.sets->gather(unit.bytes, 0);
+    // Damaged sets would describe another stream. But where every key frame has lost something,
+    // its sets mostly have not.
+    bool believed = !unit.damaged;
+    if (unit.damaged) {
+        std::vector<std::byte> found = state.sets->look(unit.bytes, 0);
+        believed = !found.empty() && found == state.doubtful;
+        state.doubtful = std::move(found);
+    }
+    const bool changed = believed && state.sets->gather(unit.bytes, 0);
     if (!state.sets->complete()) return false;
     if (changed || !state.started) {
         Result<formats::CodecConfig> config =
@@ -192,6 +227,7 @@ bool TsDepacketizer::prepare_audio(TrackState& state, const AccessUnit& unit, By
 }
 
 void TsDepacketizer::on_unit(const AccessUnit& unit) {
+    wait_for_tables(unit);
     const auto it = tracks_.find(unit.pid);
     if (it == tracks_.end()) {
         ++counters_.other_programs;

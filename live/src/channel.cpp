@@ -472,4 +472,12 @@ void ChannelFeed::on_track_end(int track) {
     impl.inputs.track_end(input_, track, nanoseconds(arrival_));
 }
 
+void ChannelFeed::on_left_out(std::string_view what) {
+    if (!channel_) return;
+    log::info("live_left_out channel={} input={} what=\"{}\"",
+              channel_->name(),
+              channel_->input_name(slot_),
+              what);
+}
+
 }  // namespace sg::live

@@ -48,6 +48,13 @@ std::string rendition_name(bool video, const std::string& language, std::set<std
     return name;
 }
 
+/// Nothing that is packaged changes.
+bool same_track(const ingest::LiveTrack& a, const ingest::LiveTrack& b) {
+    return a.config.codec == b.config.codec && a.config.payload == b.config.payload &&
+           a.config.video == b.config.video && a.annex_b == b.annex_b &&
+           a.config.nal_length_size == b.config.nal_length_size && a.language == b.language;
+}
+
 }  // namespace
 
 ChannelMedia::ChannelMedia(const ChannelSettings& settings, Start start, const Clock& clock)
@@ -104,7 +111,7 @@ void ChannelMedia::advance(Clock::Monotonic now) {
             ++it;
         }
     }
-    if (gone && encoder_ == nullptr) rebuild_ = true;
+    if (gone && encoder_ == nullptr) want(Rebuild::kAtKey);
 }
 
 std::optional<Clock::Monotonic> ChannelMedia::deadline() const {
@@ -136,13 +143,17 @@ void ChannelMedia::finish(bool may_continue) {
 
 void ChannelMedia::on_track(const ingest::LiveTrack& track) {
     auto& entry = tracks_[track.id];
+    // It was gone for less than tracks are waited for: its rendition goes on.
+    const bool is_back = entry.packaged && entry.gone_since && same_track(entry.described, track);
+    // What is packaged goes on beside a track that is new.
+    const bool is_new = packager_ && !entry.packaged;
     entry.described = track;
     entry.gone_since.reset();
     for (auto& observer : observers_) observer->on_track(track);
     if (encoder_)
         encoder_->track(track);
-    else
-        rebuild_ = true;
+    else if (!is_back)
+        want(is_new ? Rebuild::kAtKey : Rebuild::kNow);
 }
 
 void ChannelMedia::on_unit(ingest::TimedUnit unit) {
@@ -153,11 +164,12 @@ void ChannelMedia::on_unit(ingest::TimedUnit unit) {
         encoder_->unit(std::move(unit));
         return;
     }
-    if (rebuild_ && !rebuild()) return;
+    if (may_rebuild(unit) && !rebuild()) return;
     const auto found = tracks_.find(unit.track);
     if (found == tracks_.end() || !found->second.packaged) return;
     report(packager_->add(found->second.rendition,
                           {unit.pts_ns, unit.dts_ns, unit.key, std::move(unit.data)}));
+    tell_of_long_gops();
 }
 
 void ChannelMedia::on_marker(ingest::TimedMarker marker) {
@@ -184,7 +196,7 @@ void ChannelMedia::on_discontinuity(const ingest::TimelineDiscontinuity& discont
     if (encoder_)
         encoder_->discontinuity(discontinuity.at_ns);
     else if (packager_)
-        rebuild_ = true;
+        want(Rebuild::kNow);
 }
 
 void ChannelMedia::on_rendition(std::size_t rendition,
@@ -311,8 +323,19 @@ std::vector<packagers::LiveRenditionConfig> ChannelMedia::renditions_of_tracks()
     return configs;
 }
 
+bool ChannelMedia::may_rebuild(const ingest::TimedUnit& unit) const {
+    if (rebuild_ != Rebuild::kAtKey) return rebuild_ == Rebuild::kNow;
+    bool pictures = false;
+    for (const auto& [id, track] : tracks_) {
+        if (!formats::is_video(track.described.config.codec)) continue;
+        if (id == unit.track && unit.key) return true;
+        pictures = pictures || track.packaged;
+    }
+    return !pictures;
+}
+
 bool ChannelMedia::rebuild() {
-    rebuild_ = false;
+    rebuild_ = Rebuild::kNo;
     auto configs = renditions_of_tracks();
     if (configs.empty()) return false;
     std::vector<std::pair<int, std::string>> names;
@@ -351,6 +374,15 @@ bool ChannelMedia::renew(std::vector<packagers::LiveRenditionConfig> renditions)
     for (std::size_t place = 0; place < window_names_.size(); ++place)
         if (!renditions_.contains(window_names_[place])) window_.end_rendition(place);
     return true;
+}
+
+void ChannelMedia::tell_of_long_gops() {
+    if (packager_->counts().forced_cuts == 0 || std::exchange(long_gops_told_, true)) return;
+    log::warn(
+        "live_long_gops channel={} target_s={} note=\"key frames are further apart than "
+        "output.target: set an interval of 1 or 2 s in the encoder\"",
+        name_,
+        output_.target.count());
 }
 
 void ChannelMedia::report(const Status& status) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -101,6 +102,15 @@ class ChannelMedia final : public ingest::TimelineSink,
         bool packaged = false;
     };
 
+    enum class Rebuild {
+        kNo,
+        kAtKey,  ///< at the next key frame, so that no picture is lost
+        kNow,
+    };
+
+    void want(Rebuild when) { rebuild_ = std::max(rebuild_, when); }
+    /// Whether what is wanted may be done in front of this unit.
+    [[nodiscard]] bool may_rebuild(const ingest::TimedUnit& unit) const;
     [[nodiscard]] std::vector<packagers::LiveRenditionConfig> renditions_of_tracks();
     /// After tracks or timeline changed.
     [[nodiscard]] bool rebuild();
@@ -112,6 +122,7 @@ class ChannelMedia final : public ingest::TimelineSink,
     void add_ts(std::size_t rendition,
                 const std::shared_ptr<const packagers::LiveSegment>& segment);
     void report(const Status& status);
+    void tell_of_long_gops();
     void restore(ChannelContinuation& continuation);
     /// The window's number of a rendition: those of an earlier run keep theirs, by name.
     [[nodiscard]] std::size_t in_window(std::size_t rendition) const;
@@ -135,11 +146,12 @@ class ChannelMedia final : public ingest::TimelineSink,
     std::vector<std::size_t> encoded_;       ///< the same, by the encoder's numbers
     std::map<std::string, DeclaredRate> rates_;
     std::map<std::size_t, packagers::LiveTsWriter> ts_;  ///< by the rendition that has the pictures
-    bool rebuild_ = false;
+    Rebuild rebuild_ = Rebuild::kNo;
     bool dirty_ = false;
     bool finished_ = false;
     std::uint64_t segments_ = 0;
     std::uint64_t refused_ = 0;  ///< samples or configurations that packaging did not take
+    bool long_gops_told_ = false;
 };
 
 }  // namespace sg::live

@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include <base/log.hpp>
 #include <media/timestamp.hpp>
 
 namespace sg::live {
@@ -118,6 +119,13 @@ Status HlsFollower::Feed::use_map(const HlsFetch& fetch, const m3u8::Segment& se
 void HlsFollower::Feed::on_track(const ingest::LiveTrack& track) {
     announced_.push_back(track);
     announced_.back().id += track_base;
+}
+
+/// Each segment may begin with tables of its own.
+void HlsFollower::Feed::on_left_out(std::string_view what) {
+    if (left_out_.contains(what)) return;
+    left_out_.emplace(what);
+    log::info("live_left_out what=\"{}\"", what);
 }
 
 void HlsFollower::Feed::on_unit(ingest::LiveUnit unit) {

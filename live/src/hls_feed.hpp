@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 
 #include <ingest/fragment_depacketizer.hpp>
 #include <ingest/ts_depacketizer.hpp>
@@ -24,6 +25,7 @@ struct HlsFollower::Feed final : public ingest::LiveSink {
     void on_unit(ingest::LiveUnit unit) override;
     void on_marker(ingest::LiveMarker) override {}
     void on_track_end(int) override {}
+    void on_left_out(std::string_view what) override;
 
     std::string url;
     int track_base;
@@ -49,6 +51,7 @@ struct HlsFollower::Feed final : public ingest::LiveSink {
     std::optional<formats::m3u8::Map> map_;
     bool transport_stream_ = false;  ///< of the segment at hand
     std::vector<ingest::LiveTrack> announced_;
+    std::set<std::string, std::less<>> left_out_;
     std::optional<std::int64_t> last_dts_;  ///< unwrapped
 };
 

@@ -33,6 +33,9 @@ struct IntoRepair final : ingest::LiveSink {
         repair.marker(session, std::move(marker), now);
     }
     void on_track_end(int track) override { repair.end_track(session, track, now); }
+    void on_left_out(std::string_view what) override {
+        if (what.empty()) __builtin_trap();
+    }
 
     NoTimeline end;
     ingest::TimelineRepair repair{end};

@@ -234,6 +234,75 @@ TEST_CASE("what cannot be delivered is told") {
     to.tables({{0x1b, kVideoPid, {}}, {0x42, 0x150, {}}});
     in.video(to, 0, kSets + kIdr);
     in.feed(to);
-    REQUIRE(in.ts.left_out().size() == 1);
-    CHECK(in.ts.left_out()[0].find("0x150") != std::string::npos);
+    to.out.clear();
+    to.tables({{0x1b, kVideoPid, {}}, {0x42, 0x150, {}}, {0x42, 0x151, {}}});
+    in.feed(to);
+    REQUIRE(in.out.left_out.size() == 2);
+    CHECK(in.out.left_out[0].find("0x150") != std::string::npos);
+    CHECK(in.out.left_out[1].find("0x151") != std::string::npos);
+}
+
+TEST_CASE("of several programs the first in the table counts, whichever is described first") {
+    const bool described = GENERATE(true, false);
+    Input in;
+    TsBuilder to;
+    to.pat({{1, 0x20}, {2, 0x30}});
+    to.pmt(0x30, 2, 0x200, {{0x1b, 0x200, {}}});
+    const auto second = [&](std::int64_t pts) {
+        to.pes(0x200, pts, from_hex(kDelimiter + kOtherSets + kIdr), false, pts);
+    };
+    second(0);
+    in.ts.push(to.out);
+    CHECK(in.ts.program() == 0);
+    to.out.clear();
+    if (described) to.pmt(0x20, 1, kVideoPid, {{0x1b, kVideoPid, {}}});
+    for (int n = 1; n < 20; ++n) {
+        second(n * 3600);
+        in.video(to, n * 3600, kSets + kIdr);
+    }
+    in.feed(to);
+    // One that is never described is not waited for.
+    CHECK(in.ts.program() == (described ? 1 : 2));
+    REQUIRE(in.out.tracks.size() == 1);
+    CHECK(in.out.tracks[0].id == static_cast<int>(described ? kVideoPid : 0x200));
+    CHECK(in.out.units.size() >= 5);
+}
+
+TEST_CASE("where every key frame has lost bytes, sets that agree in two are believed") {
+    Input in;
+    TsBuilder to;
+    to.tables({{0x1b, kVideoPid, {}}});
+    const std::string slice = "00000001 6588" + std::string(1200, 'a');
+    for (int n = 0; n < 4; ++n) {
+        const std::size_t begin = to.out.size();
+        in.video(to, n * 3600, kSets + slice);
+        // The last packet but one.
+        const auto at = static_cast<std::ptrdiff_t>(to.out.size()) - 2 * 188;
+        REQUIRE(static_cast<std::size_t>(at) > begin);
+        to.out.erase(to.out.begin() + at, to.out.begin() + at + 188);
+    }
+    in.feed(to);
+    REQUIRE(in.out.tracks.size() == 1);
+    CHECK(in.out.tracks[0].config.parameter_sets.size() == 2);
+    REQUIRE_FALSE(in.out.units.empty());
+    CHECK(in.out.units[0].dts == 3600);
+    CHECK(in.out.units[0].damaged);
+}
+
+TEST_CASE("AAC in LATM is described by its multiplex") {
+    Input in;
+    TsBuilder to;
+    to.tables({{0x11, kAudioPid, {}}});
+    // AudioSyncStream: StreamMuxConfig of AAC LC, 48 kHz, stereo, and a frame of three bytes.
+    const Buffer element = from_hex("56e00a 200011901fe019085058");
+    to.pes(kAudioPid, 9000, element + element);
+    to.pes(kAudioPid, 9000 + 3840, element + element);
+    in.feed(to);
+    REQUIRE(in.out.tracks.size() == 1);
+    CHECK(in.out.tracks[0].config.codec == Codec::kAac);
+    CHECK(in.out.tracks[0].config.audio.sample_rate == 48000);
+    CHECK(in.out.tracks[0].config.audio.channels == 2);
+    REQUIRE(in.out.units.size() == 4);
+    CHECK(in.out.units[1].pts == 9000 + 1920);
+    CHECK(formats::to_hex(in.out.units[0].data) == "210a0b");
 }

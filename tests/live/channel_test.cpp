@@ -135,6 +135,69 @@ TEST_CASE("a publisher who comes back within the grace time goes on in the same 
     CHECK(text.find("#EXT-X-DISCONTINUITY\n") != std::string::npos);
 }
 
+TEST_CASE("a track that its sender ends and begins again as it was goes on") {
+    Rig rig;
+    const auto channel = rig.channel();
+    const auto feed = rig.feed(*channel);
+    rig.sound(*feed, 300);
+    ingest::LiveTrack track;
+    track.config = sg::test::live_audio("audio").codec;
+    feed->on_track_end(0);
+    feed->on_track(track);
+    rig.sound(*feed, 300);
+    CHECK(Rig::playlist(*channel, "audio/index.m3u8").find("#EXT-X-DISCONTINUITY\n") ==
+          std::string::npos);
+    feed->on_track_end(0);
+    track.config.payload.push_back(std::byte{0});
+    feed->on_track(track);
+    rig.sound(*feed, 300);
+    CHECK(Rig::playlist(*channel, "audio/index.m3u8").find("#EXT-X-DISCONTINUITY\n") !=
+          std::string::npos);
+}
+
+TEST_CASE("sound that comes late begins with a key frame, so that no picture is lost") {
+    Rig rig;
+    const auto channel = rig.channel();
+    const auto feed = rig.feed(*channel);
+    ingest::LiveTrack pictures;
+    pictures.config = sg::test::live_video("video").codec;
+    ingest::LiveTrack sound;
+    sound.id = 1;
+    sound.config = sg::test::live_audio("audio").codec;
+    feed->arrived(rig.clock.now());
+    feed->on_track(pictures);
+    const std::vector<std::byte> slice{
+        std::byte{0}, std::byte{0}, std::byte{0}, std::byte{2}, std::byte{0x65}, std::byte{0x88}};
+    for (int i = 0; i < 300; ++i) {
+        feed->arrived(rig.clock.now());
+        // In the middle of a GOP of two seconds.
+        if (i == 125) feed->on_track(sound);
+        ingest::LiveUnit unit;
+        unit.pts = unit.dts = i * 40;
+        unit.key = i % 50 == 0;
+        unit.data = slice;
+        feed->on_unit(std::move(unit));
+        unit = {};
+        unit.track = 1;
+        unit.pts = unit.dts = i * 40;
+        unit.key = true;
+        unit.data.resize(100);
+        if (i >= 125) feed->on_unit(std::move(unit));
+        feed->batch_done();
+        rig.clock.steady += 40ms;
+    }
+    const auto text = Rig::playlist(*channel, "video/index.m3u8");
+    // Three segments, then the sound with the fourth.
+    CHECK(text.find("#EXTINF:2.000000,\n") != std::string::npos);
+    const auto border = text.find("#EXT-X-DISCONTINUITY\n");
+    REQUIRE(border != std::string::npos);
+    double before = 0;
+    for (std::size_t at = text.find("#EXTINF:"); at < border; at = text.find("#EXTINF:", at + 1))
+        before += std::stod(text.substr(at + 8));
+    CHECK(before > 5.95);
+    CHECK(Rig::playlist(*channel, "audio/index.m3u8").find("#EXTINF") != std::string::npos);
+}
+
 TEST_CASE("an ended channel has ENDLIST, and the next publisher gets a new one") {
     Rig rig;
     const auto channel = rig.channel();

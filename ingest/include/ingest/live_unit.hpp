@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <formats/codec_config.hpp>
@@ -55,6 +56,8 @@ class LiveSink {
     virtual void on_marker(LiveMarker marker) = 0;
     /// The sender said that this track ends.
     virtual void on_track_end(int track) = 0;
+    /// A track that is not delivered, and why: "PID 0x104: teletext". Once for each.
+    virtual void on_left_out(std::string_view what) = 0;
 };
 
 }  // namespace sg::ingest

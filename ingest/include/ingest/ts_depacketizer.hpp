@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,7 +26,7 @@ class TsDepacketizer final : private formats::ts::DemuxSink {
     static constexpr LiveClock kClock{90000, 33};
 
     struct Options {
-        int program = 0;  ///< its number; 0: the first that has media
+        int program = 0;  ///< its number; 0: the first in the table that has media
     };
     struct Counters {
         std::uint64_t before_key = 0;  ///< pictures before the first key frame with parameters
@@ -53,8 +54,6 @@ class TsDepacketizer final : private formats::ts::DemuxSink {
     }
     /// The program that is delivered; 0 before there is one.
     [[nodiscard]] int program() const { return program_; }
-    /// What of the program cannot be delivered: "PID 0x104: stream type 0x42". For a log line.
-    [[nodiscard]] const std::vector<std::string>& left_out() const { return left_out_; }
 
   private:
     using Bytes = std::span<const std::byte>;
@@ -70,6 +69,8 @@ class TsDepacketizer final : private formats::ts::DemuxSink {
         bool started = false;                 ///< video: its first key frame has come
         std::vector<std::byte> header;        ///< audio: what `track.config` was made from
         std::unique_ptr<ParameterSets> sets;  ///< video: those of `track.config`
+        /// Sets that a damaged key frame brought: two that agree are believed.
+        std::vector<std::byte> doubtful;
     };
 
     void on_programs(std::span<const formats::ts::Program> programs) override;
@@ -79,6 +80,10 @@ class TsDepacketizer final : private formats::ts::DemuxSink {
 
     [[nodiscard]] const formats::ts::Program* choose(
         std::span<const formats::ts::Program> programs) const;
+    void take_program(const formats::ts::Program& chosen);
+    void leave_out(std::string what);
+    /// Units come of programs while others have not been described yet.
+    void wait_for_tables(const formats::ts::AccessUnit& unit);
     /// Of a key frame; false when nothing says how to decode it.
     bool prepare_video(TrackState& state, const formats::ts::AccessUnit& unit);
     /// False when the frame cannot be delivered.
@@ -93,7 +98,9 @@ class TsDepacketizer final : private formats::ts::DemuxSink {
     Options options_;
     int program_ = 0;
     std::map<unsigned, TrackState> tracks_;
-    std::vector<std::string> left_out_;
+    std::vector<formats::ts::Program> undecided_;  ///< programs, while it is open which one counts
+    std::optional<std::int64_t> undecided_since_;  ///< 90 kHz
+    std::set<std::string> left_out_;
     Counters counters_;
     bool begun_ = false;
     std::vector<LiveUnit> held_;  ///< until it has begun

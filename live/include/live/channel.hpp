@@ -61,6 +61,7 @@ class ChannelFeed final : public ingest::LiveSink {
     void on_unit(ingest::LiveUnit unit) override;
     void on_marker(ingest::LiveMarker marker) override;
     void on_track_end(int track) override;
+    void on_left_out(std::string_view what) override;
 
   private:
     friend class Channel;
