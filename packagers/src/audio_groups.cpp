@@ -123,6 +123,7 @@ auto format_rank(const FormatKey& key) {
 }  // namespace
 
 std::string audio_codec_name(std::string_view codecs) {
+    codecs = codecs.substr(0, codecs.find(','));
     for (const std::string_view mp3 : {"mp4a.40.34", "mp4a.6B", "mp4a.6b", "mp4a.69"})
         if (codecs == mp3) return "mp3";
     const std::string_view fourcc = codecs.substr(0, codecs.find('.'));

@@ -9,7 +9,8 @@
 
 namespace sg::packagers {
 
-/// "aac", "ac3", "eac3", "opus", "flac", "mp3"; else the four-character code.
+/// Of the first in a list: "aac", "ac3", "eac3", "opus", "flac", "mp3"; else the four-character
+/// code.
 [[nodiscard]] std::string audio_codec_name(std::string_view codecs);
 
 /// A choice in a player's audio menu: one track of the source in one language.

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <formats/mpd.hpp>
+#include <media/timestamp.hpp>
 #include <packagers/bandwidth.hpp>
 #include <packagers/dash_presentation.hpp>
 
@@ -85,7 +86,8 @@ std::vector<mpd::TimelineEntry> timeline(const TrackIndex& track) {
     std::optional<std::int64_t> next;
     for (const SegmentIndex& s : track.segments) {
         const std::int64_t t = s.start + track.description.offset;
-        const std::int64_t d = covered(s);
+        // Only a last sample is held: before a border decode times may have run ahead of it.
+        const std::int64_t d = &s == &track.segments.back() ? covered(s) : s.duration;
         if (next == t && out.back().d == d)
             ++out.back().r;
         else
@@ -95,7 +97,13 @@ std::vector<mpd::TimelineEntry> timeline(const TrackIndex& track) {
     return out;
 }
 
-void add_segments(const TrackIndex& track, mpd::Representation& r) {
+/// What a Period's representations have in common.
+struct PeriodFrame {
+    std::int64_t start_us = 0;  ///< on the presentation's timeline
+    std::int64_t min_buffer_ms = 0;
+};
+
+void add_segments(const TrackIndex& track, std::int64_t start_us, mpd::Representation& r) {
     const TrackDescription& d = track.description;
     const std::string folder = uri_segment(d.rendition);
     if (track.single_file) {
@@ -111,7 +119,8 @@ void add_segments(const TrackIndex& track, mpd::Representation& r) {
     }
     mpd::SegmentTemplate t;
     t.timescale = d.timescale;
-    t.presentation_time_offset = d.offset;
+    t.presentation_time_offset =
+        d.offset + media::mul_div(start_us, d.timescale, 1'000'000, media::Rounding::kNearest);
     t.start_number = track.segments.empty() ? 1 : track.segments.front().number;
     t.initialization = fmt::format("{}/{}", folder, uri_segment(d.init_file));
     t.media = folder + "/seg-$Number$.m4s";
@@ -119,11 +128,11 @@ void add_segments(const TrackIndex& track, mpd::Representation& r) {
     r.segment_template = std::move(t);
 }
 
-mpd::Representation representation(const TrackIndex& track, std::int64_t min_buffer_ms) {
+mpd::Representation representation(const TrackIndex& track, const PeriodFrame& frame) {
     const TrackDescription& d = track.description;
     mpd::Representation r;
     r.id = uri_segment(d.rendition);
-    r.bandwidth = sustained_bandwidth(track, min_buffer_ms);
+    r.bandwidth = sustained_bandwidth(track, frame.min_buffer_ms);
     r.codecs = d.codecs;
     if (d.type == TrackType::kVideo) {
         r.width = d.width;
@@ -135,7 +144,7 @@ mpd::Representation representation(const TrackIndex& track, std::int64_t min_buf
         r.audio_channels = {
             {"urn:mpeg:mpegB:cicp:ChannelConfiguration", channel_configuration(d.channels)}};
     }
-    add_segments(track, r);
+    add_segments(track, frame.start_us, r);
     return r;
 }
 
@@ -169,22 +178,22 @@ void declare_colour(const TrackDescription& d, bool has_sdr, mpd::AdaptationSet&
     add("MatrixCoefficients", d.matrix);
 }
 
-class Manifest {
+class PeriodBuilder {
   public:
-    explicit Manifest(std::span<const TrackIndex> tracks) : tracks_(tracks) {}
-    mpd::Mpd build();
-    mpd::Period build_period();
+    PeriodBuilder(std::span<const TrackIndex> tracks, const PeriodFrame& frame)
+        : tracks_(tracks), frame_(frame) {}
+    mpd::Period build();
 
   private:
     void add_video(const VideoGroup& group, bool has_sdr);
     void add_audio();
 
     std::span<const TrackIndex> tracks_;
-    std::int64_t min_buffer_ms_ = 0;
+    PeriodFrame frame_;
     mpd::Period period_;
 };
 
-void Manifest::add_video(const VideoGroup& group, bool has_sdr) {
+void PeriodBuilder::add_video(const VideoGroup& group, bool has_sdr) {
     mpd::AdaptationSet set;
     set.id = static_cast<std::uint32_t>(period_.adaptation_sets.size());
     set.content_type = "video";
@@ -196,14 +205,14 @@ void Manifest::add_video(const VideoGroup& group, bool has_sdr) {
     for (const TrackIndex* t : group.tracks) {
         set.max_width = std::max(set.max_width, t->description.width);
         set.max_height = std::max(set.max_height, t->description.height);
-        set.representations.push_back(representation(*t, min_buffer_ms_));
+        set.representations.push_back(representation(*t, frame_));
     }
     declare_colour(best, has_sdr, set);
     set.roles = {{mpd::kRoleScheme, "main"}};
     period_.adaptation_sets.push_back(std::move(set));
 }
 
-void Manifest::add_audio() {
+void PeriodBuilder::add_audio() {
     const AudioGroups audio = audio_groups(tracks_);
     for (std::size_t i = 0; i < audio.members.size(); ++i) {
         const AudioMember& member = audio.members[i];
@@ -223,7 +232,7 @@ void Manifest::add_audio() {
             set.label = member.name;
             declare_alignment(qualities, set);
             for (const TrackIndex* t : qualities)
-                set.representations.push_back(representation(*t, min_buffer_ms_));
+                set.representations.push_back(representation(*t, frame_));
             if (member.describes_video)
                 set.accessibility = {{"urn:tva:metadata:cs:AudioPurposeCS:2007", "1"}};
             set.roles = {{mpd::kRoleScheme, member.is_default ? "main" : "alternate"}};
@@ -232,7 +241,7 @@ void Manifest::add_audio() {
     }
 }
 
-mpd::Period Manifest::build_period() {
+mpd::Period PeriodBuilder::build() {
     const std::vector<VideoGroup> groups = video_groups(tracks_);
     const bool has_sdr = std::any_of(groups.begin(), groups.end(), [](const VideoGroup& g) {
         return g.tracks.front()->description.range == VideoRange::kSdr;
@@ -242,32 +251,93 @@ mpd::Period Manifest::build_period() {
     return std::move(period_);
 }
 
-mpd::Mpd Manifest::build() {
-    const std::int64_t longest_us = longest_segment_us(tracks_);
-    min_buffer_ms_ = std::max(kMinBufferFloorMs, (longest_us + 999) / 1000);
-    mpd::Period period = build_period();
-    period.id = "0";
-    period.start_us = 0;
-    const bool single = std::any_of(tracks_.begin(), tracks_.end(), [](const TrackIndex& t) {
-        return t.single_file.has_value();
-    });
+bool same_representations(const mpd::AdaptationSet& a, const mpd::AdaptationSet& b) {
+    return std::equal(a.representations.begin(),
+                      a.representations.end(),
+                      b.representations.begin(),
+                      b.representations.end(),
+                      [](const mpd::Representation& x, const mpd::Representation& y) {
+                          return x.id == y.id && x.segment_template && y.segment_template &&
+                                 x.segment_template->initialization ==
+                                     y.segment_template->initialization;
+                      });
+}
+
+/// A client need not initialise again what goes on with the same init segments. (It is no
+/// continuity: time goes on, the content does not.)
+void connect(const mpd::Period& before, mpd::Period& period) {
+    constexpr const char* kConnectivity = "urn:mpeg:dash:period-connectivity:2015";
+    for (mpd::AdaptationSet& set : period.adaptation_sets) {
+        const auto same = std::find_if(
+            before.adaptation_sets.begin(),
+            before.adaptation_sets.end(),
+            [&](const mpd::AdaptationSet& other) {
+                return other.id == set.id && other.content_type == set.content_type &&
+                       other.lang == set.lang && other.roles == set.roles &&
+                       other.accessibility == set.accessibility && same_representations(other, set);
+            });
+        if (same == before.adaptation_sets.end()) continue;
+        const auto known = std::find_if(
+            same->supplemental.begin(), same->supplemental.end(), [&](const mpd::Descriptor& d) {
+                return d.scheme == kConnectivity;
+            });
+        set.supplemental.push_back(
+            {kConnectivity, known == same->supplemental.end() ? before.id : known->value});
+    }
+}
+
+/// A Period that is yet to be built; borrows its tracks.
+struct Section {
+    std::int64_t start_us = 0;
+    std::span<const TrackIndex> tracks;
+};
+
+mpd::Mpd manifest(std::span<const Section> sections) {
+    std::int64_t longest_us = 0;
+    bool single = false;
+    for (const Section& s : sections) {
+        longest_us = std::max(longest_us, longest_segment_us(s.tracks));
+        single |= std::any_of(s.tracks.begin(), s.tracks.end(), [](const TrackIndex& t) {
+            return t.single_file.has_value();
+        });
+    }
+    const std::int64_t min_buffer_ms = std::max(kMinBufferFloorMs, (longest_us + 999) / 1000);
     mpd::Mpd out;
     out.profiles = single ? mpd::kOnDemandProfile : mpd::kLiveProfile;
-    out.presentation_duration_us = end_us(tracks_);
+    out.presentation_duration_us = sections.empty() ? 0 : end_us(sections.back().tracks);
     out.max_segment_duration_us = longest_us;
-    out.min_buffer_us = min_buffer_ms_ * 1000;
-    out.periods.push_back(std::move(period));
+    out.min_buffer_us = min_buffer_ms * 1000;
+    for (std::size_t i = 0; i < sections.size(); ++i) {
+        const Section& section = sections[i];
+        mpd::Period period =
+            PeriodBuilder(section.tracks, {section.start_us, min_buffer_ms}).build();
+        period.id = fmt::format("{}", i);
+        period.start_us = section.start_us;
+        if (sections.size() > 1)
+            period.duration_us = (i + 1 < sections.size() ? sections[i + 1].start_us
+                                                          : *out.presentation_duration_us) -
+                                 section.start_us;
+        if (i > 0) connect(out.periods.back(), period);
+        out.periods.push_back(std::move(period));
+    }
     return out;
 }
 
 }  // namespace
 
 formats::mpd::Period dash_period(std::span<const TrackIndex> tracks) {
-    return Manifest(tracks).build_period();
+    return PeriodBuilder(tracks, {}).build();
 }
 
 std::string dash_manifest(std::span<const TrackIndex> tracks) {
-    return mpd::write(Manifest(tracks).build());
+    const Section whole{0, tracks};
+    return mpd::write(manifest(std::span(&whole, 1)));
+}
+
+std::string dash_manifest(std::span<const Stretch> stretches) {
+    std::vector<Section> sections;
+    for (const Stretch& s : stretches) sections.push_back({s.start_us, s.tracks});
+    return mpd::write(manifest(sections));
 }
 
 }  // namespace sg::packagers

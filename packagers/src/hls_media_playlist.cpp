@@ -5,6 +5,7 @@
 #include <formats/m3u8.hpp>
 #include <packagers/hls_presentation.hpp>
 
+#include "joined_tracks.hpp"
 #include "key_frames.hpp"
 #include "uri_path.hpp"
 
@@ -36,6 +37,19 @@ class DurationClock {
     std::int64_t now_ = 0;
 };
 
+/// What is the same as before is not written again.
+void add_map(const TrackIndex& track, m3u8::Media& list) {
+    m3u8::Map map;
+    if (track.single_file)
+        map = {uri_segment(track.single_file->name),
+               m3u8::ByteRange{0, track.description.init_bytes}};
+    else if (!track.description.init_file.empty())
+        map = {uri_segment(track.description.init_file), std::nullopt};
+    else
+        return;
+    if (list.maps.empty() || list.maps.back() != map) list.maps.push_back(std::move(map));
+}
+
 m3u8::Media start_playlist(const TrackIndex& track, const MediaPlaylistOptions& options) {
     m3u8::Media list;
     list.target_seconds = options.target_seconds;
@@ -43,11 +57,7 @@ m3u8::Media start_playlist(const TrackIndex& track, const MediaPlaylistOptions& 
     list.ended = options.ended;
     list.media_sequence =
         track.segments.empty() ? 1 : static_cast<std::uint64_t>(track.segments.front().number);
-    if (track.single_file)
-        list.maps.push_back({uri_segment(track.single_file->name),
-                             m3u8::ByteRange{0, track.description.init_bytes}});
-    else if (!track.description.init_file.empty())
-        list.maps.push_back({uri_segment(track.description.init_file), std::nullopt});
+    add_map(track, list);
     return list;
 }
 
@@ -55,6 +65,23 @@ std::string segment_uri(const TrackIndex& track, const SegmentIndex& segment) {
     if (track.single_file) return uri_segment(track.single_file->name);
     const bool is_ts = track.description.init_file.empty();
     return fmt::format("seg-{}.{}", segment.number, is_ts ? "ts" : "m4s");
+}
+
+void add_segments(const TrackIndex& track, m3u8::Media& list) {
+    DurationClock clock(track.description.timescale);
+    std::uint64_t offset = track.single_file ? track.single_file->media_offset : 0;
+    const std::size_t first = list.segments.size();
+    for (const SegmentIndex& s : track.segments) {
+        m3u8::Segment entry;
+        entry.uri = segment_uri(track, s);
+        entry.duration_us = clock.next_us(s.duration);
+        if (!list.maps.empty()) entry.map = list.maps.size() - 1;
+        if (track.single_file) entry.range = m3u8::ByteRange{offset, s.bytes};
+        offset += s.bytes;
+        list.segments.push_back(std::move(entry));
+        list.independent_segments &= s.independent;
+    }
+    if (first < list.segments.size()) list.segments[first].program_date_time_ms = track.date_ms;
 }
 
 std::int64_t longest_us(const TrackIndex& track) {
@@ -80,21 +107,35 @@ std::int64_t planned_target_seconds(std::span<const TrackIndex> tracks) {
     return seconds;
 }
 
+std::int64_t final_target_seconds(std::span<const Stretch> stretches) {
+    std::int64_t seconds = 1;
+    for (const Stretch& s : stretches) seconds = std::max(seconds, final_target_seconds(s.tracks));
+    return seconds;
+}
+
 std::string media_playlist(const TrackIndex& track, const MediaPlaylistOptions& options) {
     m3u8::Media list = start_playlist(track, options);
-    list.independent_segments = std::all_of(track.segments.begin(),
-                                            track.segments.end(),
-                                            [](const SegmentIndex& s) { return s.independent; });
-    DurationClock clock(track.description.timescale);
-    std::uint64_t offset = track.single_file ? track.single_file->media_offset : 0;
-    for (const SegmentIndex& s : track.segments) {
-        m3u8::Segment entry;
-        entry.uri = segment_uri(track, s);
-        entry.duration_us = clock.next_us(s.duration);
-        if (!list.maps.empty()) entry.map = 0;
-        if (track.single_file) entry.range = m3u8::ByteRange{offset, s.bytes};
-        offset += s.bytes;
-        list.segments.push_back(std::move(entry));
+    list.independent_segments = true;
+    add_segments(track, list);
+    return m3u8::write(list);
+}
+
+std::string media_playlist(std::span<const Stretch> stretches,
+                           std::string_view rendition,
+                           const MediaPlaylistOptions& options) {
+    m3u8::Media list;
+    for (const Stretch& stretch : stretches) {
+        const TrackIndex* track = track_named(stretch, rendition);
+        if (track == nullptr || track->segments.empty()) continue;
+        const std::size_t first = list.segments.size();
+        if (first == 0) {
+            list = start_playlist(*track, options);
+            list.independent_segments = true;
+        } else {
+            add_map(*track, list);
+        }
+        add_segments(*track, list);
+        list.segments[first].discontinuity = first != 0;
     }
     return m3u8::write(list);
 }

@@ -9,6 +9,7 @@
 #include <packagers/hls_presentation.hpp>
 
 #include "audio_groups.hpp"
+#include "joined_tracks.hpp"
 #include "key_frames.hpp"
 #include "uri_path.hpp"
 #include "video_groups.hpp"
@@ -54,7 +55,8 @@ class Multivariant {
     Multivariant(std::span<const TrackIndex> tracks, const MultivariantOptions& options)
         : tracks_(tracks.begin(), tracks.end()), options_(options) {
         // Without segments it adds no bytes of its own: they are the video's.
-        if (options.muxed_audio) tracks_.push_back({*options.muxed_audio, {}, 0, std::nullopt});
+        if (options.muxed_audio)
+            tracks_.push_back({*options.muxed_audio, {}, 0, std::nullopt, std::nullopt});
         audio_ = audio_groups(tracks_);
         drop_equal_groups(audio_.groups);
         if (options.muxed_audio && audio_.members.size() == 1) audio_.groups.clear();
@@ -90,11 +92,7 @@ std::size_t default_member(const AudioGroups& audio) {
 
 /// `codecs` and those of the group's renditions, each once.
 std::string with_codecs(std::string codecs, const AudioGroup& group) {
-    for (const TrackIndex* t : group.tracks) {
-        const std::string& one = t->description.codecs;
-        if ((',' + codecs + ',').find(',' + one + ',') == std::string::npos)
-            codecs += (codecs.empty() ? "" : ",") + one;
-    }
+    for (const TrackIndex* t : group.tracks) add_codecs(t->description.codecs, codecs);
     return codecs;
 }
 
@@ -104,14 +102,6 @@ m3u8::Resolution display_size(const TrackDescription& d) {
                            ? static_cast<double>(d.sar_num) / static_cast<double>(d.sar_den)
                            : 1.0;
     return {static_cast<std::uint32_t>(std::lround(d.width * sar)), d.height};
-}
-
-std::uint32_t frame_rate_milli(const TrackIndex& track) {
-    const TrackDescription& d = track.description;
-    if (d.frame_rate_num != 0 && d.frame_rate_den != 0)
-        return static_cast<std::uint32_t>(
-            std::lround(1000.0 * d.frame_rate_num / d.frame_rate_den));
-    return mean_frame_rate_milli(track);
 }
 
 m3u8::Variant video_variant(const TrackIndex& track) {
@@ -277,6 +267,11 @@ m3u8::Multivariant Multivariant::build() {
 std::string multivariant_playlist(std::span<const TrackIndex> tracks,
                                   const MultivariantOptions& options) {
     return m3u8::write(Multivariant(tracks, options).build());
+}
+
+std::string multivariant_playlist(std::span<const Stretch> stretches,
+                                  const MultivariantOptions& options) {
+    return multivariant_playlist(joined_tracks(stretches), options);
 }
 
 }  // namespace sg::packagers

@@ -59,4 +59,12 @@ std::uint32_t mean_frame_rate_milli(const TrackIndex& track) {
         std::lround(1000.0 * frames * track.description.timescale / ticks));
 }
 
+std::uint32_t frame_rate_milli(const TrackIndex& track) {
+    const TrackDescription& d = track.description;
+    if (d.frame_rate_num != 0 && d.frame_rate_den != 0)
+        return static_cast<std::uint32_t>(
+            std::lround(1000.0 * d.frame_rate_num / d.frame_rate_den));
+    return mean_frame_rate_milli(track);
+}
+
 }  // namespace sg::packagers

@@ -21,5 +21,7 @@ struct VideoGroup {
 
 /// Frames in 1000 s over the whole track: for a track whose rate varies.
 [[nodiscard]] std::uint32_t mean_frame_rate_milli(const TrackIndex& track);
+/// Frames in 1000 s: its constant rate, else the mean.
+[[nodiscard]] std::uint32_t frame_rate_milli(const TrackIndex& track);
 
 }  // namespace sg::packagers

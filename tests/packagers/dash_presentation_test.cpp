@@ -146,3 +146,40 @@ TEST_CASE("dash: a set with open GOPs promises no clean starts") {
     tracks[0].segments[1].independent = false;
     CHECK(sets(manifest(tracks))[0].start_with_sap == 0);
 }
+
+TEST_CASE("dash: each stretch is a Period that takes its start away") {
+    std::vector<Stretch> stretches{{0, film()}, {10'000'000, film()}};
+    for (auto& t : stretches[1].tracks) {
+        for (auto& s : t.segments) {
+            s.start += 10 * std::int64_t{t.description.timescale};
+            s.number += 3;
+        }
+    }
+    stretches[1].tracks[2].description.init_file = "init-changed.mp4";
+    const auto parsed = mpd::parse(dash_manifest(stretches));
+    REQUIRE(parsed);
+    REQUIRE(parsed->periods.size() == 2);
+    CHECK(parsed->presentation_duration_us == 20'005'334);
+    const auto& first = parsed->periods[0];
+    const auto& second = parsed->periods[1];
+    CHECK(first.start_us == 0);
+    CHECK(first.duration_us == 10'000'000);
+    CHECK(second.start_us == 10'000'000);
+    CHECK(second.duration_us == 10'005'334);
+    const auto& video = second.adaptation_sets.at(0);
+    const auto& t = *video.representations.at(0).segment_template;
+    CHECK(t.presentation_time_offset == 11 * 15360);
+    CHECK(t.timeline.at(0).t == 11 * 15360);
+    CHECK(t.start_number == 4);
+    // With the same init segments a client need not begin anew; the sound has another one.
+    CHECK(first.adaptation_sets.at(0).supplemental.size() == 3);  // colour
+    REQUIRE(video.supplemental.size() == 4);
+    CHECK(video.supplemental.back() ==
+          mpd::Descriptor{"urn:mpeg:dash:period-connectivity:2015", "0"});
+    CHECK(second.adaptation_sets.at(1).supplemental.empty());
+}
+
+TEST_CASE("dash: one stretch is written as the tracks alone are") {
+    const std::vector<Stretch> stretches{{0, film()}};
+    CHECK(dash_manifest(stretches) == dash_manifest(film()));
+}

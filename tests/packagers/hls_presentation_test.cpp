@@ -235,3 +235,57 @@ TEST_CASE("hls: a rendition name cannot break a URI") {
     auto track = video_track("a b\"/?#", 640, 360, {60}, {1000});
     CHECK(multivariant({track}).variants[0].uri == "a%20b%22%2F%3F%23/index.m3u8");
 }
+
+TEST_CASE("hls: between stretches stand a discontinuity, a date and another map") {
+    std::vector<Stretch> stretches{{0, {ladder()[2], english()}}, {6'000'000, {ladder()[2]}}};
+    auto& later = stretches[1].tracks[0];
+    later.description.codecs = "avc1.64002a";
+    later.description.init_file = "init-89abcdef.mp4";
+    later.description.width = 1920;
+    later.description.height = 1080;
+    later.date_ms = 1'769'860'800'000;
+    for (auto& s : later.segments) s.number += 2;
+
+    const auto list = media(media_playlist(stretches, "720p", {.target_seconds = 4}));
+    REQUIRE(list.segments.size() == 4);
+    CHECK(list.maps.size() == 2);
+    CHECK(list.segments[1].map == 0);
+    CHECK_FALSE(list.segments[1].discontinuity);
+    CHECK(list.segments[2].discontinuity);
+    CHECK(list.segments[2].map == 1);
+    CHECK(list.segments[2].program_date_time_ms == 1'769'860'800'000);
+    CHECK(list.segments[2].uri == "seg-3.m4s");
+    CHECK_FALSE(list.segments[3].discontinuity);
+
+    // What one stretch lacks cannot be in a playlist.
+    const auto text = multivariant_playlist(stretches, {.target_seconds = 4});
+    const auto all = std::get<m3u8::Multivariant>(m3u8::parse(text).value());
+    REQUIRE(all.variants.size() == 1);
+    CHECK(all.renditions.empty());
+    CHECK(all.variants[0].codecs == "avc1.640028,avc1.64002a");
+    CHECK(all.variants[0].resolution == m3u8::Resolution{1920, 1080});
+}
+
+TEST_CASE("hls: rates hold over stretches of different clocks") {
+    std::vector<Stretch> stretches{{0, {english()}}, {6'000'000, {english()}}};
+    auto& later = stretches[1].tracks[0];
+    later.description.timescale /= 2;
+    for (auto& s : later.segments) s.duration /= 2;
+    const auto text = multivariant_playlist(stretches, {.target_seconds = 4});
+    const auto list = std::get<m3u8::Multivariant>(m3u8::parse(text).value());
+    REQUIRE(list.variants.size() == 1);
+    CHECK(list.variants[0].bandwidth == measured_bitrate(english(), 4).peak);
+    CHECK(list.variants[0].average_bandwidth == measured_bitrate(english(), 4).average);
+}
+
+TEST_CASE("hls: one stretch is written as the tracks alone are") {
+    auto tracks = ladder();
+    tracks.push_back(english());
+    const std::vector<Stretch> stretches{{0, tracks}};
+    const auto target = final_target_seconds(tracks);
+    CHECK(final_target_seconds(stretches) == target);
+    CHECK(multivariant_playlist(stretches, {.target_seconds = target}) ==
+          multivariant_playlist(tracks, {.target_seconds = target}));
+    CHECK(media_playlist(stretches, "720p", {.target_seconds = target}) ==
+          media_playlist(tracks[2], {.target_seconds = target}));
+}

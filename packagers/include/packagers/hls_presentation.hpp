@@ -5,16 +5,19 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include <formats/m3u8.hpp>
 #include <packagers/bandwidth.hpp>
 #include <packagers/segment.hpp>
+#include <packagers/stretch.hpp>
 
 namespace sg::packagers {
 
 /// EXT-X-TARGETDURATION for playlists that will not grow: the longest segment there is, the same
 /// for all renditions.
 [[nodiscard]] std::int64_t final_target_seconds(std::span<const TrackIndex> tracks);
+[[nodiscard]] std::int64_t final_target_seconds(std::span<const Stretch> stretches);
 
 /// The same for playlists that grow while the rest is encoded, where it must never change: from the
 /// plan.
@@ -40,6 +43,10 @@ struct MultivariantOptions {
 /// middle bit rate. Without video the audio groups are the variants.
 [[nodiscard]] std::string multivariant_playlist(std::span<const TrackIndex> tracks,
                                                 const MultivariantOptions& options);
+/// Over the renditions that all stretches have, since every media playlist must have the same
+/// discontinuities. CODECS lists what any stretch is, RESOLUTION and FRAME-RATE are the largest.
+[[nodiscard]] std::string multivariant_playlist(std::span<const Stretch> stretches,
+                                                const MultivariantOptions& options);
 
 struct MediaPlaylistOptions {
     formats::m3u8::PlaylistType type = formats::m3u8::PlaylistType::kVod;
@@ -50,6 +57,11 @@ struct MediaPlaylistOptions {
 /// <out>/<rendition>/index.m3u8 over seg-<n>.m4s, or over seg-<n>.ts when the track has no init
 /// segment. EXTINF values are differences of rounded border times, so their sum never drifts.
 [[nodiscard]] std::string media_playlist(const TrackIndex& track,
+                                         const MediaPlaylistOptions& options);
+/// The same of a rendition that all stretches have: EXT-X-DISCONTINUITY between two of them, with
+/// EXT-X-MAP where the init segment is another one.
+[[nodiscard]] std::string media_playlist(std::span<const Stretch> stretches,
+                                         std::string_view rendition,
                                          const MediaPlaylistOptions& options);
 
 /// <out>/<rendition>/iframes.m3u8: byte ranges from each fragment's start to the end of its key

@@ -91,6 +91,8 @@ struct TrackIndex {
     /// presentation.
     std::int64_t target_ms = 0;
     std::optional<SingleFile> single_file;
+    /// Wall clock at its first segment, milliseconds since 1970: EXT-X-PROGRAM-DATE-TIME.
+    std::optional<std::int64_t> date_ms;
 };
 
 }  // namespace sg::packagers
