@@ -75,6 +75,7 @@ Result<VerifyReport> verify_through(std::unique_ptr<HttpGetter> getter,
     check_hls_bandwidth(run);
     check_dash(run);
     check_alignment(run, options.plan != nullptr);
+    check_discontinuities(run);
     if (options.plan != nullptr) check_plan(run, *options.plan);
     if (options.progress) options.progress(1.0);
 

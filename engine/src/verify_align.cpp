@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -328,20 +330,23 @@ void PlanChecker::check() {
 }  // namespace
 
 void check_alignment(VerifyRun& run, bool planned) {
-    // Transport streams keep their own clock: they line up among themselves.
-    for (const bool transport : {false, true}) {
+    struct Group {
         std::vector<Member> video;
         std::vector<Member> audio;
-        for (const auto& t : run.presentation.tracks) {
-            if (t.transport_stream != transport || !t.ended) continue;
-            for (const auto& s : t.streams) {
-                if (!s.complete() || s.segments.size() != t.segments.size()) continue;
-                if (s.type == StreamType::kVideo) video.push_back({&t, &s});
-                if (s.type == StreamType::kAudio) audio.push_back({&t, &s});
-            }
+    };
+    // Transport streams keep their own clock: they line up among themselves.
+    std::map<std::pair<bool, std::int64_t>, Group> groups;
+    for (const auto& t : run.presentation.tracks) {
+        if (!t.ended) continue;
+        auto& group = groups[{t.transport_stream, t.stretch}];
+        for (const auto& s : t.streams) {
+            if (!s.complete() || s.segments.size() != t.segments.size()) continue;
+            if (s.type == StreamType::kVideo) group.video.push_back({&t, &s});
+            if (s.type == StreamType::kAudio) group.audio.push_back({&t, &s});
         }
-        AlignmentChecker(run.checks, planned && !transport).check(video, audio);
     }
+    for (const auto& [key, group] : groups)
+        AlignmentChecker(run.checks, planned && !key.first).check(group.video, group.audio);
 }
 
 void check_plan(VerifyRun& run, const pipeline::Plan& plan) {

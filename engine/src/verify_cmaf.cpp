@@ -97,7 +97,7 @@ class CmafReader final : public SegmentReader {
                      bool leading,
                      std::span<const std::byte> bytes,
                      MeasuredSegment& out);
-    void check_follows(const std::string& label, const SegmentRef& ref, const MeasuredSegment& now);
+    void check_follows(const std::string& label, const MeasuredSegment& now);
 
     Track& track_;
     CheckBook& checks_;
@@ -301,7 +301,7 @@ void CmafReader::read(const SegmentRef& ref, std::span<const std::byte> bytes) {
             measure(label, ours, bytes, now);
         }
     }
-    if (now.known) check_follows(label, ref, now);
+    if (now.known) check_follows(label, now);
     last_label_ = label;
     stream().segments.push_back(std::move(now));
 }
@@ -435,11 +435,9 @@ void CmafReader::check_start(const std::string& label,
     }
 }
 
-void CmafReader::check_follows(const std::string& label,
-                               const SegmentRef& ref,
-                               const MeasuredSegment& now) {
+void CmafReader::check_follows(const std::string& label, const MeasuredSegment& now) {
     auto& done = stream().segments;
-    if (done.empty() || ref.discontinuity || !done.back().known) return;
+    if (done.empty() || !done.back().known) return;
     auto& before = done.back();
     const auto scale = info_.timescale;
     const bool follows = checks_.expect(
@@ -464,14 +462,14 @@ void CmafReader::check_follows(const std::string& label,
         before.unsure = 0;
         return;
     }
-    const auto shown_end = before.first_shown + before.duration;
-    checks_.expect(now.first_shown == shown_end, kind::kContinuity, track_.subject, [&] {
+    const auto gap = now.first_shown - before.first_shown - before.duration;
+    checks_.expect(std::abs(gap) <= stream().jitter(), kind::kContinuity, track_.subject, [&] {
         return fmt::format("{} is shown from tick {}, {} until {}: {}",
                            label,
                            now.first_shown,
                            last_label_,
-                           shown_end,
-                           gap_text(now.first_shown - shown_end, scale));
+                           now.first_shown - gap,
+                           gap_text(gap, scale));
     });
 }
 

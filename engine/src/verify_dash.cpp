@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <map>
+#include <numeric>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -16,6 +19,13 @@ std::optional<ByteRange> range_of(const std::optional<mpd::ByteRange>& r) {
     return ByteRange{r->first, r->last - r->first + 1};
 }
 
+/// Of an MPD's tracks that go on over the discontinuities of playlists.
+constexpr std::int64_t kOwnStretch = -1;
+
+std::pair<std::string, std::uint64_t> place_of(const SegmentRef& segment) {
+    return {segment.name, segment.range ? segment.range->offset : 0};
+}
+
 class DashLoader {
   public:
     DashLoader(VerifyRun& run, std::string name) : run_(run), name_(std::move(name)) {}
@@ -24,6 +34,11 @@ class DashLoader {
 
   private:
     void check_document();
+    void check_periods();
+    void check_connected(const mpd::Period& period, std::size_t before);
+    void place_periods();
+    [[nodiscard]] std::int64_t period_length_us(std::size_t period) const;
+    void join_stretches();
     Status representation(std::size_t period, std::size_t set, const mpd::Representation& r);
     /// Nothing when it is wrong, which is then in the book.
     std::optional<Track> templated(const mpd::Representation& r,
@@ -38,7 +53,10 @@ class DashLoader {
     VerifyRun& run_;
     std::string name_;
     const mpd::Mpd* doc_ = nullptr;
+    std::vector<std::optional<std::int64_t>> starts_us_;  ///< of Periods
     std::vector<DashUse> uses_;
+    std::size_t first_use_ = 0;  ///< of the Period that is being read
+    std::map<std::pair<std::string, std::uint64_t>, std::size_t> by_first_segment_;
 };
 
 Status DashLoader::load() {
@@ -57,15 +75,50 @@ Status DashLoader::load() {
     stored.name = name_;
     stored.mpd = std::move(parsed).value();
     doc_ = &stored.mpd;
+    place_periods();
     check_document();
+    const auto& tracks = run_.presentation.tracks;
+    for (std::size_t i = 0; i < tracks.size(); ++i)
+        by_first_segment_.emplace(place_of(tracks[i].segments.front()), i);
     for (std::size_t p = 0; p < stored.mpd.periods.size(); ++p) {
         const auto& sets = stored.mpd.periods[p].adaptation_sets;
+        first_use_ = uses_.size();
         for (std::size_t s = 0; s < sets.size(); ++s) {
             for (const auto& r : sets[s].representations) SG_TRY(representation(p, s, r));
         }
     }
+    join_stretches();
     stored.uses = std::move(uses_);
     return {};
+}
+
+/// What only the MPD names is shown beside the playlists' tracks of the same Period.
+void DashLoader::join_stretches() {
+    auto& tracks = run_.presentation.tracks;
+    std::vector<std::int64_t> stretches(doc_->periods.size());
+    std::iota(stretches.begin(), stretches.end(), 0);
+    for (const auto& u : uses_)
+        if (!tracks[u.track].playlist.empty()) stretches[u.period] = tracks[u.track].stretch;
+    for (const auto& u : uses_)
+        if (tracks[u.track].playlist.empty() && tracks[u.track].stretch != kOwnStretch)
+            tracks[u.track].stretch = stretches[u.period];
+}
+
+/// ISO/IEC 23009-1 section 5.3.2.1: without @start it begins where the one before ends.
+void DashLoader::place_periods() {
+    std::optional<std::int64_t> next = 0;
+    for (const auto& p : doc_->periods) {
+        if (p.start_us) next = p.start_us;
+        starts_us_.push_back(next);
+        next = next && p.duration_us ? std::optional(*next + *p.duration_us) : std::nullopt;
+    }
+}
+
+std::int64_t DashLoader::period_length_us(std::size_t period) const {
+    if (doc_->periods[period].duration_us) return *doc_->periods[period].duration_us;
+    const auto end =
+        period + 1 < doc_->periods.size() ? starts_us_[period + 1] : doc_->presentation_duration_us;
+    return end ? std::max<std::int64_t>(0, *end - starts_us_[period].value_or(0)) : 0;
 }
 
 void DashLoader::check_document() {
@@ -84,11 +137,7 @@ void DashLoader::check_document() {
     }
     expect(doc.min_buffer_us > 0, [] { return "@minBufferTime is missing or zero"; });
     expect(!doc.periods.empty(), [] { return "it has no Period"; });
-    std::int64_t periods_us = 0;
-    bool all_known = true;
     for (const auto& p : doc.periods) {
-        periods_us += p.duration_us.value_or(0);
-        all_known &= p.duration_us.has_value();
         expect(!p.adaptation_sets.empty(),
                [&] { return fmt::format("Period \"{}\" has no AdaptationSet", p.id); });
         std::set<std::string> ids;
@@ -106,13 +155,66 @@ void DashLoader::check_document() {
             }
         }
     }
-    if (all_known && !doc.periods.empty() && doc.presentation_duration_us) {
-        expect(std::abs(periods_us - *doc.presentation_duration_us) <= 1000, [&] {
-            return fmt::format(
-                "the Periods last {:.3f} s, @mediaPresentationDuration says {:.3f} s",
-                static_cast<double>(periods_us) / 1e6,
-                static_cast<double>(*doc.presentation_duration_us) / 1e6);
+    check_periods();
+}
+
+void DashLoader::check_periods() {
+    const auto& periods = doc_->periods;
+    const auto expect = [&](bool ok, auto&& detail) {
+        return run_.checks.expect(ok, kind::kDashManifest, name_, detail);
+    };
+    const auto seconds = [](std::int64_t us) { return static_cast<double>(us) / 1e6; };
+    for (std::size_t i = 1; i < periods.size(); ++i) {
+        const auto start = starts_us_[i];
+        const auto before = starts_us_[i - 1];
+        if (!expect(start && before && *start >= *before, [&] {
+                return fmt::format(
+                    "it is not said when Period \"{}\" starts, or it is before the "
+                    "one in front of it",
+                    periods[i].id);
+            }))
+            return;
+        const auto ends = *before + period_length_us(i - 1);
+        expect(doc_->dynamic || std::abs(*start - ends) <= 1000, [&] {
+            return fmt::format("Period \"{}\" starts at {:.3f} s, the one before ends at {:.3f} s",
+                               periods[i].id,
+                               seconds(*start),
+                               seconds(ends));
         });
+        check_connected(periods[i], i);
+    }
+    if (periods.empty() || !periods.back().duration_us || !doc_->presentation_duration_us) return;
+    const auto last = periods.size() - 1;
+    const auto ends = starts_us_[last].value_or(0) + period_length_us(last);
+    expect(std::abs(ends - *doc_->presentation_duration_us) <= 1000, [&] {
+        return fmt::format("the Periods last {:.3f} s, @mediaPresentationDuration says {:.3f} s",
+                           seconds(ends),
+                           seconds(*doc_->presentation_duration_us));
+    });
+}
+
+/// ISO/IEC 23009-1 section 5.3.2.4: what goes on from an earlier Period has its ids, and needs no
+/// other init segment.
+void DashLoader::check_connected(const mpd::Period& period, std::size_t before) {
+    for (const auto& set : period.adaptation_sets) {
+        for (const auto& property : set.supplemental) {
+            if (!property.scheme.starts_with("urn:mpeg:dash:period-con")) continue;
+            const auto end = doc_->periods.begin() + static_cast<std::ptrdiff_t>(before);
+            const auto from = std::find_if(doc_->periods.begin(), end, [&](const mpd::Period& p) {
+                return p.id == property.value;
+            });
+            bool found = false;
+            for (const auto& other :
+                 from == end ? std::vector<mpd::AdaptationSet>() : from->adaptation_sets)
+                found |= other.id == set.id && other.content_type == set.content_type;
+            run_.checks.expect(found, kind::kDashManifest, name_, [&] {
+                return fmt::format(
+                    "an AdaptationSet of Period \"{}\" goes on from Period \"{}\", "
+                    "which has none of its id before it",
+                    period.id,
+                    property.value);
+            });
+        }
     }
 }
 
@@ -137,7 +239,7 @@ Status DashLoader::representation(std::size_t period,
     // Addresses of vectors that do not change any more.
     use.representation = &r;
     use.subject = name_ + " " + r.id;
-    use.period_us = p.duration_us.value_or(doc_->presentation_duration_us.value_or(0));
+    use.period_us = period_length_us(period);
     std::optional<Track> track;
     if (r.segment_template) {
         track = templated(r, base, use);
@@ -150,7 +252,7 @@ Status DashLoader::representation(std::size_t period,
                         r.id));
     }
     if (!track || track->segments.empty()) return {};
-    if (run_.presentation.tracks.size() >= kMaxTracks) return {};
+    if (uses_.size() - first_use_ >= kMaxTracks) return {};
     if (track->rendition.empty()) track->rendition = r.id;
     track->subject = r.id;
     use.track = track_for(std::move(*track));
@@ -270,10 +372,17 @@ Result<std::optional<Track>> DashLoader::indexed(const mpd::Representation& r,
 /// The track that a playlist already made of the same segments, else a new one.
 std::size_t DashLoader::track_for(Track track) {
     auto& tracks = run_.presentation.tracks;
-    const auto same = std::find_if(tracks.begin(), tracks.end(), [&](const Track& t) {
-        return t.segments.front().same_bytes(track.segments.front());
-    });
-    if (same == tracks.end()) {
+    const auto known = by_first_segment_.find(place_of(track.segments.front()));
+    const auto same = known == by_first_segment_.end()
+                          ? tracks.end()
+                          : tracks.begin() + static_cast<std::ptrdiff_t>(known->second);
+    // Where playlists have discontinuities and the MPD has none, each is read for itself.
+    const bool split = same != tracks.end() && doc_->periods.size() == 1 &&
+                       same->segments.size() < track.segments.size() && !same->playlist.empty() &&
+                       run_.presentation.tracks_of_playlist.at(same->playlist).size() > 1;
+    if (same == tracks.end() || split) {
+        by_first_segment_.emplace(place_of(track.segments.front()), tracks.size());
+        if (split) track.stretch = kOwnStretch;
         tracks.push_back(std::move(track));
         return tracks.size() - 1;
     }

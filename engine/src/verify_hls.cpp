@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -23,6 +25,7 @@ class HlsLoader {
     Status media_of(const std::string& from, const std::string& uri);
     Status iframes_of(const std::string& from, const std::string& uri);
     void add_track(const std::string& name, const m3u8::Media& list);
+    void split(const std::string& name, Track whole);
     void check_media(const char* check, const std::string& name, const m3u8::Media& list);
     void show_unknown(const char* check,
                       const std::string& name,
@@ -101,9 +104,9 @@ Status HlsLoader::media_of(const std::string& from, const std::string& uri) {
     if (!run_.checks.expect(
             name.has_value(), kind::kHlsMultivariant, from, [&] { return name.error().message; }))
         return {};
-    if (!seen_.insert(*name).second || run_.presentation.track_of_playlist.contains(*name))
+    if (!seen_.insert(*name).second || run_.presentation.tracks_of_playlist.contains(*name))
         return {};
-    if (run_.presentation.tracks.size() >= kMaxTracks) {
+    if (run_.presentation.tracks_of_playlist.size() >= kMaxTracks) {
         run_.checks.warn(
             kind::kHlsMultivariant, from, fmt::format("only {} playlists are read", kMaxTracks));
         return {};
@@ -244,8 +247,42 @@ void HlsLoader::add_track(const std::string& name, const m3u8::Media& list) {
     const auto same_subject = [&](const Track& t) { return t.subject == track.subject; };
     if (std::any_of(run_.presentation.tracks.begin(), run_.presentation.tracks.end(), same_subject))
         track.subject = name;
-    run_.presentation.track_of_playlist.emplace(name, run_.presentation.tracks.size());
-    run_.presentation.tracks.push_back(std::move(track));
+    track.stretch = static_cast<std::int64_t>(list.discontinuity_sequence);
+    split(name, std::move(track));
+}
+
+/// At its discontinuities.
+void HlsLoader::split(const std::string& name, Track whole) {
+    auto segments = std::exchange(whole.segments, {});
+    const auto inits = std::exchange(whole.inits, {});
+    const auto count = std::count_if(
+        segments.begin(), segments.end(), [](const auto& s) { return s.discontinuity; });
+    if (!run_.checks.expect(
+            count < static_cast<std::ptrdiff_t>(kMaxStretches), kind::kHlsMedia, name, [&] {
+                return fmt::format("{} discontinuities are more than are read", count);
+            }))
+        return;
+    auto& tracks = run_.presentation.tracks;
+    auto& places = run_.presentation.tracks_of_playlist[name];
+    const auto begin = [&] {
+        places.push_back(tracks.size());
+        tracks.push_back(whole);
+    };
+    std::optional<std::size_t> init;  // of `inits`, the last one of the track
+    for (auto& segment : segments) {
+        if (segment.discontinuity) ++whole.stretch;
+        if (segment.discontinuity || places.empty()) {
+            begin();
+            init.reset();
+        }
+        auto& track = tracks.back();
+        if (!inits.empty() && init != segment.init) {
+            init = segment.init;
+            track.inits.push_back(inits[segment.init]);
+        }
+        segment.init = inits.empty() ? 0 : track.inits.size() - 1;
+        track.segments.push_back(std::move(segment));
+    }
 }
 
 }  // namespace

@@ -43,7 +43,9 @@ inline constexpr const char* kPlan = "plan_borders";
 }  // namespace kind
 
 inline constexpr std::size_t kMaxSegments = 200'000;
-inline constexpr std::size_t kMaxTracks = 200;
+inline constexpr std::size_t kMaxTracks = 200;  ///< of a playlist or Period each
+/// Between discontinuities, of one playlist.
+inline constexpr std::size_t kMaxStretches = 10'000;
 
 struct SegmentRef {
     std::string name;
@@ -106,6 +108,10 @@ struct MeasuredStream {
     std::int64_t shortest_sample = 0;
     std::vector<MeasuredSegment> segments;  ///< one for each of the track's
 
+    /// What times may be off: those of RTMP are whole milliseconds.
+    [[nodiscard]] std::int64_t jitter() const {
+        return sample_duration == 0 ? timescale / 1000 : 0;
+    }
     [[nodiscard]] bool complete() const;  ///< every segment is known
     [[nodiscard]] std::int64_t samples() const;
     [[nodiscard]] std::int64_t duration() const;
@@ -117,13 +123,16 @@ struct MeasuredStream {
     [[nodiscard]] std::int64_t shown_end() const;
 };
 
-/// One list of segments, however many manifests name it.
+/// One list of segments that follow each other, however many manifests name it: of a playlist all
+/// from one discontinuity to the next, of an MPD those of one Period.
 struct Track {
     std::string subject;    ///< for rows: its folder, else its playlist or representation
     std::string rendition;  ///< its folder
     std::string playlist;   ///< name of the HLS media playlist, empty when only DASH has it
     bool transport_stream = false;
-    bool media = true;         ///< false for text, and for content that is encrypted
+    bool media = true;  ///< false for text, and for content that is encrypted
+    /// Tracks of one stretch are shown together: the Discontinuity Sequence Number of its segments.
+    std::int64_t stretch = 0;
     bool independent = false;  ///< EXT-X-INDEPENDENT-SEGMENTS
     bool ended = true;
     bool vod = true;
@@ -176,7 +185,7 @@ struct DashPresentation {
 
 struct Presentation {
     std::vector<Track> tracks;
-    std::map<std::string, std::size_t> track_of_playlist;
+    std::map<std::string, std::vector<std::size_t>> tracks_of_playlist;  ///< in order, not empty
     std::vector<HlsPresentation> hls;
     std::map<std::string, IframePlaylist> iframes;  ///< by name
     std::vector<DashPresentation> dash;
@@ -203,7 +212,13 @@ void check_hls_declared(VerifyRun& run);
 void check_hls_bandwidth(VerifyRun& run);
 void check_dash(VerifyRun& run);
 void check_alignment(VerifyRun& run, bool planned);
+void check_discontinuities(VerifyRun& run);
 void check_plan(VerifyRun& run, const pipeline::Plan& plan);
+
+/// Those of a playlist that another one names, in order; empty when it was not read.
+[[nodiscard]] std::vector<const Track*> tracks_of(const VerifyRun& run,
+                                                  const std::string& from,
+                                                  const std::string& uri);
 
 /// Whether a declared RFC 6381 string says the same as what was read from the media.
 [[nodiscard]] bool same_codec(std::string_view declared, std::string_view measured);

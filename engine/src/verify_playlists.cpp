@@ -119,24 +119,32 @@ std::optional<std::int64_t> IframeChecker::check_entry(const SegmentRef& entry) 
 }
 
 void IframeChecker::check() {
-    std::vector<std::optional<std::int64_t>> times;
-    for (const auto& entry : list_.segments) times.push_back(check_entry(entry));
+    struct Shown {
+        std::optional<std::int64_t> at;
+        const Track* track = nullptr;  // from discontinuity to discontinuity
+    };
+    std::vector<Shown> shown;
+    for (const auto& entry : list_.segments) {
+        const auto at = check_entry(entry);
+        shown.push_back({at, track_});
+    }
     if (track_ == nullptr || track_->transport_stream) return;
-    run_.checks.expect(list_.inits.empty() || track_->inits.empty() ||
-                           list_.inits.front() == track_->inits.front(),
+    const auto* first = shown.front().track;
+    run_.checks.expect(first == nullptr || list_.inits.empty() || first->inits.empty() ||
+                           list_.inits.front() == first->inits.front(),
                        kind::kHlsIframes,
                        subject_,
                        [&] { return "its EXT-X-MAP differs from that of the media playlist"; });
-    const auto* stream = track_->main_stream();
-    if (stream == nullptr || !stream->complete()) return;
-    times.emplace_back(stream->shown_end() + stream->edit_shift);
-    for (std::size_t i = 0; i + 1 < times.size(); ++i) {
-        if (!times[i] || !times[i + 1]) continue;
-        const auto lasts = micros(*times[i + 1] - *times[i], stream->timescale);
+    for (std::size_t i = 0; i < shown.size(); ++i) {
+        const auto* stream = shown[i].track != nullptr ? shown[i].track->main_stream() : nullptr;
+        if (!shown[i].at || stream == nullptr || !stream->complete()) continue;
+        const bool last = i + 1 == shown.size() || shown[i + 1].track != shown[i].track;
+        const auto end = last ? stream->shown_end() + stream->edit_shift : shown[i + 1].at;
+        if (!end) continue;
+        const auto lasts = micros(*end - *shown[i].at, stream->timescale);
         const auto declared = list_.segments[i].duration_us;
         const auto slack = kRoundingUs + micros(1, stream->timescale);
-        const auto unsure =
-            i + 2 == times.size() ? micros(stream->segments.back().unsure, stream->timescale) : 0;
+        const auto unsure = last ? micros(stream->segments.back().unsure, stream->timescale) : 0;
         run_.checks.expect(
             std::abs(declared - lasts) <= slack + unsure, kind::kHlsIframes, subject_, [&] {
                 return fmt::format(

@@ -86,7 +86,6 @@ class TsReader final : public SegmentReader {
         checks_.fail(check, track_.subject, std::move(detail));
     }
     void measure(const std::string& label,
-                 const SegmentRef& ref,
                  const ts::ParsedStream& parsed,
                  std::size_t at,
                  std::uint64_t bytes);
@@ -96,7 +95,6 @@ class TsReader final : public SegmentReader {
                      const ts::ParsedStream& parsed,
                      MeasuredSegment& now);
     void check_follows(const std::string& label,
-                       const SegmentRef& ref,
                        const MeasuredStream& stream,
                        const State& state,
                        const MeasuredSegment& now);
@@ -110,7 +108,6 @@ class TsReader final : public SegmentReader {
 void TsReader::read(const SegmentRef& ref, std::span<const std::byte> bytes) {
     const auto label = segment_label(ref);
     checks_.checked(kind::kStructure, track_.subject);
-    if (ref.discontinuity) continuity_.clear();
     auto parsed = ts::parse_ts(bytes, continuity_);
     if (!parsed) {
         fail(kind::kStructure, fmt::format("{}: {}", label, parsed.error().message));
@@ -144,7 +141,7 @@ void TsReader::read(const SegmentRef& ref, std::span<const std::byte> bytes) {
         return;
     }
     for (std::size_t i = 0; i < track_.streams.size(); ++i)
-        measure(label, ref, parsed->streams[i], i, bytes.size());
+        measure(label, parsed->streams[i], i, bytes.size());
 }
 
 /// Unwrapped presentation times in order of presentation.
@@ -166,7 +163,6 @@ std::vector<std::int64_t> TsReader::times(const ts::ParsedStream& parsed, State&
 }
 
 void TsReader::measure(const std::string& label,
-                       const SegmentRef& ref,
                        const ts::ParsedStream& parsed,
                        std::size_t at,
                        std::uint64_t bytes) {
@@ -217,7 +213,7 @@ void TsReader::measure(const std::string& label,
     now.duration = shown.back() - shown.front() + state.spacing;
     now.decode_end = now.decode_time + now.duration;
     if (stream.type == StreamType::kVideo) check_start(label, parsed, now);
-    check_follows(label, ref, stream, state, now);
+    check_follows(label, stream, state, now);
     stream.segments.push_back(std::move(now));
 }
 
@@ -250,11 +246,10 @@ void TsReader::check_start(const std::string& label,
 }
 
 void TsReader::check_follows(const std::string& label,
-                             const SegmentRef& ref,
                              const MeasuredStream& stream,
                              const State& state,
                              const MeasuredSegment& now) {
-    if (stream.segments.empty() || ref.discontinuity || !stream.segments.back().known) return;
+    if (stream.segments.empty() || !stream.segments.back().known) return;
     const auto& before = stream.segments.back();
     // Times are rounded to 90 kHz, and a PES packet of audio holds some frames.
     const auto tolerance = stream.type == StreamType::kVideo

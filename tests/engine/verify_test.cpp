@@ -12,6 +12,7 @@
 #include <support/temp_folder.hpp>
 
 #include "made_presentation.hpp"
+#include "verify_reports.hpp"
 
 using namespace sg;
 using namespace sg::engine;
@@ -20,42 +21,6 @@ using namespace sg::engine::test;
 namespace {
 
 namespace fs = std::filesystem;
-using Names = std::set<std::string>;
-
-VerifyReport check(const fs::path& folder,
-                   VerifyMode mode = VerifyMode::kQuick,
-                   const pipeline::Plan* plan = nullptr) {
-    VerifyOptions options;
-    options.mode = mode;
-    options.plan = plan;
-    const auto report = verify(folder.string(), options);
-    if (!report) FAIL(report.error().message);
-    return *report;
-}
-
-Names failed(const VerifyReport& report) {
-    UNSCOPED_INFO(describe(report));
-    Names names;
-    for (const auto& c : report.checks) {
-        if (!c.ok && !c.warning) names.insert(c.name);
-    }
-    return names;
-}
-
-Names warned(const VerifyReport& report) {
-    Names names;
-    for (const auto& c : report.checks) {
-        if (!c.ok && c.warning) names.insert(c.name);
-    }
-    return names;
-}
-
-bool says(const VerifyReport& report, const std::string& words) {
-    UNSCOPED_INFO(describe(report));
-    return std::any_of(report.checks.begin(), report.checks.end(), [&](const Check& c) {
-        return !c.ok && c.detail.find(words) != std::string::npos;
-    });
-}
 
 /// The value of a number behind `name` in a playlist or MPD.
 std::string number_after(const std::string& text, const std::string& name) {
