@@ -33,6 +33,39 @@ Result<live::ClipRequest> request_of(const ClipOptions& options) {
     return request;
 }
 
+nlohmann::json facts_of(const ClipOptions& options,
+                        const std::string& channel,
+                        const live::ClipSummary& made) {
+    nlohmann::json facts{{"channel", channel},
+                         {"output", options.output},
+                         {"begins", rfc3339(made.begins)},
+                         {"ends", rfc3339(made.ends)},
+                         {"milliseconds", made.length.count()},
+                         {"segments", made.segments},
+                         {"bytes", made.bytes},
+                         {"stretches", nlohmann::json::array()},
+                         {"notes", made.notes}};
+    for (const auto& s : made.stretches)
+        facts["stretches"].push_back({{"begins", rfc3339(s.begins)},
+                                      {"ends", rfc3339(s.ends)},
+                                      {"milliseconds", s.length.count()}});
+    return facts;
+}
+
+std::string words_of(const ClipOptions& options, const live::ClipSummary& made) {
+    const auto span = [](const auto& s) {
+        return fmt::format("{:.1f} s from {} to {}",
+                           static_cast<double>(s.length.count()) / 1000,
+                           rfc3339(s.begins),
+                           rfc3339(s.ends));
+    };
+    auto text = fmt::format("{}/index.m3u8 and manifest.mpd: {}", options.output, span(made));
+    if (made.stretches.size() == 1) return text + "\n";
+    text += fmt::format(", in {} stretches\n", made.stretches.size());
+    for (const auto& s : made.stretches) text += "  " + span(s) + "\n";
+    return text;
+}
+
 }  // namespace
 
 ExitCode run_clip(const ClipOptions& options) {
@@ -43,21 +76,10 @@ ExitCode run_clip(const ClipOptions& options) {
         const bool usage = made.error().code == Errc::kInvalidArgument;
         return complain(usage ? ExitCode::kUsage : ExitCode::kSomeFailed, made.error().message);
     }
-    if (options.json) {
-        const nlohmann::json facts{{"channel", request->channel},
-                                   {"output", options.output},
-                                   {"begins", rfc3339(made->begins)},
-                                   {"milliseconds", made->length.count()},
-                                   {"segments", made->segments},
-                                   {"bytes", made->bytes}};
-        (void)write_text(STDOUT_FILENO, facts.dump() + "\n");
-        return ExitCode::kSuccess;
-    }
+    for (const auto& note : made->notes) (void)complain(ExitCode::kSuccess, "warning: " + note);
     (void)write_text(STDOUT_FILENO,
-                     fmt::format("{}/index.m3u8 and manifest.mpd: {:.1f} s from {}\n",
-                                 options.output,
-                                 static_cast<double>(made->length.count()) / 1000,
-                                 rfc3339(made->begins)));
+                     options.json ? facts_of(options, request->channel, *made).dump() + "\n"
+                                  : words_of(options, *made));
     return ExitCode::kSuccess;
 }
 

@@ -1,6 +1,8 @@
 #include "fragment_rewrite.hpp"
 
-#include <formats/bmff_reader.hpp>
+#include <algorithm>
+
+#include <formats/bmff_writer.hpp>
 
 namespace sg::live {
 namespace {
@@ -70,6 +72,45 @@ Status rewrite_fragments(std::span<std::byte> bytes,
         if (inner.damaged()) return broken("its moof is cut off");
     }
     return boxes.damaged() ? Status(broken("a box is cut off")) : Status();
+}
+
+Result<std::vector<std::byte>> remake_fragments(std::span<const std::byte> segment,
+                                                const formats::ParsedSegment& parsed,
+                                                const SampleEdit& edit) {
+    std::vector<std::byte> out;
+    out.reserve(segment.size());
+    auto fragment = parsed.fragments.begin();
+    std::size_t left = edit.samples;
+    formats::Boxes boxes(segment);
+    for (Box box; boxes.next(box);) {
+        // Samples go with the header that says where they are.
+        if (box.type == fourcc("mdat")) continue;
+        if (box.type != fourcc("moof")) {
+            out.insert(out.end(), box.whole.begin(), box.whole.end());
+            continue;
+        }
+        if (left == 0 || fragment == parsed.fragments.end()) break;
+        const auto& f = *fragment++;
+        const std::size_t count = std::min(left, f.samples.size());
+        left -= count;
+        std::vector<formats::FragmentSample> kept;
+        for (std::size_t i = 0; i < count; ++i) {
+            const auto& s = f.samples[i];
+            kept.push_back({s.size,
+                            s.duration,
+                            static_cast<std::int32_t>(s.composition_offset - edit.decode_later),
+                            s.key});
+        }
+        const auto time = static_cast<std::int64_t>(f.decode_time) + edit.decode_later;
+        SG_TRY(formats::append_fragment_header(
+            {f.sequence, f.track_id, static_cast<std::uint64_t>(time), kept}, out));
+        for (std::size_t i = 0; i < count; ++i) {
+            const auto bytes =
+                segment.subspan(static_cast<std::size_t>(f.samples[i].offset), f.samples[i].size);
+            out.insert(out.end(), bytes.begin(), bytes.end());
+        }
+    }
+    return out;
 }
 
 }  // namespace sg::live

@@ -157,9 +157,15 @@ TEST_CASE("a service that was killed goes on with its DVR window, and its record
     CHECK(kept == before.size());
     CHECK(discontinuities == 1);
 
+    // A film of both sides of it.
     const auto clip = (temp / "clip").string();
     const auto made = test::streamgate(
-        {"live", "clip", "cam", "--data", (temp / "data").string(), "--to", "3s", "-o", clip});
-    CHECK(made.exit_code == 0);
-    CHECK(test::streamgate({"verify", "--full", clip}).exit_code == 0);
+        {"live", "clip", "cam", "--data", (temp / "data").string(), "--json", "-o", clip});
+    REQUIRE(made.exit_code == 0);
+    const auto facts = nlohmann::json::parse(made.out);
+    CHECK(facts["stretches"].size() == 2);
+    CHECK(facts["notes"].empty());
+    const auto checked = test::streamgate({"verify", "--full", clip});
+    INFO(checked.out);
+    CHECK(checked.exit_code == 0);
 }

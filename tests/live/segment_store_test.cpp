@@ -5,7 +5,6 @@
 #include <boost/asio/io_context.hpp>
 #include <live/channel.hpp>
 #include <live/channel_registry.hpp>
-#include <live/dvr_clip.hpp>
 #include <live/dvr_index.hpp>
 #include <live/segment_store.hpp>
 
@@ -328,67 +327,4 @@ TEST_CASE("recordings are MP4 files of some length whose times begin near 0") {
         CHECK(parsed->fragments.front().decode_time < 48000 + 2048);
         CHECK(parsed->fragments.front().sequence == 1);
     }
-}
-
-TEST_CASE("a clip is a finished presentation of whole segments") {
-    test::TempFolder temp;
-    HeldClock clock;
-    Run run(temp.path(), clock, 300s);
-    run.sound(60s);
-    live::ClipRequest request;
-    request.store = temp.path();
-    request.channel = "live/a";
-    request.from = live::parse_clip_point("-20s").value();
-    request.to = live::parse_clip_point("-10s").value();
-    request.output = temp.path() / "clip";
-    const auto made = live::make_clip(request);
-    REQUIRE(made);
-    CHECK(made->segments >= 10);
-    CHECK(made->segments <= 12);
-    const auto text = read_file(request.output / "audio" / "index.m3u8", 1U << 20);
-    REQUIRE(text);
-    const auto parsed = formats::m3u8::parse(*text);
-    REQUIRE(parsed);
-    const auto& list = std::get<formats::m3u8::Media>(*parsed);
-    CHECK(list.ended);
-    CHECK(list.segments.size() == made->segments);
-    CHECK(fs::exists(request.output / "manifest.mpd"));
-    CHECK_FALSE(live::make_clip(request));  // the folder is not empty
-    request.output = temp.path() / "other";
-    request.channel = "live/b";
-    CHECK(live::make_clip(request).error().code == Errc::kNotFound);
-}
-
-TEST_CASE("a clip across a restart is refused by the name of the moment") {
-    test::TempFolder temp;
-    HeldClock clock;
-    {
-        Run run(temp.path(), clock, 300s);
-        run.sound(20s);
-    }
-    clock.advance(5s);
-    Run run(temp.path(), clock, 300s);
-    run.sound(20s);
-    live::ClipRequest request;
-    request.store = temp.path();
-    request.channel = "live/a";
-    request.output = temp.path() / "clip";
-    const auto made = live::make_clip(request);
-    REQUIRE_FALSE(made);
-    CHECK(made.error().code == Errc::kUnsupported);
-    CHECK(made.error().message.find("--from 2026-") != std::string::npos);
-    CHECK_FALSE(fs::exists(request.output));
-}
-
-TEST_CASE("clip points are dates, or distances from either end") {
-    using From = live::ClipPoint::From;
-    const auto point = [](std::string_view text) { return live::parse_clip_point(text).value(); };
-    CHECK(point("-90s").from == From::kEnd);
-    CHECK(point("-90s").distance == 90s);
-    CHECK(point("5m").from == From::kBeginning);
-    CHECK(point("5m").distance == 5min);
-    CHECK(point("1.5").distance == 1500ms);
-    CHECK(point("2026-01-31T12:00:00.250Z").date == point("2026-01-31T14:00:00.25+02:00").date);
-    for (const auto* bad : {"", "-", "x", "2026-01-31", "5d", "1e", "--3"})
-        CHECK_FALSE(live::parse_clip_point(bad));
 }

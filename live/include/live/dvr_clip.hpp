@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <base/result.hpp>
 #include <packagers/live_media.hpp>
@@ -33,15 +34,25 @@ struct ClipRequest {
 };
 
 struct ClipSummary {
+    /// Within it the stream was neither interrupted nor changed.
+    struct Stretch {
+        packagers::WallTime begins;
+        packagers::WallTime ends;
+        std::chrono::milliseconds length{0};  ///< of media
+    };
     packagers::WallTime begins;
-    std::chrono::milliseconds length{0};
-    std::size_t segments = 0;  ///< of each rendition
+    packagers::WallTime ends;
+    std::chrono::milliseconds length{0};  ///< of media, without what is missing in between
+    std::size_t segments = 0;             ///< of each rendition that is there all the time
     std::uint64_t bytes = 0;
+    std::vector<Stretch> stretches;  ///< at least one
+    std::vector<std::string> notes;  ///< what was left out or filled in
 };
 
 /// A finished HLS and DASH presentation of whole segments that a channel's DVR window still has,
-/// without encoding; while the service runs or after. kNotFound when nothing of that time is on
-/// disk, kUnsupported, naming the moment, when the stream broke or changed in between.
+/// without encoding; while the service runs or after. Where the stream broke or changed in between
+/// there is a discontinuity in HLS and a new Period in DASH. kNotFound when nothing of that time is
+/// on disk.
 [[nodiscard]] Result<ClipSummary> make_clip(const ClipRequest& request);
 
 }  // namespace sg::live
