@@ -5,16 +5,12 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
-#include <live/dvr_clip.hpp>
 #include <nlohmann/json.hpp>
-
-#include <base/ids.hpp>
 
 #include "channel_routes_impl.hpp"
 #include "field_reader.hpp"
-#include "offload.hpp"
 
-// What is done with a running channel: another input on air, a clip of its window.
+// What is done with a running channel: another input on air.
 
 namespace sg::api {
 namespace {
@@ -22,7 +18,6 @@ namespace {
 using nlohmann::json;
 namespace asio = boost::asio;
 
-constexpr std::size_t kMostClipsWaiting = 16;
 constexpr std::size_t kLongestText = 128;
 
 server::Task<Status> prefer_at_home(std::shared_ptr<live::Channel> channel, std::string input) {
@@ -56,49 +51,6 @@ server::Task<Reply> ChannelRoutes::Impl::switch_input(Call& call) {
     const auto done = co_await asio::co_spawn(home.get_executor(), std::move(work), server::kAwait);
     if (!done) co_return problem("invalid_value", done.error().message, "/input");
     co_return co_await answer(name, 200);
-}
-
-server::Task<Reply> ChannelRoutes::Impl::clip(Call& call) {
-    live::ClipRequest request;
-    request.store = options.data;
-    request.channel = std::string(call.param("app")) + "/" + std::string(call.param("name"));
-    if (!live::valid_channel_name(request.channel)) co_return not_found("channel", request.channel);
-    const auto body = read_object(call.request().body);
-    if (const auto* bad = std::get_if<Problem>(&body)) co_return *bad;
-    FieldReader fields(std::get<json>(body), {"from", "to"});
-    for (auto [member, point] : {std::pair{"from", &request.from}, std::pair{"to", &request.to}}) {
-        const auto text = fields.text(member, kLongestText);
-        if (!text) continue;
-        const auto parsed = live::parse_clip_point(*text);
-        if (parsed)
-            *point = *parsed;
-        else
-            fields.fault("invalid_value", member, parsed.error().message);
-    }
-    if (auto refused = fields.refused()) co_return *refused;
-    if (clips_waiting.load() >= kMostClipsWaiting)
-        co_return problem("quota_exceeded",
-                          fmt::format("{} clips are being made; try again", kMostClipsWaiting));
-    const auto id = make_id("clip", clock);
-    request.output = options.data / "clips" / id;
-    call.audit.subject = request.channel;
-    call.audit.details = json{{"clip", id}}.dump();
-    const auto channel = request.channel;
-    const auto folder = request.output.string();
-    ++clips_waiting;
-    auto work = [request = std::move(request)] { return live::make_clip(request); };
-    const auto made = co_await offload(call.exchange, clips, std::move(work));
-    --clips_waiting;
-    if (!made) co_return problem_of(made.error());
-    const auto& summary = *made;
-    const json out{{"id", id},
-                   {"channel", channel},
-                   {"folder", folder},
-                   {"begins", rfc3339(summary.begins)},
-                   {"duration_s", static_cast<double>(summary.length.count()) / 1000},
-                   {"segments", summary.segments},
-                   {"bytes", summary.bytes}};
-    co_return json_response(201, out.dump());
 }
 
 }  // namespace sg::api

@@ -453,16 +453,6 @@ void ChannelRoutes::add_to(ApiRouter& router) {
     switched.max_body_bytes = 4096;
     switched.handler = [impl](Call& call) { return impl->switch_input(call); };
     router.add(std::move(switched));
-    auto clip = add(Method::kPost,
-                    "/v1/channels/{app}/{name}/clip",
-                    "clipChannel",
-                    "Make a film of what its DVR window still has");
-    clip.request_schema = "ClipRequest";
-    clip.response_schema = "Clip";
-    clip.success = 201;
-    clip.max_body_bytes = 4096;
-    clip.handler = [impl](Call& call) { return impl->clip(call); };
-    router.add(std::move(clip));
 }
 
 }  // namespace sg::api

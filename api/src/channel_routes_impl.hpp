@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -9,7 +8,6 @@
 #include <vector>
 
 #include <api/channel_routes.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 #include "channel_table.hpp"
 
@@ -40,7 +38,6 @@ struct ChannelRoutes::Impl : std::enable_shared_from_this<Impl> {
     server::Task<Reply> remove(Call& call);
     server::Task<Reply> set_enabled(Call& call, bool enabled);
     server::Task<Reply> switch_input(Call& call);
-    server::Task<Reply> clip(Call& call);
 
     server::Task<Reply> store(Call& call,
                               std::string name,
@@ -66,8 +63,6 @@ struct ChannelRoutes::Impl : std::enable_shared_from_this<Impl> {
         live::ChannelSettings settings;
     };
     std::map<std::string, Read> read;  ///< under `refreshing`
-    std::atomic<std::size_t> clips_waiting{0};
-    boost::asio::thread_pool clips{1};
 };
 
 }  // namespace sg::api

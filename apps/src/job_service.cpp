@@ -12,6 +12,7 @@
 #include <api/audit_log.hpp>
 #include <api/audit_routes.hpp>
 #include <api/channel_routes.hpp>
+#include <api/clip_routes.hpp>
 #include <api/document_routes.hpp>
 #include <api/event_routes.hpp>
 #include <api/gate.hpp>
@@ -130,6 +131,7 @@ struct JobService::Impl {
     std::unique_ptr<api::PresetRoutes> preset_routes;
     std::unique_ptr<api::WorkerControl> workers;
     std::unique_ptr<api::OutputRoutes> output_routes;
+    std::unique_ptr<api::ClipRoutes> clip_routes;
     std::unique_ptr<api::EventRoutes> event_routes;
     std::unique_ptr<ApiChannels> channels;
     std::unique_ptr<api::ChannelRoutes> channel_routes;
@@ -289,8 +291,10 @@ Status JobService::Impl::add_routes(LiveService& live, server::Router& http) {
     outputs.data = settings.data;
     outputs.signature_keys = {secrets->derive("signed output addresses")};
     outputs.allowed_origins = settings.playback.allowed_origins;
-    output_routes = std::make_unique<api::OutputRoutes>(*database, std::move(outputs), clock);
+    output_routes = std::make_unique<api::OutputRoutes>(*database, outputs, clock);
     output_routes->add_to(*router);
+    clip_routes = std::make_unique<api::ClipRoutes>(outputs, clock);
+    clip_routes->add_to(*router);
     api::EventRoutesOptions streams;
     streams.contexts = threads.contexts().size();
     streams.allowed_origins = settings.api.allowed_origins;
@@ -305,10 +309,8 @@ Status JobService::Impl::add_routes(LiveService& live, server::Router& http) {
                   api::Webhooks::start(*database, *events, *secrets, hooks, clock, metrics));
     webhooks->add_to(*router);
     channels = std::make_unique<ApiChannels>(settings, live, *allowed);
-    api::ChannelRoutesOptions channel_options;
-    channel_options.data = settings.data;
     channel_routes = std::make_unique<api::ChannelRoutes>(
-        *database, *secrets, live.channels(), *channels, clock, channel_options);
+        *database, *secrets, live.channels(), *channels, clock, api::ChannelRoutesOptions{});
     channel_routes->add_to(*router);
     api::add_key_routes(*router, *keys, *database, clock);
     api::add_audit_routes(*router, *audit);

@@ -42,7 +42,7 @@ def main():
             sys.exit(1)
         # Every operation has an example, but for what a page, a browser or a WebSocket asks for.
         known = {each["operationId"] for path in json.loads(operations.stdout)["paths"].values() for each in path.values() if "operationId" in each}
-        known -= {"openEventSocket", "preflightOutput", "discoverUpload", "getDocsScript", "getDocsStyle"}
+        known -= {"openEventSocket", "preflightOutput", "preflightClipOutput", "discoverUpload", "getDocsScript", "getDocsStyle"}
         missing = known - set(re.findall(r" operation=(\w+) ", server.text()))
         if missing:
             print(f"docs/api.md has no example of {sorted(missing)}", file=sys.stderr)

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -45,7 +44,6 @@ class ChannelControl {
 };
 
 struct ChannelRoutesOptions {
-    std::filesystem::path data;  ///< of the service: DVR windows are there, clips go there
     std::size_t max_channels = 10'000;
 };
 

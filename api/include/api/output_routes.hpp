@@ -13,6 +13,7 @@
 
 namespace sg::api {
 
+/// Of the routes that hand out files: outputs of jobs, clips.
 struct OutputRoutesOptions {
     std::filesystem::path data;  ///< of the service, as jobs/job_folders.hpp understands it
     /// Keys of signed addresses, not empty; the first signs.
@@ -27,7 +28,7 @@ struct OutputRoutesOptions {
 /// before its contexts.
 class OutputRoutes {
   public:
-    OutputRoutes(sql::Database& database, OutputRoutesOptions options, const Clock& clock);
+    OutputRoutes(sql::Database& database, const OutputRoutesOptions& options, const Clock& clock);
     ~OutputRoutes();
 
     void add_to(ApiRouter& router);

@@ -15,7 +15,7 @@
 namespace sg::api {
 
 struct OutputFile {
-    std::string path;  ///< below the job's outputs, with "/"
+    std::string path;  ///< below the outputs, with "/"
     std::uint64_t bytes = 0;
     jobs::Millis modified = 0;
 };
@@ -26,11 +26,14 @@ struct OpenedOutput {
     std::string etag;  ///< strong, without quotes
 };
 
-/// The files that a job published: all below its own folder; of a folder that its document names,
-/// and that others may use too, only what the ledger of this job's plan lists. Functions block.
-class JobOutputs {
+/// Files that may be handed out. Functions block.
+class OutputFiles {
   public:
-    [[nodiscard]] static JobOutputs of(const std::filesystem::path& data, const jobs::Job& job);
+    /// What a job published: all below its own folder; of a folder that its document names, and
+    /// that others may use too, only what the ledger of this job's plan lists.
+    [[nodiscard]] static OutputFiles of(const std::filesystem::path& data, const jobs::Job& job);
+    /// All below a folder.
+    [[nodiscard]] static OutputFiles in(std::filesystem::path folder);
 
     /// Regular files only, never through a link or out of the folder. `path` is hostile text.
     /// kNotFound.

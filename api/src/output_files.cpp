@@ -1,4 +1,4 @@
-#include "job_outputs.hpp"
+#include "output_files.hpp"
 
 #include <algorithm>
 #include <array>
@@ -27,7 +27,7 @@ constexpr std::size_t kMaxPathBytes = 1'024;
 constexpr int kMaxDepth = 16;
 
 Error missing(std::string_view path) {
-    return Error{Errc::kNotFound, fmt::format("the job has no output {}", path)};
+    return Error{Errc::kNotFound, fmt::format("there is no output {}", path)};
 }
 
 /// Segment by segment, for kernels (before 5.6) and sandboxes without openat2.
@@ -72,7 +72,7 @@ Status walk(const fs::path& folder,
         if (::lstat(at->path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
         if (!is_output_path(relative)) continue;
         if (out.size() >= most) {
-            return Error{Errc::kLimit, fmt::format("the job has more than {} output files", most)};
+            return Error{Errc::kLimit, fmt::format("there are more than {} output files", most)};
         }
         out.push_back(
             {relative, static_cast<std::uint64_t>(info.st_size), millis_of(info.st_mtim)});
@@ -100,14 +100,17 @@ bool is_output_path(std::string_view path) noexcept {
     }
 }
 
-JobOutputs JobOutputs::of(const fs::path& data, const jobs::Job& job) {
-    JobOutputs out;
+OutputFiles OutputFiles::in(fs::path folder) {
+    OutputFiles out;
+    out.parts_.push_back({std::move(folder), "", std::nullopt});
+    return out;
+}
+
+OutputFiles OutputFiles::of(const fs::path& data, const jobs::Job& job) {
+    OutputFiles out;
     const auto own = jobs::own_output_folder(data, job.id);
     const auto folder = jobs::output_folder(data, job);
-    if (folder == own) {
-        out.parts_.push_back({own, "", std::nullopt});
-        return out;
-    }
+    if (folder == own) return in(own);
     std::vector<engine::JobFault> faults;
     const auto document = engine::read_job(job.document, engine::JobSyntax::kJson, faults);
     if (!document) return out;
@@ -124,7 +127,7 @@ JobOutputs JobOutputs::of(const fs::path& data, const jobs::Job& job) {
     return out;
 }
 
-Result<OpenedOutput> JobOutputs::open(std::string_view path) const {
+Result<OpenedOutput> OutputFiles::open(std::string_view path) const {
     if (!is_output_path(path)) return missing(path);
     for (const auto& part : parts_) {
         if (!path.starts_with(part.prefix)) continue;
@@ -153,7 +156,7 @@ Result<OpenedOutput> JobOutputs::open(std::string_view path) const {
     return missing(path);
 }
 
-Result<std::vector<OutputFile>> JobOutputs::list(std::size_t most) const {
+Result<std::vector<OutputFile>> OutputFiles::list(std::size_t most) const {
     std::vector<OutputFile> out;
     for (const auto& part : parts_) {
         if (!part.entries) {
