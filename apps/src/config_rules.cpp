@@ -1,8 +1,11 @@
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <set>
 
 #include <fmt/format.h>
+#include <live/channel_registry.hpp>
+#include <live/pull_inputs.hpp>
 
 #include <engine/live_preset.hpp>
 #include <presets/loader.hpp>
@@ -53,6 +56,11 @@ class Rules {
         if (!o.hls && !o.dash) report(path + ".output.dash", "hls and dash are both off; keep one");
         if (o.ts && !o.hls) report(path + ".output.ts", "needs output.hls");
         if (c.slate.enabled && c.inputs.empty()) report(path + ".slate.enabled", "needs an input");
+        std::error_code none;
+        const auto& image = c.slate.image;
+        if (c.slate.enabled && !image.empty() && image.find("{name}") == std::string::npos &&
+            !std::filesystem::is_regular_file(image, none))
+            report(path + ".slate.image", "there is no such file");
         inputs(path, c);
         if (c.srt.key_bytes % 8 != 0 || c.srt.key_bytes == 8)
             report(path + ".srt.key_bytes", "is not one of 0, 16, 24 and 32");
@@ -147,6 +155,12 @@ class Rules {
                 input.kind == live::InputKind::kPull || input.kind == live::InputKind::kFileLoop;
             if (fetched && input.url.empty())
                 report(at + ".url", "is needed by inputs of kind pull and file");
+            if (input.kind == live::InputKind::kPull && !input.url.empty()) {
+                // Any name will do to look at the rest.
+                const auto named = live::settings_named(c, "live/1").inputs[i].url;
+                if (const auto may = live::check_pull_url(named); !may)
+                    report(at + ".url", may.error().message);
+            }
             if (!fetched && !input.url.empty())
                 report(at + ".url", "is only of inputs of kind pull and file");
         }

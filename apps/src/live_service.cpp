@@ -49,6 +49,21 @@ live::PublishRules publish_rules(const PublishSettings& settings) {
     return rules;
 }
 
+/// Pulls follow their URL while the channel runs, and a slate that is no more wanted goes.
+bool counts_at_once(const std::string& key,
+                    const live::ChannelSettings& before,
+                    const live::ChannelSettings& after) {
+    if (key.starts_with("slate.")) return !after.slate.enabled;
+    for (std::size_t i = 0; i < std::min(before.inputs.size(), after.inputs.size()); ++i) {
+        const auto& a = before.inputs[i];
+        const auto& b = after.inputs[i];
+        if (key == fmt::format("inputs[{}].url", i) ||
+            key == fmt::format("inputs[{}].max_bandwidth", i))
+            return a.name == b.name && a.kind == b.kind;
+    }
+    return false;
+}
+
 }  // namespace
 
 struct LiveService::Impl {
@@ -85,8 +100,10 @@ struct LiveService::Impl {
 
 live::RegistryOptions LiveService::Impl::registry_options() const {
     live::RegistryOptions options;
-    options.channels = settings.channels;
-    options.channels.insert(options.channels.end(), extra.running.begin(), extra.running.end());
+    for (const auto* all : {&settings.channels, &extra.running}) {
+        for (const auto& each : *all)
+            options.channels.push_back(live::settings_named(each, each.name));
+    }
     options.templates = settings.templates;
     options.closed = extra.stopped;
     options.max_channels = settings.limits.channels;
@@ -121,6 +138,7 @@ Status LiveService::Impl::start_rtmp(const Listeners& listeners, ServiceAddresse
     protocols::RtmpServerOptions options;
     options.limits.message_bytes = settings.limits.rtmp_message_bytes;
     options.limits.partial_bytes = 2 * settings.limits.rtmp_message_bytes;
+    options.publisher_rate = settings.limits.publisher_rate;
     auto plain = listeners.rtmp;
     auto secure = listeners.rtmps;
     for (auto& intake : intakes) {
@@ -171,6 +189,7 @@ Status LiveService::Impl::start_srt(const Listeners& listeners, ServiceAddresses
     options.latency = settings.srt.latency;
     options.connections = settings.limits.publishers;
     options.connections_per_ip = settings.limits.publishers_per_address;
+    options.caller_rate = settings.limits.publisher_rate;
     auto& first = *homes.front();
     auto listener = protocols::SrtListener::create(
         *srt_service,
@@ -207,9 +226,9 @@ void LiveService::Impl::tell_what_stays(const ServeSettings& fresh) const {
             log::warn("channel_not_configured channel={} until=\"it ends\"", mine.name);
             continue;
         }
-        auto later = named ? *found : shape->settings;
-        later.name = mine.name;
-        const auto changed = changed_keys(mine, later);
+        const auto later = live::settings_named(named ? *found : shape->settings, mine.name);
+        auto changed = changed_keys(mine, later);
+        std::erase_if(changed, [&](const auto& key) { return counts_at_once(key, mine, later); });
         if (changed.empty()) continue;
         log::warn("channel_keeps_settings channel={} until=\"it ends\" changed={}",
                   mine.name,

@@ -41,7 +41,7 @@ Error errno_error(int err, const std::string& attempted) {
     std::string text = ::strerror_r(err, buffer, sizeof buffer);
     if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z')
         text[0] = static_cast<char>(text[0] + ('a' - 'A'));
-    if (code == Errc::kNoSpace) text += " (free some space, then run again with --resume)";
+    if (code == Errc::kNoSpace) text += " (free some space)";
     return Error{code, attempted + ": " + text};
 }
 

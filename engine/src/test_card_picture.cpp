@@ -1,14 +1,7 @@
 #include <algorithm>
 #include <array>
-#include <string>
-#include <utility>
 
 #include <fmt/format.h>
-
-#include <ingest/source.hpp>
-#include <media_av/check.hpp>
-#include <media_av/compat.hpp>
-#include <media_av/ptrs.hpp>
 
 #include "test_card.hpp"
 
@@ -112,66 +105,6 @@ void draw_clock(CardPicture& p, std::int64_t ms_of_day, int frame) {
             draw_digit(p, x, top, static_cast<unsigned>(text[i] - '0'));
         }
     }
-}
-
-Result<CardPicture> load_picture(const std::filesystem::path& path, std::stop_token stop) {
-    const auto attempted = fmt::format("read the picture {}", path.filename().string());
-    ingest::OpenOptions options;
-    options.path = path;
-    options.depth = ingest::Depth::kBrief;
-    options.stop = std::move(stop);
-    SG_TRY_ASSIGN(auto input, ingest::MediaInput::open(std::move(options)));
-    const ingest::StreamFacts* picture = nullptr;
-    for (const auto& stream : input->facts().streams) {
-        if (stream.type == media::MediaType::kVideo && picture == nullptr) picture = &stream;
-    }
-    if (picture == nullptr) return Error{Errc::kBadData, attempted + ": it holds no picture"};
-    const auto* codec = avcodec_find_decoder_by_name(picture->codec_detail.c_str());
-    if (codec == nullptr)
-        return Error{Errc::kUnsupported, attempted + ": no decoder for " + picture->codec_detail};
-    const av::CodecContextPtr decoder(avcodec_alloc_context3(codec));
-    SG_TRY(av::check(avcodec_open2(decoder.get(), codec, nullptr), attempted));
-    const av::FramePtr frame(av_frame_alloc());
-    int got = AVERROR(EAGAIN);
-    while (got == AVERROR(EAGAIN)) {
-        auto packet = input->read_packet();
-        if (packet && packet->stream() != picture->index) continue;
-        SG_TRY(av::check(avcodec_send_packet(decoder.get(), packet ? packet->native() : nullptr),
-                         attempted));
-        got = avcodec_receive_frame(decoder.get(), frame.get());
-        if (!packet && got == AVERROR(EAGAIN)) break;
-    }
-    SG_TRY(av::check(got, attempted));
-    // As large as fits, on even borders.
-    const double scale = std::min(static_cast<double>(kCardWidth) / frame->width,
-                                  static_cast<double>(kCardHeight) / frame->height);
-    const int width = std::clamp(static_cast<int>(frame->width * scale) & ~1, 2, kCardWidth);
-    const int height = std::clamp(static_cast<int>(frame->height * scale) & ~1, 2, kCardHeight);
-    const int left = (kCardWidth - width) / 2 & ~1;
-    const int top = (kCardHeight - height) / 2 & ~1;
-    SwsContext* scaler = sws_getContext(frame->width,
-                                        frame->height,
-                                        static_cast<AVPixelFormat>(frame->format),
-                                        width,
-                                        height,
-                                        AV_PIX_FMT_YUV420P,
-                                        SWS_BICUBIC,
-                                        nullptr,
-                                        nullptr,
-                                        nullptr);
-    if (scaler == nullptr)
-        return Error{Errc::kUnsupported, attempted + ": its pixels cannot be converted"};
-    CardPicture out;
-    const int chroma = top / 2 * kCardWidth / 2 + left / 2;
-    std::array<std::uint8_t*, 4> planes{out.y.data() + top * kCardWidth + left,
-                                        out.u.data() + chroma,
-                                        out.v.data() + chroma,
-                                        nullptr};
-    const std::array<int, 4> strides{kCardWidth, kCardWidth / 2, kCardWidth / 2, 0};
-    sws_scale(
-        scaler, frame->data, frame->linesize, 0, frame->height, planes.data(), strides.data());
-    sws_freeContext(scaler);
-    return out;
 }
 
 }  // namespace sg::engine

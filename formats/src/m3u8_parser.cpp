@@ -24,6 +24,7 @@ enum class Kind { kUnknown, kMultivariant, kMedia };
 
 class Parser {
   public:
+    explicit Parser(Reading reading) : lenient_(reading == Reading::kLenient) {}
     Result<Playlist> run(std::string_view bytes);
 
   private:
@@ -33,8 +34,9 @@ class Parser {
         Kind kind;  ///< kUnknown: allowed in both
         bool once;
         Handler handler;
+        bool vital = false;  ///< nothing can be played without understanding it
     };
-    static const std::array<Tag, 22> kTags;
+    static const std::array<Tag, 23> kTags;
 
     Status line(std::string_view text);
     Status tag(std::string_view text);
@@ -44,7 +46,12 @@ class Parser {
     Result<Playlist> finish();
     Status check_renditions() const;
     Status check_groups() const;
-    Status check_media() const;
+    Status check_media();
+
+    /// A breach that a lenient reader passes over.
+    [[nodiscard]] Status breach(std::string message) const {
+        return lenient_ ? Status() : Status(bad(std::move(message)));
+    }
 
     Status on_nothing(std::string_view) { return {}; }
     Status on_version(std::string_view value);
@@ -61,10 +68,12 @@ class Parser {
     Status on_extinf(std::string_view value);
     Status on_byterange(std::string_view value);
     Status on_discontinuity(std::string_view);
+    Status on_gap(std::string_view);
     Status on_key(std::string_view value);
     Status on_map(std::string_view value);
     Status on_date_time(std::string_view value);
 
+    const bool lenient_;
     Kind kind_ = Kind::kUnknown;
     Multivariant multivariant_;
     Media media_;
@@ -83,27 +92,28 @@ class Parser {
     std::uint64_t range_end_ = 0;
 };
 
-const std::array<Parser::Tag, 22> Parser::kTags{{
+const std::array<Parser::Tag, 23> Parser::kTags{{
     {"EXTM3U", Kind::kUnknown, true, &Parser::on_nothing},
     {"EXT-X-VERSION", Kind::kUnknown, true, &Parser::on_version},
     {"EXT-X-INDEPENDENT-SEGMENTS", Kind::kUnknown, true, &Parser::on_independent},
     {"EXT-X-START", Kind::kUnknown, true, &Parser::on_nothing},
     {"EXT-X-MEDIA", Kind::kMultivariant, false, &Parser::on_media},
-    {"EXT-X-STREAM-INF", Kind::kMultivariant, false, &Parser::on_stream_inf},
+    {"EXT-X-STREAM-INF", Kind::kMultivariant, false, &Parser::on_stream_inf, true},
     {"EXT-X-I-FRAME-STREAM-INF", Kind::kMultivariant, false, &Parser::on_iframe_stream_inf},
     {"EXT-X-SESSION-DATA", Kind::kMultivariant, false, &Parser::on_nothing},
     {"EXT-X-SESSION-KEY", Kind::kMultivariant, false, &Parser::on_nothing},
-    {"EXT-X-TARGETDURATION", Kind::kMedia, true, &Parser::on_target},
-    {"EXT-X-MEDIA-SEQUENCE", Kind::kMedia, true, &Parser::on_media_sequence},
+    {"EXT-X-TARGETDURATION", Kind::kMedia, true, &Parser::on_target, true},
+    {"EXT-X-MEDIA-SEQUENCE", Kind::kMedia, true, &Parser::on_media_sequence, true},
     {"EXT-X-DISCONTINUITY-SEQUENCE", Kind::kMedia, true, &Parser::on_discontinuity_sequence},
     {"EXT-X-PLAYLIST-TYPE", Kind::kMedia, true, &Parser::on_playlist_type},
     {"EXT-X-I-FRAMES-ONLY", Kind::kMedia, true, &Parser::on_iframes_only},
     {"EXT-X-ENDLIST", Kind::kMedia, true, &Parser::on_endlist},
-    {"EXTINF", Kind::kMedia, false, &Parser::on_extinf},
-    {"EXT-X-BYTERANGE", Kind::kMedia, false, &Parser::on_byterange},
+    {"EXTINF", Kind::kMedia, false, &Parser::on_extinf, true},
+    {"EXT-X-BYTERANGE", Kind::kMedia, false, &Parser::on_byterange, true},
     {"EXT-X-DISCONTINUITY", Kind::kMedia, false, &Parser::on_discontinuity},
-    {"EXT-X-KEY", Kind::kMedia, false, &Parser::on_key},
-    {"EXT-X-MAP", Kind::kMedia, false, &Parser::on_map},
+    {"EXT-X-GAP", Kind::kMedia, false, &Parser::on_gap},
+    {"EXT-X-KEY", Kind::kMedia, false, &Parser::on_key, true},
+    {"EXT-X-MAP", Kind::kMedia, false, &Parser::on_map, true},
     {"EXT-X-PROGRAM-DATE-TIME", Kind::kMedia, false, &Parser::on_date_time},
     {"EXT-X-DATERANGE", Kind::kMedia, false, &Parser::on_nothing},
 }};
@@ -115,11 +125,19 @@ Result<Playlist> Parser::run(std::string_view bytes) {
             fmt::format(
                 "playlist has {} bytes, more than {} are not read", bytes.size(), kMaxBytes)};
     if (!is_utf8(bytes)) return bad("playlist is not UTF-8 text");
+    constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+    if (lenient_ && bytes.starts_with(kByteOrderMark)) bytes.remove_prefix(kByteOrderMark.size());
     while (!bytes.empty()) {
         const auto end = bytes.find('\n');
         std::string_view text = bytes.substr(0, end);
         bytes.remove_prefix(end == std::string_view::npos ? bytes.size() : end + 1);
-        if (!text.empty() && text.back() == '\r') text.remove_suffix(1);
+        const auto is_end = [this](char c) {
+            return c == '\r' || (lenient_ && (c == ' ' || c == '\t'));
+        };
+        while (!text.empty() && is_end(text.back())) {
+            text.remove_suffix(1);
+            if (!lenient_) break;
+        }
         ++line_;
         if (Status status = line(text); !status)
             return status.error().within(fmt::format("line {}", line_));
@@ -160,11 +178,11 @@ Status Parser::tag(std::string_view text) {
         kind_ = known->kind;
     }
     if (known->once && !seen_.insert(known->name).second)
-        return bad(fmt::format("{} appears twice", name));
-    if (pending_variant_) return bad("a URI must follow EXT-X-STREAM-INF");
-    if (Status status = (this->*known->handler)(value); !status)
-        return status.error().within(std::string(name));
-    return {};
+        SG_TRY(breach(fmt::format("{} appears twice", name)));
+    if (pending_variant_) SG_TRY(breach("a URI must follow EXT-X-STREAM-INF"));
+    const Status status = (this->*known->handler)(value);
+    if (status || (lenient_ && !known->vital)) return {};
+    return status.error().within(std::string(name));
 }
 
 Status Parser::uri(std::string_view text) {
@@ -253,7 +271,7 @@ Status Parser::on_media(std::string_view value) {
 
 Status Parser::variant(std::string_view value, Variant& into) {
     SG_TRY_ASSIGN(const AttributeList a, AttributeList::parse(value));
-    SG_TRY(a.require("BANDWIDTH"));
+    if (!a.has("BANDWIDTH")) SG_TRY(breach("no BANDWIDTH attribute"));
     SG_TRY(a.integer("BANDWIDTH", into.bandwidth));
     SG_TRY(a.integer("AVERAGE-BANDWIDTH", into.average_bandwidth));
     SG_TRY(a.text("CODECS", into.codecs));
@@ -330,25 +348,30 @@ Status Parser::on_endlist(std::string_view) {
 Status Parser::on_extinf(std::string_view value) {
     const auto comma = value.find(',');
     const auto duration = parse_decimal(value.substr(0, comma), 6);
-    if (comma == std::string_view::npos || !duration)
+    if ((comma == std::string_view::npos && !lenient_) || !duration)
         return bad(fmt::format("\"{}\" is not DURATION,[TITLE]", value.substr(0, 40)));
-    if (extinf_us_) return bad("two EXTINF for one segment");
+    if (extinf_us_) SG_TRY(breach("two EXTINF for one segment"));
     if (version_ < 3 && value.substr(0, comma).find('.') != std::string_view::npos)
-        return bad("a decimal duration needs EXT-X-VERSION 3");
+        SG_TRY(breach("a decimal duration needs EXT-X-VERSION 3"));
     extinf_us_ = *duration;
-    next_.title = value.substr(comma + 1);
+    next_.title = comma == std::string_view::npos ? "" : value.substr(comma + 1);
     return {};
 }
 
 Status Parser::on_byterange(std::string_view value) {
     range_ = parse_range(value);
     if (!range_) return bad(fmt::format("\"{}\" is not <n>[@<o>]", value));
-    if (version_ < 4) return bad("needs EXT-X-VERSION 4");
+    if (version_ < 4) return breach("needs EXT-X-VERSION 4");
     return {};
 }
 
 Status Parser::on_discontinuity(std::string_view) {
     next_.discontinuity = true;
+    return {};
+}
+
+Status Parser::on_gap(std::string_view) {
+    next_.gap = true;
     return {};
 }
 
@@ -419,8 +442,13 @@ Status Parser::check_groups() const {
     return {};
 }
 
-Status Parser::check_media() const {
-    if (!has_target_) return bad("media playlist without EXT-X-TARGETDURATION");
+Status Parser::check_media() {
+    if (!has_target_) {
+        SG_TRY(breach("media playlist without EXT-X-TARGETDURATION"));
+        for (const auto& s : media_.segments)
+            media_.target_seconds = std::max(media_.target_seconds, target_seconds(s.duration_us));
+    }
+    if (lenient_) return {};
     for (std::size_t i = 0; i < media_.segments.size(); ++i) {
         const Segment& s = media_.segments[i];
         if ((s.duration_us + 500'000) / 1'000'000 > media_.target_seconds)
@@ -445,21 +473,23 @@ Result<Playlist> Parser::finish() {
     if (kind_ == Kind::kUnknown)
         return bad("playlist has no tag of a multivariant or a media playlist");
     if (kind_ == Kind::kMedia) {
-        if (extinf_us_) return bad("the last EXTINF is not followed by a URI");
+        if (extinf_us_) SG_TRY(breach("the last EXTINF is not followed by a URI"));
         SG_TRY(check_media());
         return Playlist{std::move(media_)};
     }
-    if (pending_variant_) return bad("the last EXT-X-STREAM-INF is not followed by a URI");
-    SG_TRY(check_renditions());
-    SG_TRY(check_groups());
+    if (pending_variant_) SG_TRY(breach("the last EXT-X-STREAM-INF is not followed by a URI"));
+    if (!lenient_) {
+        SG_TRY(check_renditions());
+        SG_TRY(check_groups());
+    }
     if (multivariant_.unknown.empty()) multivariant_.unknown = std::move(media_.unknown);
     return Playlist{std::move(multivariant_)};
 }
 
 }  // namespace
 
-Result<Playlist> parse(std::string_view bytes) {
-    return Parser{}.run(bytes);
+Result<Playlist> parse(std::string_view bytes, Reading reading) {
+    return Parser(reading).run(bytes);
 }
 
 }  // namespace sg::formats::m3u8

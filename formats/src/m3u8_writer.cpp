@@ -112,6 +112,7 @@ unsigned required_version(const Media& playlist) {
     for (const Segment& s : playlist.segments) {
         if (s.range) version = std::max(version, 4U);
         if (s.map) version = std::max(version, playlist.iframes_only ? 5U : 6U);
+        if (s.gap) version = std::max(version, 8U);
     }
     return version;
 }
@@ -155,6 +156,7 @@ std::string write(const Media& playlist) {
     std::optional<std::size_t> map;
     for (const Segment& s : playlist.segments) {
         if (s.discontinuity) out += "#EXT-X-DISCONTINUITY\n";
+        if (s.gap) out += "#EXT-X-GAP\n";
         if (s.map && s.map != map) out += map_line(playlist.maps[*s.map]);
         map = s.map;
         if (s.program_date_time_ms)

@@ -48,6 +48,14 @@ Status FragmentDepacketizer::init(std::span<const std::byte> bytes) {
     if (tracks.empty())
         return Error{Errc::kUnsupported,
                      "read an MP4 init segment: no track in it can be packaged"};
+    const auto is_video = [](const Track& track) {
+        return formats::is_video(track.described.config.codec);
+    };
+    for (const auto& [id, track] : tracks_) {
+        const auto same = tracks.find(id);
+        if (same == tracks.end() || is_video(same->second) != is_video(track))
+            sink_.on_track_end(track.described.id);
+    }
     defaults_ = std::move(defaults);
     tracks_ = std::move(tracks);
     for (const auto& [id, track] : tracks_) sink_.on_track(track.described);

@@ -74,6 +74,7 @@ void TimelineRepair::push(unsigned session, LiveUnit unit, std::int64_t arrival_
     if (t->needs_key && t->video) {
         if (!unit.key) {
             ++s.counters.before_key;
+            t->before_key_at = arrival;
             return;
         }
         t->needs_key = false;

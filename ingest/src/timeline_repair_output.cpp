@@ -125,6 +125,23 @@ void RepairOutput::advance(std::int64_t arrival) {
     }
 }
 
+/// What begins at the border is told before its first unit, so that who listens begins once.
+void RepairOutput::tell_tracks() {
+    std::set<int> begun;
+    std::deque<Held> rest;
+    for (Held& held : held_) {
+        const auto* unit = std::get_if<TimedUnit>(&held);
+        const auto* track = std::get_if<LiveTrack>(&held);
+        if (unit != nullptr) begun.insert(unit->track);
+        if (const auto* end = std::get_if<int>(&held)) begun.insert(*end);
+        if (track != nullptr && !begun.contains(track->id))
+            deliver(held);
+        else
+            rest.push_back(std::move(held));
+    }
+    held_ = std::move(rest);
+}
+
 void RepairOutput::flush() {
     if (!open_) return;
     open_ = false;
@@ -134,6 +151,7 @@ void RepairOutput::flush() {
     }
     if (at == std::numeric_limits<std::int64_t>::max()) at = border_;
     border_now(at, reason_);
+    tell_tracks();
     for (Held& held : held_) deliver(held);
     held_.clear();
     bytes_ = 0;

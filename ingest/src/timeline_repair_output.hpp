@@ -54,6 +54,7 @@ class RepairOutput {
 
     void deliver(Held& held);
     void release(int track);
+    void tell_tracks();
 
     TimelineSink& sink_;
     RepairCounters& counters_;

@@ -13,6 +13,7 @@ namespace {
 constexpr std::int64_t kAlive = kSecond;
 constexpr std::int64_t kPromised = 500 * kMs;
 constexpr std::int64_t kSilent = 3 * kSecond;
+constexpr std::int64_t kKeyWait = 5 * kSecond;
 /// For the other tracks' configurations to come along.
 constexpr std::int64_t kGatherChanges = 100 * kMs;
 /// Players pass over so much between two sessions.
@@ -235,6 +236,8 @@ void TimelineRepair::State::give_up_silent(std::int64_t arrival) {
             since = session_began;
         } else if (!t->placed) {
             since = t->announced_at;
+            // Its pictures come; who joins in the middle waits for a key frame.
+            if (t->before_key_at != 0 && arrival - t->before_key_at <= kAlive) limit = kKeyWait;
         } else {
             since = t->last_arrival;
             limit = std::max(kSilent, 4 * t->interval);

@@ -190,6 +190,7 @@ void RepairTrack::forget_session() {
     last_step = before_last_step = 0;
     lead = LeadEnvelope();
     needs_key = true;
+    before_key_at = 0;
     cadence.restart();
 }
 

@@ -150,6 +150,7 @@ struct RepairTrack {
     bool config_pending = false;  ///< the sink has yet to learn `track`
     bool config_changed = false;  ///< and it differs from what the sink has
     bool needs_key = true;
+    std::int64_t before_key_at = 0;  ///< a picture was left out, since none had come
 
     bool placed = false;  ///< has a base in this session
     ClockBase base;

@@ -15,6 +15,7 @@
 
 #include "channel_media.hpp"
 #include "channel_metrics.hpp"
+#include "silence_fill.hpp"
 #include "viewer_count.hpp"
 
 namespace sg::live {
@@ -48,7 +49,8 @@ struct Channel::Impl {
         : settings(std::move(channel_settings)),
           context(std::move(channel_context)),
           media(settings, {context.epoch, &context.continuation, encoded}, context.clock),
-          repair(media),
+          silence(settings.name, media),
+          repair(silence),
           inputs(switch_policy(settings), repair),
           timer(context.home),
           feeds(settings.inputs.size() + 1),
@@ -77,6 +79,7 @@ struct Channel::Impl {
     ChannelSettings settings;
     ChannelContext context;
     ChannelMedia media;
+    SilenceFill silence;
     ingest::TimelineRepair repair;
     InputSwitch inputs;
     boost::asio::steady_timer timer;
@@ -85,6 +88,7 @@ struct Channel::Impl {
     std::vector<ChannelFeed*> feeds;  ///< by slot, the filler's last; null where nobody feeds
     std::unique_ptr<ChannelFiller> filler;
     bool filling = false;
+    bool filler_allowed = true;
     std::optional<int> seen_on_air;
     std::vector<Gauge> input_on_air;
     std::vector<std::function<void()>> ended_callbacks;
@@ -93,6 +97,7 @@ struct Channel::Impl {
     std::uint64_t received = 0;
 
     // What any thread may use.
+    std::atomic<bool> over{false};
     std::atomic<std::shared_ptr<const ChannelView>> current;
     std::mutex waiting_mutex;
     std::vector<std::function<void()>> waiting;
@@ -123,6 +128,7 @@ std::shared_ptr<Channel> Channel::create(ChannelSettings settings, ChannelContex
                 packaging != nullptr ? *packaging : packagers::LivePackagerCounts(),
                 impl.repair.arrival_skew_ns(),
                 impl.inputs.switches(),
+                impl.silence.frames(),
                 impl.media.window().bytes_in_memory()};
         }));
     if (make_encoder) impl.media.set_encoder(make_encoder(impl.media));
@@ -146,7 +152,7 @@ Result<std::shared_ptr<ChannelFeed>> Channel::open_feed(
     std::function<void(std::string_view reason)> on_replaced) {
     auto& impl = *impl_;
     if (impl.ended)
-        return Error{Errc::kNotFound, fmt::format("publish to {}: the stream has ended", name())};
+        return Error{Errc::kAgain, fmt::format("publish to {}: the stream has ended", name())};
     const auto now = impl.context.clock.now();
     if (auto* before = impl.feeds[slot]) {
         const auto idle = nanoseconds(now) - impl.inputs.last_arrival_ns(before->input_);
@@ -190,10 +196,37 @@ std::string_view Channel::input_name(std::size_t slot) const {
 }
 
 void Channel::set_filler(std::unique_ptr<ChannelFiller> filler) {
-    impl_->filler = std::move(filler);
-    impl_->inputs.expect_filler();
+    auto& impl = *impl_;
+    impl.filler = std::move(filler);
+    impl.inputs.expect_filler(impl.filler != nullptr);
+    begin_grace();
     look_at_inputs();
     arm_timer();
+}
+
+void Channel::allow_filler(bool allowed) {
+    auto& impl = *impl_;
+    if (impl.ended || std::exchange(impl.filler_allowed, allowed) == allowed || !impl.filler)
+        return;
+    if (allowed)
+        impl.grace_until.reset();
+    else if (std::exchange(impl.filling, false))
+        impl.filler->stop();
+    begin_grace();
+    look_at_inputs();
+    publish();
+    arm_timer();
+}
+
+bool Channel::may_fill() const {
+    return impl_->filler != nullptr && impl_->filler_allowed;
+}
+
+void Channel::begin_grace() {
+    auto& impl = *impl_;
+    // A slate has a limit of its own, if any.
+    if (impl.ended || may_fill() || impl.inputs.inputs() > 0) return;
+    impl.grace_until = impl.context.clock.now() + impl.settings.grace;
 }
 
 void Channel::filler_ready() {
@@ -206,7 +239,7 @@ void Channel::look_at_inputs() {
     auto& impl = *impl_;
     if (impl.ended) return;
     const auto now = impl.context.clock.now();
-    if (impl.filler && impl.filler->ready()) {
+    if (may_fill() && impl.filler->ready()) {
         if (!impl.filling && impl.inputs.idle(nanoseconds(now))) {
             impl.filling = true;
             const auto limit = impl.settings.slate.limit;
@@ -257,6 +290,10 @@ void Channel::stored(std::size_t rendition, std::int64_t number, MediaBytes wher
     impl_->media.stored(rendition, number, std::move(where));
 }
 
+bool Channel::ended() const {
+    return impl_->over.load(std::memory_order_acquire);
+}
+
 const std::string& Channel::epoch() const {
     return impl_->context.epoch;
 }
@@ -291,6 +328,8 @@ void Channel::leave(std::string_view reason, bool may_continue) {
         if (replaced) replaced(reason);
     }
     impl.on_air.set(0);
+    for (const auto& gauge : impl.input_on_air) gauge.set(0);
+    impl.over.store(true, std::memory_order_release);
     if (may_continue || impl.media.drain()) {
         finish(may_continue);
         return;
@@ -379,8 +418,7 @@ void Channel::closed(ChannelFeed& feed) {
     if (impl.ended) return;
     if (impl.inputs.inputs() == (impl.filling ? 1U : 0U)) {
         impl.on_air.set(0);
-        // A slate has a limit of its own, if any.
-        if (!impl.filler) impl.grace_until = now + impl.settings.grace;
+        begin_grace();
     }
     look_at_inputs();
     publish();
@@ -417,8 +455,8 @@ void Channel::on_timer() {
     impl.timer_due.reset();
     if (impl.ended) return;
     if (impl.grace_until && now >= *impl.grace_until) {
-        end(impl.filler ? "only its slate was on air for as long as is allowed"
-                        : "no publisher came back within the grace time");
+        end(may_fill() ? "only its slate was on air for as long as is allowed"
+                       : "no publisher came back within the grace time");
         return;
     }
     impl.media.advance(now);

@@ -245,17 +245,24 @@ void ChannelMedia::on_segment_end(std::size_t rendition,
 }
 
 void ChannelMedia::choose_ts() {
-    ts_.clear();
+    auto before = std::exchange(ts_, {});
+    // One that writes the same goes on, with what waits in it.
+    const auto choose = [&](std::size_t main, std::optional<std::size_t> sound) {
+        const auto same = before.find(main);
+        if (same != before.end() && same->second.audio() == sound)
+            ts_.insert(before.extract(same));
+        else
+            ts_.emplace(main, packagers::LiveTsWriter(main, sound));
+    };
     std::optional<std::size_t> audio;
     for (const auto& [rendition, init] : inits_) {
         if (init->description.type != packagers::TrackType::kAudio) continue;
         if (!audio || init->description.is_default) audio = rendition;
     }
     for (const auto& [rendition, init] : inits_) {
-        if (init->description.type == packagers::TrackType::kVideo)
-            ts_.emplace(rendition, packagers::LiveTsWriter(rendition, audio));
+        if (init->description.type == packagers::TrackType::kVideo) choose(rendition, audio);
     }
-    if (ts_.empty() && audio) ts_.emplace(*audio, packagers::LiveTsWriter(*audio));
+    if (ts_.empty() && audio) choose(*audio, std::nullopt);
 }
 
 void ChannelMedia::add_ts(std::size_t rendition,

@@ -22,6 +22,7 @@ struct ChannelTotals {
     packagers::LivePackagerCounts packaging;
     std::int64_t audio_skew_ns = 0;
     std::uint64_t switches = 0;
+    std::uint64_t silent_frames = 0;
     std::uint64_t window_bytes = 0;
 };
 

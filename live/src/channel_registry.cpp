@@ -52,6 +52,21 @@ std::size_t slot_of(const ChannelSettings& settings, std::string_view input) {
 
 }  // namespace
 
+ChannelSettings settings_named(ChannelSettings shape, std::string_view name) {
+    constexpr std::string_view kPlace = "{name}";
+    const auto stream = name.substr(name.find('/') + 1);
+    const auto put = [&](std::string& text) {
+        for (auto at = text.find(kPlace); at != std::string::npos;
+             at = text.find(kPlace, at + stream.size()))
+            text.replace(at, kPlace.size(), stream);
+    };
+    shape.name = name;
+    for (auto& input : shape.inputs) put(input.url);
+    for (auto& target : shape.restream) put(target.url);
+    put(shape.slate.image);
+    return shape;
+}
+
 bool matches_pattern(std::string_view pattern, std::string_view name) {
     const auto star = pattern.find('*');
     if (star == std::string_view::npos) return pattern == name;
@@ -92,7 +107,7 @@ Result<ChannelRegistry::Place> ChannelRegistry::place_for(std::string_view name,
     }
     const std::unique_lock lock(mutex_);
     const auto found = channels_.find(name);
-    if (found != channels_.end() && !found->second->view()->ended()) {
+    if (found != channels_.end() && !found->second->ended()) {
         const auto slot = slot_of(found->second->settings(), input);
         if (slot < found->second->settings().inputs.size()) return Place{found->second, slot};
         return Error{Errc::kNotFound,
@@ -105,46 +120,45 @@ Result<ChannelRegistry::Place> ChannelRegistry::place_for(std::string_view name,
     if (slot >= settings->inputs.size())
         return Error{Errc::kNotFound,
                      fmt::format("publish to {}: it has no such input for publishers", name)};
-    if (found == channels_.end() && channels_.size() >= options_.max_channels)
-        return Error{Errc::kLimit,
-                     fmt::format("publish to {}: {} channels exist already, which is the limit",
-                                 name,
-                                 channels_.size())};
-    auto channel = make(std::move(*settings), near);
-    if (found != channels_.end()) {
-        const auto before = found->second;
-        forget(before);
-    }
-    channels_.insert_or_assign(std::string(name), channel);
-    return Place{std::move(channel), slot};
+    auto channel = add(std::move(*settings), near);
+    if (!channel) return channel.error().within("publish");
+    return Place{std::move(*channel), slot};
 }
 
 Result<std::shared_ptr<Channel>> ChannelRegistry::open(std::string_view name,
                                                        boost::asio::io_context& near) {
     const std::unique_lock lock(mutex_);
     const auto found = channels_.find(name);
-    if (found != channels_.end() && !found->second->view()->ended()) return found->second;
+    if (found != channels_.end() && !found->second->ended()) return found->second;
     auto settings = settings_for(name);
     if (!settings)
         return Error{Errc::kNotFound, fmt::format("open {}: no such channel is configured", name)};
-    if (found == channels_.end() && channels_.size() >= options_.max_channels)
+    return add(std::move(*settings), near);
+}
+
+/// In place of one that has ended. The registry is held.
+Result<std::shared_ptr<Channel>> ChannelRegistry::add(ChannelSettings settings,
+                                                      boost::asio::io_context& home) {
+    const auto name = settings.name;
+    if (const auto found = channels_.find(name); found != channels_.end()) {
+        const auto before = found->second;
+        forget(before);
+    }
+    while (channels_.size() >= options_.max_channels && !ended_.empty()) forget_oldest();
+    if (channels_.size() >= options_.max_channels)
         return Error{
             Errc::kLimit,
             fmt::format(
                 "open {}: {} channels exist already, which is the limit", name, channels_.size())};
-    auto channel = make(std::move(*settings), near);
-    if (found != channels_.end()) {
-        const auto before = found->second;
-        forget(before);
-    }
-    channels_.insert_or_assign(std::string(name), channel);
+    auto channel = make(std::move(settings), home);
+    channels_.insert_or_assign(name, channel);
     return channel;
 }
 
 std::shared_ptr<Channel> ChannelRegistry::running(std::string_view name) const {
     const std::shared_lock lock(mutex_);
     const auto found = channels_.find(name);
-    if (found == channels_.end() || found->second->view()->ended()) return nullptr;
+    if (found == channels_.end() || found->second->ended()) return nullptr;
     return found->second;
 }
 
@@ -168,21 +182,18 @@ std::shared_ptr<Channel> ChannelRegistry::make(ChannelSettings settings,
 
 void ChannelRegistry::ended(const std::shared_ptr<Channel>& channel) {
     const std::unique_lock lock(mutex_);
-    if (channel->status().segments == 0 && channel->continuation().next_number == 0) {
+    const auto found = channels_.find(channel->name());
+    const bool replaced = found == channels_.end() || found->second != channel;
+    const bool empty = channel->status().segments == 0 && channel->continuation().next_number == 0;
+    if (replaced || empty) {
         forget(channel);
         return;
     }
     ended_.push_back({channel, channel->bytes_in_memory() + kChannelBytes});
     ended_bytes_ += ended_.back().bytes;
     while (ended_.size() > options_.max_ended ||
-           (ended_.size() > 1 && ended_bytes_ > options_.max_ended_bytes)) {
-        if (const auto oldest = ended_.front().channel.lock()) {
-            forget(oldest);
-        } else {
-            ended_bytes_ -= ended_.front().bytes;
-            ended_.pop_front();
-        }
-    }
+           (ended_.size() > 1 && ended_bytes_ > options_.max_ended_bytes))
+        forget_oldest();
     auto timer = std::make_shared<boost::asio::steady_timer>(channel->home(),
                                                              channel->settings().keep_ended);
     timer->async_wait(
@@ -192,6 +203,16 @@ void ChannelRegistry::ended(const std::shared_ptr<Channel>& channel) {
             const std::unique_lock held(mutex_);
             forget(due);
         });
+}
+
+/// Of those that have ended. The registry is held.
+void ChannelRegistry::forget_oldest() {
+    if (const auto oldest = ended_.front().channel.lock()) {
+        forget(oldest);
+        return;
+    }
+    ended_bytes_ -= ended_.front().bytes;
+    ended_.pop_front();
 }
 
 /// The registry is held.
@@ -224,9 +245,7 @@ std::optional<ChannelSettings> ChannelRegistry::settings_for(std::string_view na
     if (std::ranges::find(options_.closed, name) != options_.closed.end()) return std::nullopt;
     for (const auto& each : options_.templates) {
         if (!matches_pattern(each.pattern, name)) continue;
-        auto settings = each.settings;
-        settings.name = name;
-        return settings;
+        return settings_named(each.settings, name);
     }
     return std::nullopt;
 }
@@ -239,6 +258,13 @@ std::optional<ChannelSettings> ChannelRegistry::configured(std::string_view name
 void ChannelRegistry::reload(RegistryOptions options) {
     const std::unique_lock lock(mutex_);
     options_ = std::move(options);
+    for (const auto& [name, channel] : channels_) {
+        const auto settings = settings_for(name);
+        boost::asio::post(channel->home(),
+                          [channel = channel, allowed = settings && settings->slate.enabled] {
+                              channel->allow_filler(allowed);
+                          });
+    }
 }
 
 void ChannelRegistry::end_all(std::string_view reason) {

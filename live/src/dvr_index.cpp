@@ -239,16 +239,17 @@ std::vector<DvrFile> read_dvr_epoch(const fs::path& folder) {
     return files;
 }
 
+bool epoch_before(const std::string& a, const std::string& b) {
+    return a.size() != b.size() ? a.size() < b.size() : a < b;
+}
+
 std::vector<fs::path> dvr_epochs(const fs::path& channel) {
     std::vector<fs::path> folders;
     std::error_code failed;
     for (const auto& entry : fs::directory_iterator(channel, failed))
         if (entry.is_directory(failed)) folders.push_back(entry.path());
-    // Names are numbers of one base, which grow.
     std::sort(folders.begin(), folders.end(), [](const fs::path& a, const fs::path& b) {
-        const auto first = a.filename().string();
-        const auto second = b.filename().string();
-        return first.size() != second.size() ? first.size() < second.size() : first < second;
+        return epoch_before(a.filename().string(), b.filename().string());
     });
     return folders;
 }

@@ -5,7 +5,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
-#include <base/file.hpp>
 #include <packagers/live_hls.hpp>
 
 #include "dvr_track.hpp"
@@ -55,24 +54,6 @@ std::chrono::seconds kept_on_disk(const ChannelSettings& settings) {
     return std::max(media, settings.keep_ended) + kBehindWindow;
 }
 
-/// Opens the file with the first state; on a thread of the disk's.
-class DvrObserver::StateWriter {
-  public:
-    explicit StateWriter(fs::path folder) : folder_(std::move(folder)) {}
-
-    Status write(const ChannelState& state) {
-        if (!file_) {
-            SG_TRY(make_folders(folder_));
-            SG_TRY_ASSIGN(file_, ChannelStateFile::open(folder_ / "state"));
-        }
-        return file_->write(state);
-    }
-
-  private:
-    fs::path folder_;
-    std::optional<ChannelStateFile> file_;
-};
-
 DvrObserver::DvrObserver(Channel& channel, fs::path folder, std::shared_ptr<StoreParts> parts)
     : channel_(channel.weak_from_this()),
       home_(channel.home()),
@@ -80,7 +61,7 @@ DvrObserver::DvrObserver(Channel& channel, fs::path folder, std::shared_ptr<Stor
       epoch_folder_(folder / channel.epoch()),
       parts_(std::move(parts)),
       key_(parts_->disk.new_key()),
-      state_writer_(std::make_shared<StateWriter>(folder)) {
+      state_writer_(parts_->states.of(folder)) {
     const auto& settings = channel.settings();
     const auto& before = channel.continuation();
     dvr_ = settings.output.event || settings.output.dvr.count() > 0;

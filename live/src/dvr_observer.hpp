@@ -18,6 +18,7 @@
 #include <base/metric.hpp>
 
 #include "disk_health.hpp"
+#include "state_writers.hpp"
 
 namespace sg::live {
 
@@ -44,6 +45,7 @@ struct StoreParts {
     Metrics& metrics;
     DiskHealth health;
     ActiveFolders active;
+    StateWriters states;
     DiskWriter disk;
 };
 
@@ -58,8 +60,6 @@ class DvrObserver final : public ChannelObserver {
     void on_end(bool may_continue) override;
 
   private:
-    class StateWriter;
-
     void store(std::size_t rendition, const std::shared_ptr<const packagers::LiveSegment>& segment);
     void write_state();
 

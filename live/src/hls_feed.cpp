@@ -41,7 +41,7 @@ std::int64_t nanoseconds(std::int64_t ticks) {
 
 Status HlsFollower::Feed::load(const HlsFetch& fetch, std::chrono::steady_clock::time_point now) {
     SG_TRY_ASSIGN(auto object, fetch(url, std::nullopt, kPlaylistBytes));
-    auto parsed = m3u8::parse(object.body);
+    auto parsed = m3u8::parse(object.body, m3u8::Reading::kLenient);
     if (!parsed) return Error{parsed.error().code, "read a playlist: " + parsed.error().message};
     auto* media = std::get_if<m3u8::Media>(&*parsed);
     if (media == nullptr)
@@ -58,7 +58,7 @@ Status HlsFollower::Feed::load(const HlsFetch& fetch, std::chrono::steady_clock:
     playlist = std::move(*media);
     url = object.url;
     if (!was_loaded) {
-        next_ = entry_of(playlist);
+        enter();
     } else if (end() < before) {
         // The server counts anew.
         ++restarts_;
@@ -67,6 +67,14 @@ Status HlsFollower::Feed::load(const HlsFetch& fetch, std::chrono::steady_clock:
         next_ = playlist.media_sequence;
     }
     return {};
+}
+
+/// An attempt before this one may have seen some of it.
+void HlsFollower::Feed::enter() {
+    next_ = entry_of(playlist);
+    if (left_.uri.empty() || left_.number < playlist.media_sequence || left_.number >= end()) return;
+    const auto& same = playlist.segments[left_.number - playlist.media_sequence];
+    if (same.uri == left_.uri) next_ = left_.number + 1;
 }
 
 bool HlsFollower::Feed::has_next() const {
@@ -79,8 +87,10 @@ void HlsFollower::Feed::enter_epoch(std::uint64_t number) {
 }
 
 Status HlsFollower::Feed::take(const HlsFetch& fetch, std::size_t most) {
-    const std::size_t index = next_++ - playlist.media_sequence;
+    const std::size_t index = next_ - playlist.media_sequence;
     const auto& segment = playlist.segments[index];
+    left_ = {next_++, segment.uri};
+    if (segment.gap) return {};
     const auto breaks =
         std::count_if(playlist.segments.begin(),
                       playlist.segments.begin() + static_cast<std::ptrdiff_t>(index) + 1,
@@ -108,17 +118,18 @@ Status HlsFollower::Feed::take(const HlsFetch& fetch, std::size_t most) {
 Status HlsFollower::Feed::use_map(const HlsFetch& fetch, const m3u8::Segment& segment) {
     const auto& map = playlist.maps[*segment.map];
     if (fragments_ && map_ == map) return {};
+    map_.reset();
     SG_TRY_ASSIGN(const auto object, fetch(resolve_reference(url, map.uri), map.range, kInitBytes));
-    fragments_.emplace(*this);
+    if (!fragments_) fragments_.emplace(*this);
+    SG_TRY(fragments_->init(bytes_of(object.body)));
     map_ = map;
-    const auto status = fragments_->init(bytes_of(object.body));
-    if (!status) fragments_.reset();
-    return status;
+    return {};
 }
 
 void HlsFollower::Feed::on_track(const ingest::LiveTrack& track) {
-    announced_.push_back(track);
-    announced_.back().id += track_base;
+    const int id = track.id + track_base;
+    announced_[id] = track;
+    announced_[id].id = id;
 }
 
 /// Each segment may begin with tables of its own.
@@ -126,6 +137,11 @@ void HlsFollower::Feed::on_left_out(std::string_view what) {
     if (left_out_.contains(what)) return;
     left_out_.emplace(what);
     log::info("live_left_out what=\"{}\"", what);
+}
+
+void HlsFollower::Feed::on_track_end(int track) {
+    announced_.erase(track + track_base);
+    ended_.push_back(track + track_base);
 }
 
 void HlsFollower::Feed::on_unit(ingest::LiveUnit unit) {
@@ -144,8 +160,9 @@ void HlsFollower::Feed::on_unit(ingest::LiveUnit unit) {
     }
     PacedUnit paced;
     paced.epoch = epoch_;
-    paced.tracks = std::exchange(announced_, {});
+    paced.ended = std::exchange(ended_, {});
     unit.track += track_base;
+    if (auto news = announced_.extract(unit.track)) paced.tracks.push_back(std::move(news.mapped()));
     paced.unit = std::move(unit);
     units.push_back(std::move(paced));
 }

@@ -31,7 +31,8 @@ Lookup::Outcome WindowView::check_directives(const RenditionState& r,
                                              const PlaylistDirectives& directives) const {
     using Outcome = Lookup::Outcome;
     if (directives.part && !directives.msn) return Outcome::kBadRequest;
-    const bool ready = state_->config.low_latency ? !r.empty() : !r.closed->empty();
+    const bool ready =
+        state_->config.low_latency && !joins_later(r) ? !r.empty() : !r.closed->empty();
     if (rendition_ended(r)) return ready ? Outcome::kFound : Outcome::kNotFound;
     if (!directives.msn) return ready ? Outcome::kFound : Outcome::kWait;
     const std::int64_t last = r.closed->empty() && r.open ? r.open->number - 1 : r.last_closed();
@@ -47,6 +48,15 @@ Lookup::Outcome WindowView::check_directives(const RenditionState& r,
         r.open && r.open->number == msn ? r.open->parts.size() : std::uint64_t{0};
     if (*directives.part < parts) return Outcome::kFound;
     return *directives.part - parts >= advance ? Outcome::kBadRequest : Outcome::kWait;
+}
+
+/// Has no segment yet, beside others that have: players that are offered its parts alone take it for
+/// empty, and some never look again.
+bool WindowView::joins_later(const RenditionState& r) const {
+    return r.closed->empty() &&
+           std::any_of(renditions_.begin(), renditions_.end(), [](const RenditionState& other) {
+               return !other.ended && !other.closed->empty();
+           });
 }
 
 std::int64_t WindowView::first_in_playlist(const RenditionState& r) const {

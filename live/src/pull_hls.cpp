@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -45,6 +47,23 @@ const m3u8::Rendition* audio_of(const m3u8::Multivariant& playlist, const m3u8::
     return chosen != nullptr && !chosen->uri.empty() ? chosen : nullptr;
 }
 
+/// Units go on by their times, whatever order they came in: what is told before the first of a
+/// track goes before all of them, so that tracks begin together.
+void announce_first(std::vector<PacedUnit>& units) {
+    std::map<std::uint64_t, PacedUnit*> first;
+    for (auto& unit : units) {
+        auto*& earliest = first[unit.epoch];
+        if (earliest == nullptr || unit.unit.dts < earliest->unit.dts) earliest = &unit;
+    }
+    std::set<std::pair<std::uint64_t, int>> begun;
+    for (auto& unit : units) {
+        auto* const earliest = first[unit.epoch];
+        if (!begun.insert({unit.epoch, unit.unit.track}).second || &unit == earliest) continue;
+        std::ranges::move(std::exchange(unit.ended, {}), std::back_inserter(earliest->ended));
+        std::ranges::move(std::exchange(unit.tracks, {}), std::back_inserter(earliest->tracks));
+    }
+}
+
 milliseconds target_of(const m3u8::Media& playlist) {
     return seconds(std::clamp<std::int64_t>(playlist.target_seconds, 1, 60));
 }
@@ -85,24 +104,36 @@ HlsFollower::~HlsFollower() = default;
 
 Status HlsFollower::choose() {
     SG_TRY_ASSIGN(const auto object, fetch_(options_.url, std::nullopt, kPlaylistBytes));
-    auto parsed = m3u8::parse(object.body);
+    auto parsed = m3u8::parse(object.body, m3u8::Reading::kLenient);
     if (!parsed) return Error{parsed.error().code, "read a playlist: " + parsed.error().message};
     const auto* all = std::get_if<m3u8::Multivariant>(&*parsed);
     if (all == nullptr) {
-        feeds_.push_back(std::make_unique<Feed>(object.url, 0));
+        add_feed(object.url, 0);
         return {};
     }
     const auto* variant = best_variant(*all, options_.max_bandwidth);
     if (variant == nullptr) return Error{Errc::kBadData, "read a playlist: it lists no variant"};
-    feeds_.push_back(std::make_unique<Feed>(resolve_reference(object.url, variant->uri), 0));
+    add_feed(resolve_reference(object.url, variant->uri), 0);
     if (const auto* audio = audio_of(*all, *variant))
-        feeds_.push_back(
-            std::make_unique<Feed>(resolve_reference(object.url, audio->uri), kSecondTracks));
+        add_feed(resolve_reference(object.url, audio->uri), kSecondTracks);
     log::info("hls_pull_variant bandwidth={} codecs=\"{}\" playlists={}",
               variant->bandwidth,
               variant->codecs,
               feeds_.size());
     return {};
+}
+
+void HlsFollower::add_feed(std::string url, int first_track) {
+    HlsPosition::Playlist left;
+    if (feeds_.size() < options_.left.playlists.size())
+        left = options_.left.playlists[feeds_.size()];
+    feeds_.push_back(std::make_unique<Feed>(std::move(url), first_track, std::move(left)));
+}
+
+HlsPosition HlsFollower::position() const {
+    HlsPosition position;
+    for (const auto& feed : feeds_) position.playlists.push_back(feed->left());
+    return position;
 }
 
 Result<HlsFollower::Round> HlsFollower::next(std::chrono::steady_clock::time_point now) {
@@ -148,6 +179,7 @@ Result<HlsFollower::Round> HlsFollower::follow(std::chrono::steady_clock::time_p
                                     feed->loaded_at + (feed->changed ? target : target / 2) - now);
         wait = wait ? std::min(*wait, mine) : mine;
     }
+    announce_first(round.units);
     round.wait = std::clamp(wait.value_or(milliseconds(0)), milliseconds(0), milliseconds(60'000));
     return round;
 }

@@ -26,6 +26,15 @@ using HlsFetch =
                                     const std::optional<formats::m3u8::ByteRange>& range,
                                     std::size_t most)>;
 
+/// Where a presentation was left, so that the next attempt to follow it repeats nothing.
+struct HlsPosition {
+    struct Playlist {
+        std::uint64_t number = 0;  ///< of the last segment that was taken
+        std::string uri;           ///< as listed; empty: none was
+    };
+    std::vector<Playlist> playlists;
+};
+
 /// Follows a live HLS presentation (RFC 8216 section 6.3): the best variant, with the rendition of
 /// sound that belongs to it, in segments of TS or fragmented MP4. One thread; `fetch` may block it.
 class HlsFollower {
@@ -34,6 +43,7 @@ class HlsFollower {
         std::string url;
         std::uint64_t max_bandwidth = 0;  ///< bits per second of the variant taken; 0: the best
         std::size_t segment_bytes = std::size_t{64} << 20;
+        HlsPosition left{};
     };
     HlsFollower(Options options, HlsFetch fetch);
     ~HlsFollower();
@@ -49,6 +59,8 @@ class HlsFollower {
     /// going on: kTimeout when the playlists have stood still.
     [[nodiscard]] Result<Round> next(std::chrono::steady_clock::time_point now);
 
+    [[nodiscard]] HlsPosition position() const;
+
     /// Segments that could not be had.
     [[nodiscard]] std::uint64_t skipped() const { return skipped_; }
 
@@ -56,6 +68,7 @@ class HlsFollower {
     struct Feed;
 
     [[nodiscard]] Status choose();
+    void add_feed(std::string url, int first_track);
     [[nodiscard]] Result<Round> follow(std::chrono::steady_clock::time_point now);
 
     Options options_;

@@ -10,6 +10,7 @@
 #include <base/log.hpp>
 #include <ingest/fragment_depacketizer.hpp>
 #include <ingest/ts_depacketizer.hpp>
+#include <process/message.hpp>
 #include <protocols/http_client.hpp>
 
 #include "pull_hls.hpp"
@@ -26,7 +27,29 @@ using std::chrono::milliseconds;
 constexpr std::size_t kMostBytes = std::size_t{4} << 20;
 constexpr std::int64_t kMostNs = 30'000'000'000;
 constexpr auto kSilence = std::chrono::seconds(10);
+/// Of a playlist, when no media waits any more.
 constexpr int kPlaylistAttempts = 3;
+constexpr auto kPlaylistPause = std::chrono::seconds(1);
+
+constexpr std::size_t kTsPacket = 188;
+/// A transport stream shows itself within so much.
+constexpr std::size_t kTsStart = 4096;
+
+/// Three sync bytes in a row.
+bool holds_transport_stream(std::span<const std::byte> bytes) {
+    constexpr std::byte kSync{0x47};
+    for (std::size_t i = 0; i < kTsPacket && i + 2 * kTsPacket < bytes.size(); ++i) {
+        if (bytes[i] == kSync && bytes[i + kTsPacket] == kSync && bytes[i + 2 * kTsPacket] == kSync)
+            return true;
+    }
+    return false;
+}
+
+/// Servers that restart answer so for a while.
+bool may_pass(Errc code) {
+    return code == Errc::kIo || code == Errc::kTimeout || code == Errc::kBadData ||
+           code == Errc::kNotFound || code == Errc::kPermission;
+}
 
 /// Between the thread that reads and the home thread.
 class HttpLink : public std::enable_shared_from_this<HttpLink> {
@@ -36,7 +59,8 @@ class HttpLink : public std::enable_shared_from_this<HttpLink> {
           max_bandwidth_(input.max_bandwidth),
           home_(context.home),
           clock_(context.clock),
-          owner_(&owner) {}
+          owner_(&owner),
+          left_(owner.hls_position()) {}
 
     // On the reading thread.
     void read_stream(std::stop_token stop);
@@ -55,6 +79,20 @@ class HttpLink : public std::enable_shared_from_this<HttpLink> {
     void gone(Error why) {
         post([why = std::move(why)](HttpLink& link) { link.owner_->on_gone(why); });
     }
+    /// No more will be read: it is gone when what waits was given on.
+    void finish(Error why) {
+        post([why = std::move(why)](HttpLink& link) {
+            link.over_ = why;
+            link.look_for_end();
+        });
+    }
+    void look_for_end() {
+        if (owner_ != nullptr && over_ && (!pacer_ || pacer_->empty())) owner_->on_gone(*over_);
+    }
+    [[nodiscard]] bool media_waits() {
+        const std::lock_guard lock(mutex_);
+        return waiting_ns_ > 0;
+    }
     void take(std::span<const std::byte> bytes);
     void take_units(std::vector<PacedUnit> units);
     void give(PacedUnit unit);
@@ -66,9 +104,10 @@ class HttpLink : public std::enable_shared_from_this<HttpLink> {
     const Clock& clock_;
 
     PullOwner* owner_;
+    const HlsPosition left_;
     std::optional<ingest::TsDepacketizer> depacketizer_;
     std::optional<PullPacer> pacer_;
-    bool ended_ = false;
+    std::optional<Error> over_;
     std::stop_source stop_;
 
     std::mutex mutex_;
@@ -100,18 +139,38 @@ void HttpLink::read_stream(std::stop_token stop) {
     protocols::HttpRequest request;
     request.url = url_;
     request.max_bytes = std::numeric_limits<std::int64_t>::max();
+    std::string type = "of no type";
+    std::vector<std::byte> data;  // gathered until it is a transport stream
+    bool begun = false;
+    const auto other = [&] {
+        return Error{Errc::kBadData,
+                     fmt::format("read {}: it is no transport stream but {}; HLS needs a path that "
+                                 "ends in .m3u8",
+                                 protocols::printable_url(url_),
+                                 type)};
+    };
     const auto sink = [&](std::span<const std::byte> bytes) -> Status {
+        data.insert(data.end(), bytes.begin(), bytes.end());
+        begun = begun || holds_transport_stream(data);
+        if (!begun && data.size() >= kTsStart) return other();
+        if (!begun) return {};
         std::unique_lock lock(mutex_);
         room_.wait(lock, stop, [&] { return queued_bytes_ < kMostBytes; });
-        queued_bytes_ += bytes.size();
+        queued_bytes_ += data.size();
         lock.unlock();
-        post([data = std::vector<std::byte>(bytes.begin(), bytes.end())](HttpLink& link) {
-            link.take(data);
-        });
+        post([ready = std::exchange(data, {})](HttpLink& link) { link.take(ready); });
         return {};
     };
-    const auto answer = client.get(request, sink, stop);
-    gone(answer ? Error{Errc::kEndOfStream, "the server ended the stream"} : answer.error());
+    const auto head = [&](const protocols::HttpHead& answer) -> Status {
+        const auto* said = protocols::find_header(answer.headers, "content-type");
+        if (said != nullptr) type = process::printable_line(*said, 60);
+        return {};
+    };
+    const auto answer = client.get(request, sink, stop, head);
+    if (!answer)
+        gone(answer.error());
+    else
+        gone(begun ? Error{Errc::kEndOfStream, "the server ended the stream"} : other());
 }
 
 void HttpLink::take(std::span<const std::byte> bytes) {
@@ -144,7 +203,11 @@ void HttpLink::read_hls(std::stop_token stop) {
         object.url = std::move(answer.url);
         return object;
     };
-    HlsFollower follower({url_, max_bandwidth_}, fetch);
+    HlsFollower::Options options;
+    options.url = url_;
+    options.max_bandwidth = max_bandwidth_;
+    options.left = left_;
+    HlsFollower follower(std::move(options), fetch);
     std::mutex sleeping;
     std::condition_variable_any never;
     const auto sleep = [&](milliseconds time) {
@@ -155,27 +218,25 @@ void HttpLink::read_hls(std::stop_token stop) {
     while (!stop.stop_requested()) {
         auto round = follower.next(clock_.now());
         if (!round) {
-            const auto code = round.error().code;
-            const bool passing =
-                code == Errc::kIo || code == Errc::kTimeout || code == Errc::kBadData;
-            if (!passing || ++failures >= kPlaylistAttempts) {
-                gone(round.error());
+            ++failures;
+            if (!may_pass(round.error().code) ||
+                (failures >= kPlaylistAttempts && !media_waits())) {
+                finish(round.error());
                 return;
             }
-            sleep(milliseconds(1000));
+            sleep(kPlaylistPause);
             continue;
         }
         failures = 0;
         if (!round->units.empty()) {
-            post([units = std::make_shared<std::vector<PacedUnit>>(std::move(round->units))](
-                     HttpLink& link) { link.take_units(std::move(*units)); });
+            post([units = std::make_shared<std::vector<PacedUnit>>(std::move(round->units)),
+                  position = follower.position()](HttpLink& link) {
+                link.owner_->hls_position() = position;
+                link.take_units(std::move(*units));
+            });
         }
         if (round->ended) {
-            post([](HttpLink& link) {
-                link.ended_ = true;
-                if (!link.pacer_ || link.pacer_->empty())
-                    link.owner_->on_gone({Errc::kEndOfStream, "the presentation has ended"});
-            });
+            finish({Errc::kEndOfStream, "the presentation has ended"});
             return;
         }
         sleep(round->wait);
@@ -194,8 +255,7 @@ void HttpLink::take_units(std::vector<PacedUnit> units) {
                 if (owner_ == nullptr) return;
                 owner_->delivered();
                 set_waiting(pacer_->waiting_ns(), 0);
-                if (ended_ && pacer_->empty())
-                    owner_->on_gone({Errc::kEndOfStream, "the presentation has ended"});
+                look_for_end();
             });
     }
     pacer_->add(std::move(units));
@@ -206,6 +266,7 @@ void HttpLink::give(PacedUnit unit) {
     auto* feed = owner_ == nullptr ? nullptr : owner_->feed(ingest::FragmentDepacketizer::kClock);
     if (feed == nullptr) return;
     feed->arrived(clock_.now());
+    for (const int track : unit.ended) feed->on_track_end(track);
     for (const auto& track : unit.tracks) feed->on_track(track);
     feed->on_unit(std::move(unit.unit));
 }

@@ -9,7 +9,7 @@
 
 #include "pull_runner.hpp"
 #include "pull_threads.hpp"
-#include "slate.hpp"
+#include "slate_loops.hpp"
 
 namespace sg::live {
 namespace {
@@ -47,6 +47,10 @@ struct PullInputs::Impl : public std::enable_shared_from_this<Impl> {
     void attach(const std::shared_ptr<Channel>& channel);
     void pull_for(const std::shared_ptr<Channel>& channel);
     void add_slate(const std::shared_ptr<Channel>& channel);
+    /// `player` is the channel's.
+    void get_slate(const std::shared_ptr<Channel>& channel,
+                   const std::string& image,
+                   SlatePlayer* player);
     void stop();
 
     ChannelRegistry& registry;
@@ -62,7 +66,7 @@ struct PullInputs::Impl : public std::enable_shared_from_this<Impl> {
     std::size_t next_home = 0;
     std::map<Key, std::shared_ptr<PullRunner>> configured;
     std::map<Channel*, std::vector<std::shared_ptr<PullRunner>>> bound;
-    std::map<std::string, std::shared_ptr<const SlateLoop>> loops;  ///< by image
+    const std::shared_ptr<SlateLoops> loops = std::make_shared<SlateLoops>();
 };
 
 void PullInputs::Impl::apply(const std::vector<ChannelSettings>& channels) {
@@ -143,35 +147,34 @@ void PullInputs::Impl::add_slate(const std::shared_ptr<Channel>& channel) {
     auto player = std::make_unique<SlatePlayer>(channel->home(), clock);
     auto* const raw = player.get();
     channel->set_filler(std::move(player));
-    const auto image = channel->settings().slate.image;
-    {
-        const std::lock_guard lock(mutex);
-        if (const auto found = loops.find(image); found != loops.end()) {
-            raw->set_loop(found->second);
-            channel->filler_ready();
-            return;
-        }
-    }
-    make_slate_loop(
-        image,
-        context(channel->home(), channel->settings().name),
-        [weak = weak_from_this(), held = std::weak_ptr(channel), raw, image](auto loop) {
-            const auto self = weak.lock();
-            const auto owner = held.lock();
-            if (!self || !owner) return;
-            if (!loop) {
-                log::error("live_slate_not_made channel={} error=\"{}\"",
-                           owner->name(),
-                           loop.error().message);
-                return;
-            }
-            raw->set_loop(*loop);
-            {
-                const std::lock_guard lock(self->mutex);
-                self->loops.emplace(image, *loop);
-            }
-            owner->filler_ready();
-        });
+    get_slate(channel, channel->settings().slate.image, raw);
+}
+
+void PullInputs::Impl::get_slate(const std::shared_ptr<Channel>& channel,
+                                 const std::string& image,
+                                 SlatePlayer* player) {
+    loops->get(image,
+               context(channel->home(), channel->settings().name),
+               [weak = weak_from_this(), held = std::weak_ptr(channel), image, player](
+                   const Result<SlateLoops::Loop>& loop) {
+                   const auto self = weak.lock();
+                   const auto owner = held.lock();
+                   if (!self || !owner) return;
+                   if (loop) {
+                       player->set_loop(*loop);
+                       owner->filler_ready();
+                       return;
+                   }
+                   log::error("live_slate_not_made channel={} effect=\"{}\" error=\"{}\"",
+                              owner->name(),
+                              image.empty() ? "the channel goes on without" : "it is a test card",
+                              loop.error().message);
+                   // Viewers stay with a channel that shows something.
+                   if (image.empty())
+                       owner->set_filler(nullptr);
+                   else
+                       self->get_slate(owner, {}, player);
+               });
 }
 
 void PullInputs::Impl::stop() {

@@ -21,6 +21,7 @@ namespace sg::live {
 /// A unit with what must be said before it. Its times are nanoseconds that never wrap.
 struct PacedUnit {
     std::uint64_t epoch = 0;  ///< times of another one are not related to these
+    std::vector<int> ended;   ///< tracks that are gone; before `tracks`
     std::vector<ingest::LiveTrack> tracks;
     ingest::LiveUnit unit;
 };

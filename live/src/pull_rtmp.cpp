@@ -1,5 +1,8 @@
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include <base/log.hpp>
 #include <ingest/flv_depacketizer.hpp>
@@ -9,6 +12,8 @@
 
 namespace sg::live {
 namespace {
+
+constexpr std::size_t kMostEarly = 32;
 
 class RtmpPull final : public PullSource, private protocols::RtmpClientHandler {
   public:
@@ -31,6 +36,35 @@ class RtmpPull final : public PullSource, private protocols::RtmpClientHandler {
     void on_ready() override {}
 
     void on_messages(std::span<protocols::RtmpMessage> messages) override {
+        // Servers talk about streams that nobody publishes, too.
+        media_came_ = media_came_ || std::ranges::any_of(messages, is_media);
+        if (!media_came_) {
+            keep(messages);
+            return;
+        }
+        if (early_.empty()) {
+            take(messages);
+            return;
+        }
+        early_.insert(early_.end(),
+                      std::make_move_iterator(messages.begin()),
+                      std::make_move_iterator(messages.end()));
+        take(std::exchange(early_, {}));
+    }
+
+    static bool is_media(const protocols::RtmpMessage& message) {
+        using Type = protocols::RtmpType;
+        return message.type == Type::kAudio || message.type == Type::kVideo ||
+               message.type == Type::kAggregate;
+    }
+
+    void keep(std::span<protocols::RtmpMessage> messages) {
+        for (auto& message : messages) {
+            if (early_.size() < kMostEarly) early_.push_back(std::move(message));
+        }
+    }
+
+    void take(std::span<const protocols::RtmpMessage> messages) {
         auto* feed = owner_.feed(ingest::FlvDepacketizer::kClock);
         if (feed == nullptr) return;
         if (!depacketizer_) depacketizer_.emplace(*feed);
@@ -50,6 +84,8 @@ class RtmpPull final : public PullSource, private protocols::RtmpClientHandler {
     const Clock& clock_;
     PullOwner& owner_;
     std::optional<ingest::FlvDepacketizer> depacketizer_;
+    bool media_came_ = false;
+    std::vector<protocols::RtmpMessage> early_;  ///< before the first media
     std::uint64_t refused_ = 0;
     protocols::RtmpClient client_;
 };

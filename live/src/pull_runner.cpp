@@ -128,7 +128,7 @@ ChannelFeed* PullRunner::feed(const ingest::LiveClock& clock) {
                 self->lose({Errc::kCancelled, std::string(reason)}, true);
         });
     if (!opened) {
-        lose(opened.error(), false);
+        lose(opened.error(), opened.error().code == Errc::kAgain);
         return nullptr;
     }
     feed_ = std::move(*opened);

@@ -40,6 +40,7 @@ class PullRunner final : public std::enable_shared_from_this<PullRunner>, privat
   private:
     ChannelFeed* feed(const ingest::LiveClock& clock) override;
     void delivered() override;
+    [[nodiscard]] HlsPosition& hls_position() override { return hls_position_; }
     void on_gone(Error why) override;
 
     [[nodiscard]] boost::asio::io_context& home() { return *home_.load(); }
@@ -62,6 +63,7 @@ class PullRunner final : public std::enable_shared_from_this<PullRunner>, privat
     std::uint64_t attempt_ = 0;
     bool leaving_ = false;
     std::atomic<bool> stopped_{false};
+    HlsPosition hls_position_;
     std::string told_;  ///< the last failure, so that the same again is no news
     Gauge connected_;
     Counter attempts_;

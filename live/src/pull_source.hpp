@@ -14,9 +14,13 @@
 #include <base/result.hpp>
 #include <ingest/live_unit.hpp>
 
+#include "pull_hls.hpp"
+
 namespace sg::protocols {
 class SrtService;
-}
+struct SrtCallSettings;
+struct UdpReceiverOptions;
+}  // namespace sg::protocols
 
 namespace sg::live {
 
@@ -29,6 +33,8 @@ class PullOwner {
     [[nodiscard]] virtual ChannelFeed* feed(const ingest::LiveClock& clock) = 0;
     /// A batch was delivered to the feed.
     virtual void delivered() = 0;
+    /// Kept from one attempt to the next.
+    [[nodiscard]] virtual HlsPosition& hls_position() = 0;
     /// It is over. At most once, last; the source is destroyed in a later handler.
     virtual void on_gone(Error why) = 0;
 };
@@ -59,6 +65,10 @@ struct PullContext {
 [[nodiscard]] Result<std::unique_ptr<PullSource>> make_pull_source(const InputSettings& input,
                                                                    const PullContext& context,
                                                                    PullOwner& owner);
+
+/// What an srt:// or udp:// URL says. Errors as of check_pull_url().
+[[nodiscard]] Result<protocols::SrtCallSettings> srt_call_of(const std::string& url);
+[[nodiscard]] Result<protocols::UdpReceiverOptions> udp_options_of(const std::string& url);
 
 // One for each way.
 [[nodiscard]] Result<std::unique_ptr<PullSource>> make_rtmp_pull(const InputSettings& input,

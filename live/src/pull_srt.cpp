@@ -112,12 +112,8 @@ Status set_number(const PullUrl& url, std::string_view name, std::int64_t& value
 
 }  // namespace
 
-Result<std::unique_ptr<PullSource>> make_srt_pull(const InputSettings& input,
-                                                  const PullContext& context,
-                                                  PullOwner& owner) {
-    SG_TRY_ASSIGN(const auto url, parse_pull_url(input.url));
-    if (context.srt == nullptr)
-        return Error{Errc::kUnsupported, "pull by SRT: the SRT service does not run"};
+Result<protocols::SrtCallSettings> srt_call_of(const std::string& text) {
+    SG_TRY_ASSIGN(const auto url, parse_pull_url(text));
     if (url.host.empty())
         return Error{Errc::kInvalidArgument, "read an input URL: srt:// needs the host to call"};
     protocols::SrtCallSettings settings;
@@ -132,6 +128,15 @@ Result<std::unique_ptr<PullSource>> make_srt_pull(const InputSettings& input,
     SG_TRY(set_number(url, "pbkeylen", key_bytes));
     settings.latency = std::chrono::milliseconds(latency);
     settings.key_bytes = static_cast<unsigned>(key_bytes);
+    return settings;
+}
+
+Result<std::unique_ptr<PullSource>> make_srt_pull(const InputSettings& input,
+                                                  const PullContext& context,
+                                                  PullOwner& owner) {
+    SG_TRY_ASSIGN(auto settings, srt_call_of(input.url));
+    if (context.srt == nullptr)
+        return Error{Errc::kUnsupported, "pull by SRT: the SRT service does not run"};
     return std::unique_ptr<PullSource>(
         std::make_unique<SrtPull>(std::make_shared<Caller>(std::move(settings), context, owner)));
 }

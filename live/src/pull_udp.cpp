@@ -1,6 +1,9 @@
 #include <optional>
 #include <utility>
 
+#include <boost/asio/ip/address.hpp>
+#include <fmt/format.h>
+
 #include <ingest/ts_depacketizer.hpp>
 #include <protocols/rtp_reorder.hpp>
 #include <protocols/udp_receiver.hpp>
@@ -67,17 +70,30 @@ class UdpPull final : public PullSource {
 
 }  // namespace
 
-Result<std::unique_ptr<PullSource>> make_udp_pull(const InputSettings& input,
-                                                  const PullContext& context,
-                                                  PullOwner& owner) {
-    SG_TRY_ASSIGN(const auto url, parse_pull_url(input.url));
+Result<protocols::UdpReceiverOptions> udp_options_of(const std::string& text) {
+    SG_TRY_ASSIGN(const auto url, parse_pull_url(text));
     protocols::UdpReceiverOptions options;
     options.address = url.host;
+    boost::system::error_code failed;
+    boost::asio::ip::make_address(url.host.empty() ? "0.0.0.0" : url.host, failed);
+    if (failed)
+        return Error{Errc::kInvalidArgument,
+                     fmt::format("read the input URL {}: it needs an IP address of this machine or "
+                                 "of a multicast group, not a name",
+                                 shown_url(text))};
     options.port = url.port;
     options.interface = url.option("interface");
     options.source = url.option("source");
+    return options;
+}
+
+Result<std::unique_ptr<PullSource>> make_udp_pull(const InputSettings& input,
+                                                  const PullContext& context,
+                                                  PullOwner& owner) {
+    SG_TRY_ASSIGN(auto options, udp_options_of(input.url));
+    const bool rtp = scheme_of(input.url) == "rtp";
     return std::unique_ptr<PullSource>(
-        std::make_unique<UdpPull>(std::move(options), url.scheme == "rtp", context, owner));
+        std::make_unique<UdpPull>(std::move(options), rtp, context, owner));
 }
 
 }  // namespace sg::live

@@ -1,3 +1,4 @@
+#include <atomic>
 #include <utility>
 
 #include <boost/asio/dispatch.hpp>
@@ -36,10 +37,16 @@ class Publisher final : public protocols::RtmpPublishSink {
         }
         std::vector<protocols::RtmpMessage> batch(std::make_move_iterator(messages.begin()),
                                                   std::make_move_iterator(messages.end()));
-        asio::post(home_, [state = state_, batch = std::move(batch), now]() mutable {
+        std::size_t bytes = 0;
+        for (const auto& message : batch) bytes += message.payload.size();
+        state_->backlog += bytes;
+        asio::post(home_, [state = state_, batch = std::move(batch), bytes, now]() mutable {
             state->take(batch, now);
+            state->backlog -= bytes;
         });
     }
+
+    [[nodiscard]] std::size_t backlog() const override { return state_->backlog; }
 
     void on_closed(const protocols::RtmpClosed& closed) override {
         asio::dispatch(home_, [state = state_, message = closed.message] {
@@ -67,6 +74,7 @@ class Publisher final : public protocols::RtmpPublishSink {
         std::shared_ptr<ChannelFeed> feed;
         std::optional<ingest::FlvDepacketizer> depacketizer;
         std::uint64_t refused = 0;
+        std::atomic<std::size_t> backlog = 0;  ///< bytes, on their way here
     };
 
     std::shared_ptr<State> state_;
@@ -88,34 +96,72 @@ PublishClaim claim_of(const protocols::RtmpPublishOffer& offer) {
     return claim;
 }
 
-void refuse(protocols::RtmpPublishOffer& offer, const Error& error) {
-    const bool denied = error.code == Errc::kPermission;
-    offer.refuse(denied ? "NetStream.Publish.Denied" : "NetStream.Publish.BadName", error.message);
-}
+/// A publisher who may, on the way to its place.
+class Arrival final : public std::enable_shared_from_this<Arrival> {
+  public:
+    Arrival(ChannelRegistry& registry,
+            asio::io_context& near,
+            const Clock& clock,
+            std::string name,
+            std::shared_ptr<protocols::RtmpPublishOffer> offer)
+        : registry_(registry),
+          near_(near),
+          clock_(clock),
+          name_(std::move(name)),
+          offer_(std::move(offer)) {}
 
-/// On the home thread of the channel.
-void attach(ChannelRegistry::Place place, protocols::RtmpPublishOffer offer, const Clock& clock) {
-    const auto connection = offer.connection();
-    auto feed = place.channel->open_feed(
-        place.slot, ingest::FlvDepacketizer::kClock, [connection](std::string_view reason) {
-            connection.disconnect(std::string(reason));
-        });
-    if (!feed) {
-        log::info("rtmp_publish_refused channel={} peer={} reason=\"{}\"",
-                  place.channel->name(),
-                  offer.peer().address().to_string(),
-                  feed.error().message);
-        refuse(offer, {Errc::kNotFound, feed.error().message});
-        return;
+    void find_place() {
+        auto place = registry_.place_for(name_, near_);
+        if (!place) {
+            refused(place.error());
+            return;
+        }
+        auto& home = place->channel->home();
+        asio::dispatch(
+            home, [self = shared_from_this(), place = std::move(*place)] { self->attach(place); });
     }
-    auto publisher = std::make_shared<Publisher>(place.channel->home(), clock);
-    publisher->attach(std::move(*feed));
-    log::info("rtmp_publish channel={} peer={} encoder=\"{}\"",
-              place.channel->name(),
-              offer.peer().address().to_string(),
-              process::printable_line(offer.request().client, 80));
-    offer.accept(std::move(publisher));
-}
+
+    void refused(const Error& error) {
+        log::info("rtmp_publish_refused channel={} peer={} reason=\"{}\"",
+                  process::printable_line(name_, 80),
+                  offer_->peer().address().to_string(),
+                  error.message);
+        const bool denied = error.code == Errc::kPermission;
+        offer_->refuse(denied ? "NetStream.Publish.Denied" : "NetStream.Publish.BadName",
+                       error.message);
+    }
+
+  private:
+    /// On the home thread of the channel.
+    void attach(const ChannelRegistry::Place& place) {
+        const auto connection = offer_->connection();
+        auto feed = place.channel->open_feed(
+            place.slot, ingest::FlvDepacketizer::kClock, [connection](std::string_view reason) {
+                connection.disconnect(std::string(reason));
+            });
+        if (!feed && feed.error().code == Errc::kAgain) {
+            find_place();
+            return;
+        }
+        if (!feed) {
+            refused({Errc::kNotFound, feed.error().message});
+            return;
+        }
+        auto publisher = std::make_shared<Publisher>(place.channel->home(), clock_);
+        publisher->attach(std::move(*feed));
+        log::info("rtmp_publish channel={} peer={} encoder=\"{}\"",
+                  place.channel->name(),
+                  offer_->peer().address().to_string(),
+                  process::printable_line(offer_->request().client, 80));
+        offer_->accept(std::move(publisher));
+    }
+
+    ChannelRegistry& registry_;
+    asio::io_context& near_;
+    const Clock& clock_;
+    const std::string name_;
+    const std::shared_ptr<protocols::RtmpPublishOffer> offer_;
+};
 
 }  // namespace
 
@@ -127,29 +173,17 @@ RtmpIngest::RtmpIngest(asio::io_context& context,
 
 void RtmpIngest::on_publish(protocols::RtmpPublishOffer offer) {
     auto claim = claim_of(offer);
-    const auto name = claim.name;
-    auto shared = std::make_shared<protocols::RtmpPublishOffer>(std::move(offer));
-    gate_.check(std::move(claim), [this, name, shared](const Status& allowed) {
-        if (!allowed) {
-            log::info("rtmp_publish_refused channel={} peer={} reason=\"{}\"",
-                      process::printable_line(name, 80),
-                      shared->peer().address().to_string(),
-                      allowed.error().message);
-            refuse(*shared, allowed.error());
-            return;
-        }
-        auto place = registry_.place_for(name, context_);
-        if (!place) {
-            log::info("rtmp_publish_refused channel={} reason=\"{}\"",
-                      process::printable_line(name, 80),
-                      place.error().message);
-            refuse(*shared, place.error());
-            return;
-        }
-        auto& home = place->channel->home();
-        asio::dispatch(home, [place = std::move(*place), shared, &clock = clock_]() mutable {
-            attach(std::move(place), std::move(*shared), clock);
-        });
+    const auto arrival =
+        std::make_shared<Arrival>(registry_,
+                                  context_,
+                                  clock_,
+                                  claim.name,
+                                  std::make_shared<protocols::RtmpPublishOffer>(std::move(offer)));
+    gate_.check(std::move(claim), [arrival](const Status& allowed) {
+        if (allowed)
+            arrival->find_place();
+        else
+            arrival->refused(allowed.error());
     });
 }
 

@@ -157,6 +157,8 @@ SegmentStore::~SegmentStore() {
 ChannelContinuation SegmentStore::restore(const ChannelSettings& settings) const {
     ChannelContinuation out;
     const fs::path folder = channel_folder(impl_->folder, settings.name);
+    // What ended in this run ended for good, also when that is yet to be written.
+    if (impl_->parts->states.in_use(folder)) return out;
     const auto state = ChannelStateFile::read(folder / "state");
     if (!state || state->final || state->next_number == 0) return out;
     const auto age = impl_->parts->clock.wall() - state->written;

@@ -72,18 +72,20 @@ class Publisher : public std::enable_shared_from_this<Publisher> {
               const Clock& clock)
         : connection_(std::move(connection)), channel_(std::move(channel)), clock_(clock) {}
 
-    void start(std::size_t slot) {
+    /// kAgain when its channel has ended meanwhile; another error closes the connection.
+    [[nodiscard]] Status start(std::size_t slot) {
         auto feed = channel_->open_feed(
             slot, ingest::TsDepacketizer::kClock, [self = weak_from_this()](std::string_view) {
                 if (const auto publisher = self.lock()) publisher->connection_->close();
             });
+        if (!feed && feed.error().code == Errc::kAgain) return feed.error();
         if (!feed) {
             log::info("srt_publish_refused channel={} peer={} reason=\"{}\"",
                       channel_->name(),
                       connection_->peer(),
                       feed.error().message);
             connection_->close();
-            return;
+            return feed.error();
         }
         feed_ = std::move(*feed);
         depacketizer_.emplace(*feed_);
@@ -107,6 +109,7 @@ class Publisher : public std::enable_shared_from_this<Publisher> {
         connection_->start([&home = channel_->home()](
                                std::function<void()> work) { asio::post(home, std::move(work)); },
                            std::move(handler));
+        return {};
     }
 
   private:
@@ -133,9 +136,10 @@ struct SrtIngest::State {
     asio::io_context& home;
     const Clock& clock;
 
-    void admitted(const std::shared_ptr<protocols::SrtConnection>& connection) {
+    static void admit(const std::shared_ptr<State>& state,
+                      const std::shared_ptr<protocols::SrtConnection>& connection) {
         const auto name = channel_of(connection->stream_id());
-        auto place = registry.place_for(name, home);
+        auto place = state->registry.place_for(name, state->home);
         if (!place) {
             log::info("srt_publish_refused channel={} peer={} reason=\"{}\"",
                       process::printable_line(name, 80),
@@ -144,9 +148,11 @@ struct SrtIngest::State {
             connection->close();
             return;
         }
-        auto publisher = std::make_shared<Publisher>(connection, place->channel, clock);
-        asio::dispatch(place->channel->home(),
-                       [publisher, slot = place->slot] { publisher->start(slot); });
+        auto publisher = std::make_shared<Publisher>(connection, place->channel, state->clock);
+        asio::dispatch(place->channel->home(), [state, publisher, connection, slot = place->slot] {
+            const auto started = publisher->start(slot);
+            if (!started && started.error().code == Errc::kAgain) admit(state, connection);
+        });
     }
 };
 
@@ -184,7 +190,7 @@ protocols::SrtListener::OnConnection SrtIngest::on_connection() {
                 connection->close();
                 return;
             }
-            state->admitted(connection);
+            State::admit(state, connection);
         });
     };
 }

@@ -132,6 +132,7 @@ class WindowView final : public ChannelView {
     [[nodiscard]] Lookup part(const RenditionState& r, const ResourcePath& path) const;
 
     [[nodiscard]] bool rendition_ended(const RenditionState& r) const { return ended_ || r.ended; }
+    [[nodiscard]] bool joins_later(const RenditionState& r) const;
     [[nodiscard]] std::int64_t first_in_playlist(const RenditionState& r) const;
     [[nodiscard]] std::int64_t discontinuities_before(std::int64_t number) const;
     [[nodiscard]] std::int64_t skippable(const RenditionState& r, std::int64_t first) const;

@@ -51,9 +51,14 @@ Status LiveTsWriter::prepare(const LiveSegment* main, const LiveSegment* audio) 
         audio_init_ = audio->init;
     }
     const bool video = main_init_ && main_init_->description.type == TrackType::kVideo;
+    std::vector<std::uint8_t> counters;
+    if (writer_) counters = writer_->counters();
     SG_TRY_ASSIGN(writer_,
                   TsRenditionWriter::create(video ? main_track_ : std::nullopt,
                                             video ? audio_track_ : main_track_));
+    // Some players take a step of the counters for loss, discontinuity or not. Refused when there
+    // are more or fewer tracks than before.
+    if (!counters.empty()) (void)writer_->set_counters(std::move(counters));
     return {};
 }
 

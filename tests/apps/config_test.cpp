@@ -149,6 +149,8 @@ channels:
     output: {segment: 4s, part: 3s, hls: false, dash: false}
     inputs:
       - {kind: pull}
+      - {kind: pull, name: other, url: "gopher://somewhere/a?key=secret"}
+    slate: {enabled: true, image: nowhere.png}
   - name: live/a
     restream: [{name: x, url: "http://somewhere"}]
   - name: metrics/a
@@ -214,7 +216,7 @@ playback: {signature_keys: [{key: signature-key-secret}]}
 defaults:
   srt: {passphrase: passphrase-secret}
   restream: [{name: away, url: "rtmp://a.example/app/secret-stream-key"}]
-  inputs: [{kind: pull, url: "rtmp://me:secret-word@b.example/app/secret-key?t=secret-token"}]
+  inputs: [{kind: pull, url: "rtsp://me:secret-word@b.example/app/secret-key?t=secret-token"}]
 )");
     std::ofstream(config.folder / "stream.key") << "key-in-a-file-secret\n";
     const auto settings = config.good();

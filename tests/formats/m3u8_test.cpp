@@ -194,3 +194,34 @@ TEST_CASE("m3u8: breaches are refused and name their line") {
     CHECK(error_of("#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"n\nx\n")
               .find("does not end") != std::string::npos);
 }
+
+TEST_CASE("m3u8: a lenient reader passes over what players pass over") {
+    const std::string sloppy =
+        "\xef\xbb\xbf#EXTM3U \r\n#EXT-X-INDEPENDENT-SEGMENTS\r\n#EXT-X-INDEPENDENT-SEGMENTS\r\n"
+        "#EXT-X-TARGETDURATION:2\r\n#EXT-X-MEDIA-SEQUENCE:7\r\n#EXT-X-PLAYLIST-TYPE:LIVE\r\n"
+        "#EXT-X-PROGRAM-DATE-TIME:yesterday\r\n#EXTINF:6.5\r\na.ts\t\r\n"
+        "#EXT-X-GAP\r\n#EXTINF:2,\r\nb.ts\r\n#EXTINF:2,\r\n";
+    CHECK_FALSE(m3u8::parse(sloppy));
+    const auto parsed = m3u8::parse(sloppy, m3u8::Reading::kLenient);
+    REQUIRE(parsed);
+    const auto& media = std::get<m3u8::Media>(*parsed);
+    CHECK(media.media_sequence == 7);
+    REQUIRE(media.segments.size() == 2);
+    CHECK(media.segments[0].uri == "a.ts");
+    CHECK(media.segments[0].duration_us == 6'500'000);
+    CHECK_FALSE(media.segments[0].gap);
+    CHECK(media.segments[1].gap);
+
+    const auto untold = m3u8::parse("#EXTM3U\n#EXTINF:3.6,\na.ts\n", m3u8::Reading::kLenient);
+    REQUIRE(untold);
+    CHECK(std::get<m3u8::Media>(*untold).target_seconds == 4);
+}
+
+TEST_CASE("m3u8: a lenient reader still refuses what leaves the segments in doubt") {
+    for (const auto* text : {"<html></html>",
+                             "#EXTM3U\n",
+                             "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:x\n#EXTINF:2,\na.ts\n",
+                             "#EXTM3U\n#EXTINF:long,\na.ts\n",
+                             "#EXTM3U\n#EXT-X-KEY:METHOD\n#EXTINF:2,\na.ts\n"})
+        CHECK_FALSE(m3u8::parse(text, m3u8::Reading::kLenient));
+}

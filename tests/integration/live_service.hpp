@@ -38,6 +38,7 @@ class LiveService {
 
     [[nodiscard]] std::string rtmp(const std::string& stream) const;
     [[nodiscard]] std::string srt(const std::string& stream_id) const;
+    [[nodiscard]] std::string url(const std::string& path) const { return http_ + path; }
     /// Body of a GET; empty when it is not a success.
     [[nodiscard]] std::string get(const std::string& path) const;
     /// A media playlist of the channel; empty when there is none.

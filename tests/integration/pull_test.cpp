@@ -1,3 +1,4 @@
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -204,4 +205,63 @@ TEST_CASE("a slate is on air while nothing arrives") {
     }
     CHECK(becomes([&] { return on_air(service, "a", "slate"); }));
     CHECK(service.playlist("live/a").find("#EXT-X-ENDLIST") == std::string::npos);
+}
+
+TEST_CASE("a slate shows its picture, as large as fits, on black where it is transparent") {
+    const TempFolder pictures;
+    const auto made = [&](const std::string& name, const std::string& source) {
+        const auto path = (pictures.path() / name).string();
+        Beside ffmpeg(
+            {"ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-frames:v", "1", path},
+            pictures.path() / "log");
+        REQUIRE(ffmpeg.ended() == 0);
+        return path;
+    };
+    const auto slate = [](const std::string& name, const std::string& image) {
+        return "  - {name: live/" + name +
+               ", output: {segment: 1s}, slate: {enabled: true, image: " + image + "}}\n";
+    };
+    std::ofstream(pictures.path() / "text.png") << "no picture at all";
+    const LiveService service(
+        "channels:\n" + slate("png", made("a.png", "color=red:s=1920x1080")) +
+        slate("jpeg", made("a.jpg", "color=red:s=96x96")) +
+        slate("clear", made("clear.png", "color=white@0.0:s=320x180,format=rgba")) +
+        slate("text", (pictures.path() / "text.png").string()));
+    // Red, green and blue in the middle of the first picture.
+    const auto middle = [&](const std::string& name) {
+        REQUIRE(becomes([&] { return plays(service, name); }));
+        const auto raw = pictures.path() / (name + ".raw");
+        Beside ffmpeg({"ffmpeg",
+                       "-v",
+                       "error",
+                       "-i",
+                       service.url("/live/" + name + "/index.m3u8"),
+                       "-frames:v",
+                       "1",
+                       "-vf",
+                       "crop=16:16,scale=1:1",
+                       "-pix_fmt",
+                       "rgb24",
+                       "-f",
+                       "rawvideo",
+                       raw.string()},
+                      pictures.path() / "log");
+        REQUIRE(ffmpeg.ended() == 0);
+        std::array<char, 3> pixel{};
+        std::ifstream(raw, std::ios::binary).read(pixel.data(), 3);
+        std::array<int, 3> out{};
+        for (std::size_t i = 0; i < 3; ++i) out[i] = static_cast<unsigned char>(pixel[i]);
+        return out;
+    };
+    for (const auto* name : {"png", "jpeg"}) {
+        const auto [red, green, blue] = middle(name);
+        CAPTURE(name, red, green, blue);
+        CHECK((red > 200 && green < 40 && blue < 40));
+    }
+    const auto [red, green, blue] = middle("clear");
+    CAPTURE(red, green, blue);
+    CHECK((red < 30 && green < 30 && blue < 30));
+    // A test card stands in.
+    CHECK(becomes([&] { return plays(service, "text"); }));
+    CHECK(service.log().find("live_slate_not_made channel=live/text") != std::string::npos);
 }

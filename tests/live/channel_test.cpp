@@ -19,6 +19,17 @@ class HeldClock final : public Clock {
     std::chrono::nanoseconds steady = 1000s;
 };
 
+/// Has always something left.
+class NeverDone final : public live::LiveEncoder {
+  public:
+    void track(const ingest::LiveTrack&) override {}
+    void track_end(int) override {}
+    void unit(ingest::TimedUnit) override {}
+    void discontinuity(std::int64_t) override {}
+    void finish() override {}
+    [[nodiscard]] bool done() const override { return false; }
+};
+
 struct Rig {
     boost::asio::io_context home;
     HeldClock clock;
@@ -212,6 +223,29 @@ TEST_CASE("an ended channel has ENDLIST, and the next publisher gets a new one")
     CHECK(rig.channel() != channel);
 }
 
+TEST_CASE("a publisher who comes while an encoder empties itself gets the next session") {
+    Rig rig;
+    auto options = Rig::registry_options();
+    options.templates[0].settings.preset = "ladder";
+    rig.registry.reload(options);
+    rig.registry.set_encoder_factory(
+        [](const auto&, auto&, auto&) { return std::make_unique<NeverDone>(); });
+    const auto channel = rig.channel();
+    const auto feed = rig.feed(*channel);
+    rig.sound(*feed, 10);
+    channel->end("test");
+    CHECK(channel->ended());
+    CHECK_FALSE(channel->view()->ended());
+    CHECK(channel->open_feed(0, {1000, 32}, {}).error().code == Errc::kAgain);
+    const auto next = rig.channel();
+    CHECK(next != channel);
+    CHECK(rig.feed(*next));
+    // Its second of grace is over.
+    rig.home.run_for(2s);
+    CHECK(channel->view()->ended());
+    CHECK(rig.registry.find("live/a") == next);
+}
+
 TEST_CASE("of channels that have ended the oldest are forgotten, and those that made nothing") {
     Rig rig;
     auto options = Rig::registry_options();
@@ -252,6 +286,11 @@ TEST_CASE("names that cannot be, inputs that are not there and too many channels
     for (const auto* name : {"live/a", "live/b", "live/c"})
         CHECK(rig.registry.place_for(name, rig.home));
     CHECK(code("live/d") == Errc::kLimit);
+    const auto first = rig.registry.running("live/a");
+    rig.sound(*rig.feed(*first), 200);
+    first->end("test");
+    CHECK(rig.registry.place_for("live/d", rig.home));
+    CHECK(rig.registry.find("live/a") == nullptr);
 }
 
 TEST_CASE("a star in a pattern stands for anything but a slash") {
@@ -261,4 +300,16 @@ TEST_CASE("a star in a pattern stands for anything but a slash") {
     CHECK_FALSE(live::matches_pattern("live/*", "live/a/b"));
     CHECK_FALSE(live::matches_pattern("live/*", "other/a"));
     CHECK_FALSE(live::matches_pattern("live/a", "live/ab"));
+}
+
+TEST_CASE("a template puts the stream's name where it is asked for") {
+    live::ChannelSettings shape;
+    shape.inputs = {{live::InputKind::kPull, "main", "rtmp://a/live/{name}?x={name}"}};
+    shape.restream = {{"b", "srt://b:9000?streamid={name}"}};
+    shape.slate.image = "/slates/{name}.png";
+    const auto settings = live::settings_named(shape, "live/cam-1");
+    CHECK(settings.name == "live/cam-1");
+    CHECK(settings.inputs[0].url == "rtmp://a/live/cam-1?x=cam-1");
+    CHECK(settings.restream[0].url == "srt://b:9000?streamid=cam-1");
+    CHECK(settings.slate.image == "/slates/cam-1.png");
 }

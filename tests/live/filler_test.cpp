@@ -128,6 +128,56 @@ TEST_CASE("a channel is filled while nothing arrives, and does not end for it") 
     channel->end("the test is over");
 }
 
+TEST_CASE("a channel whose slate is no more configured ends when the grace time is over") {
+    boost::asio::io_context home;
+    HeldClock clock;
+    NullMetrics metrics;
+    live::ChannelSettings settings;
+    settings.name = "live/a";
+    settings.grace = 0ms;
+    settings.slate.enabled = true;
+    const auto channel = live::Channel::create(settings, {home, clock, metrics, "e", {}, {}});
+    int starts = 0;
+    channel->set_filler(std::make_unique<OneFrame>(starts));
+    REQUIRE(starts == 1);
+    const auto pass = [&] {
+        clock.steady += 1s;
+        home.restart();
+        home.run_for(100ms);
+    };
+
+    SECTION("at once without a publisher") {
+        channel->allow_filler(false);
+        pass();
+        CHECK(channel->ended());
+    }
+    SECTION("not while somebody publishes") {
+        auto feed = channel->open_feed(0, kClock, {});
+        REQUIRE(feed);
+        channel->allow_filler(false);
+        pass();
+        CHECK_FALSE(channel->ended());
+        (*feed)->close();
+        pass();
+        CHECK(channel->ended());
+        CHECK(starts == 1);
+    }
+    SECTION("not when it is configured again before that") {
+        channel->allow_filler(false);
+        channel->allow_filler(true);
+        pass();
+        CHECK_FALSE(channel->ended());
+        CHECK(starts == 2);
+    }
+    SECTION("nor when there is nothing to fill it with") {
+        channel->allow_filler(false);
+        channel->set_filler(nullptr);
+        pass();
+        CHECK(channel->ended());
+    }
+    channel->end("the test is over");
+}
+
 TEST_CASE("a publisher whose track cannot be packaged does no harm") {
     boost::asio::io_context home;
     HeldClock clock;

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <live/pull_inputs.hpp>
 
 #include <support/catch.hpp>
 
@@ -154,6 +155,78 @@ TEST_CASE("a live playlist is entered three targets from its end and followed") 
         REQUIRE(round);
         CHECK(round->ended);
     }
+}
+
+TEST_CASE("the next attempt goes on where a playlist was left, and repeats nothing") {
+    FakeServer server;
+    server.objects["http://h/live.m3u8"] = live_playlist(10, 4);
+    for (int i = 10; i < 20; ++i) server.objects["http://h/seg-" + std::to_string(i) + ".ts"] = "G";
+    const auto now = std::chrono::steady_clock::time_point{} + 1h;
+    HlsFollower first({"http://h/live.m3u8"}, server.fetch());
+    for (int i = 0; i < 3; ++i) REQUIRE(first.next(now));
+    HlsFollower::Options options{"http://h/live.m3u8"};
+    options.left = first.position();
+    (void)server.taken();
+
+    SECTION("nothing while it stands still") {
+        HlsFollower again(options, server.fetch());
+        REQUIRE(again.next(now));
+        CHECK(server.taken() == Urls{"http://h/live.m3u8", "http://h/live.m3u8"});
+    }
+    SECTION("what is new") {
+        server.objects["http://h/live.m3u8"] = live_playlist(11, 5);
+        HlsFollower again(options, server.fetch());
+        REQUIRE(again.next(now));
+        CHECK(server.taken().back() == "http://h/seg-14.ts");
+    }
+    SECTION("nothing once it has ended") {
+        server.objects["http://h/live.m3u8"] = live_playlist(10, 4) + "#EXT-X-ENDLIST\n";
+        HlsFollower again(options, server.fetch());
+        const auto round = again.next(now);
+        REQUIRE(round);
+        CHECK(round->ended);
+        CHECK(server.taken() == Urls{"http://h/live.m3u8", "http://h/live.m3u8"});
+    }
+    SECTION("another presentation under the same address is entered anew") {
+        server.objects["http://h/live.m3u8"] =
+            "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:13\n#EXTINF:2,\nother.ts\n";
+        HlsFollower again(options, server.fetch());
+        REQUIRE(again.next(now));
+        CHECK(server.taken().back() == "http://h/other.ts");
+    }
+}
+
+TEST_CASE("segments that are gaps are not asked for") {
+    FakeServer server;
+    server.objects["http://h/live.m3u8"] =
+        "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-GAP\n#EXTINF:2,\na.ts\n#EXTINF:2,\nb.ts\n";
+    server.objects["http://h/b.ts"] = "G";
+    const auto now = std::chrono::steady_clock::time_point{} + 1h;
+    HlsFollower follower({"http://h/live.m3u8"}, server.fetch());
+    for (int i = 0; i < 2; ++i) REQUIRE(follower.next(now));
+    CHECK(server.taken() == Urls{"http://h/live.m3u8", "http://h/live.m3u8", "http://h/b.ts"});
+    CHECK(follower.skipped() == 0);
+}
+
+TEST_CASE("URLs that no input can be pulled by are told before anything runs") {
+    for (const auto* url : {"rtmp://h/live/a",
+                            "rtmps://h/live/a",
+                            "srt://h:9000?latency=200",
+                            "udp://@239.0.0.1:5000",
+                            "rtp://:5000",
+                            "https://h/a.m3u8",
+                            "rtsp://h/camera"})
+        CHECK(sg::live::check_pull_url(url));
+    for (const auto* url : {"",
+                            "a.m3u8",
+                            "gopher://h/a",
+                            "rtmp://",
+                            "srt://:9000",
+                            "srt://h",
+                            "srt://h:9000?latency=soon",
+                            "udp://camera.local:5000",
+                            "http:///a"})
+        CHECK_FALSE(sg::live::check_pull_url(url));
 }
 
 TEST_CASE("the best variant within the limit is pulled, with its sound") {

@@ -16,6 +16,7 @@
 
 #include "../packagers/live_feed.hpp"
 #include "channel_model.hpp"
+#include "state_writers.hpp"
 
 using namespace sg;
 using namespace std::chrono_literals;
@@ -225,6 +226,43 @@ TEST_CASE("a pause has no ENDLIST and leaves no gap; an end begins anew") {
     Run run(temp.path(), clock, 300s);
     run.sound(5s);
     CHECK(run.playlist().segments.size() < 8);
+}
+
+TEST_CASE("what ends in this run is not gone on with, however late its end is written") {
+    test::TempFolder temp;
+    HeldClock clock;
+    Run run(temp.path(), clock, 300s);
+    run.sound(20s);
+    const auto settings = run.channel->settings();
+    run.channel->end("test");
+    // With no turn for the disk in between.
+    CHECK(run.store.restore(settings).next_number == 0);
+    run.channel = run.registry.place_for("live/a", run.home).value().channel;
+    run.feed = *run.channel->open_feed(0, {1000, 32}, [](std::string_view) {});
+    run.sent = 0;
+    run.sound(5s);
+    CHECK(run.playlist().media_sequence == 0);
+    CHECK(run.playlist().segments.front().discontinuity == false);
+}
+
+TEST_CASE("the state of a session that ended never replaces that of the next") {
+    test::TempFolder temp;
+    live::StateWriter writer(temp.path() / "a");
+    live::ChannelState old;
+    old.epoch = "9z";
+    old.next_number = 40;
+    live::ChannelState next;
+    next.epoch = "a00";
+    next.next_number = 1;
+    for (int i = 0; i < 3; ++i) REQUIRE(writer.write(old));
+    REQUIRE(writer.write(next));
+    old.final = true;
+    REQUIRE(writer.write(old));
+    const auto kept = live::ChannelStateFile::read(temp.path() / "a" / "state");
+    REQUIRE(kept);
+    CHECK(kept->epoch == "a00");
+    CHECK(kept->next_number == 1);
+    CHECK_FALSE(kept->final);
 }
 
 TEST_CASE("what was left longer ago than a channel is kept does not come back") {

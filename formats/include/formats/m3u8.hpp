@@ -90,6 +90,7 @@ struct Segment {
     bool discontinuity = false;                        ///< EXT-X-DISCONTINUITY stands before it
     std::optional<std::int64_t> program_date_time_ms;  ///< since 1970-01-01T00:00:00Z
     std::string title;
+    bool gap = false;  ///< EXT-X-GAP: there is no such resource
     bool operator==(const Segment&) const = default;
 };
 
@@ -122,9 +123,13 @@ using Playlist = std::variant<Multivariant, Media>;
 [[nodiscard]] std::string write(const Multivariant& playlist);
 [[nodiscard]] std::string write(const Media& playlist);
 
+/// As checkers read, or as players do: those pass over every breach that leaves no doubt about
+/// which segments there are, such as an EXTINF that is longer than the target duration.
+enum class Reading { kStrict, kLenient };
+
 /// Takes hostile bytes; memory stays proportional to them, more than 64 MiB is kLimit. The first
-/// breach of a MUST is kBadData, "line 12: what is wrong". Tags that are not known are ignored and
-/// listed.
-[[nodiscard]] Result<Playlist> parse(std::string_view bytes);
+/// breach of a MUST that counts is kBadData, "line 12: what is wrong". Tags that are not known are
+/// ignored and listed.
+[[nodiscard]] Result<Playlist> parse(std::string_view bytes, Reading reading = Reading::kStrict);
 
 }  // namespace sg::formats::m3u8

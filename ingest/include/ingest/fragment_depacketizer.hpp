@@ -20,8 +20,8 @@ class FragmentDepacketizer {
 
     explicit FragmentDepacketizer(LiveSink& sink) : sink_(sink) {}
 
-    /// Before the first segment, and whenever another one is named. kBadData; kUnsupported when
-    /// nothing in it can be delivered.
+    /// Before the first segment, and whenever another one is named: tracks that are not in that
+    /// end. kBadData; kUnsupported when nothing in it can be delivered.
     [[nodiscard]] Status init(std::span<const std::byte> bytes);
     /// kBadData: nothing of it was delivered.
     [[nodiscard]] Status segment(std::span<const std::byte> bytes);

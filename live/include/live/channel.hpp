@@ -98,8 +98,8 @@ class Channel final : public PlaybackChannel, public std::enable_shared_from_thi
     [[nodiscard]] boost::asio::io_context& home() const;
 
     /// Home thread. `slot` counts in ChannelSettings::inputs. kPermission while another publisher
-    /// delivers and may not be replaced. `on_replaced` is called, with the reason, when this feed
-    /// loses its place.
+    /// delivers and may not be replaced, kAgain once it has ended: the next session of its name is
+    /// another channel. `on_replaced` is called, with the reason, when this feed loses its place.
     [[nodiscard]] Result<std::shared_ptr<ChannelFeed>> open_feed(
         std::size_t slot,
         const ingest::LiveClock& clock,
@@ -107,10 +107,14 @@ class Channel final : public PlaybackChannel, public std::enable_shared_from_thi
 
     /// Home thread, before the first feed.
     void add_observer(std::unique_ptr<ChannelObserver> observer);
-    /// Home thread: what goes on air while nothing arrives. Until it is ready there is nothing.
+    /// Home thread: what goes on air while nothing arrives. Until it is ready there is nothing. Null:
+    /// it could not be had, so the grace time counts as without.
     void set_filler(std::unique_ptr<ChannelFiller> filler);
     /// Home thread: its ready() has become true.
     void filler_ready();
+    /// Home thread: whether the configuration still has its slate. Without, what fills it goes off
+    /// air, and it ends when its publishers have left.
+    void allow_filler(bool allowed);
     /// Home thread: this input goes on air as soon as it delivers, and stays while it does;
     /// nothing: the best one again. kNotFound when it has none of this name.
     [[nodiscard]] Status prefer_input(std::optional<std::string_view> input);
@@ -122,6 +126,8 @@ class Channel final : public PlaybackChannel, public std::enable_shared_from_thi
     void pause(std::string_view reason);
     /// Home thread: a closed segment is in a file as well; `rendition` as observers see it.
     void stored(std::size_t rendition, std::int64_t number, MediaBytes where);
+    /// Any thread: it takes no feed any more, and its playlists end within a second.
+    [[nodiscard]] bool ended() const;
     [[nodiscard]] const std::string& epoch() const;
     [[nodiscard]] const ChannelContinuation& continuation() const;
     [[nodiscard]] std::optional<packagers::WallTime> availability_start() const;  ///< home thread
@@ -144,6 +150,9 @@ class Channel final : public PlaybackChannel, public std::enable_shared_from_thi
     void finish(bool may_continue);
     void publish();
     void look_at_inputs();
+    [[nodiscard]] bool may_fill() const;
+    /// Nothing but what fills it is there: it ends when the grace time is over.
+    void begin_grace();
     [[nodiscard]] std::string_view input_name(std::size_t slot) const;
     [[nodiscard]] std::shared_ptr<ChannelFeed> make_feed(std::size_t slot,
                                                          const ingest::LiveClock& clock,

@@ -32,7 +32,7 @@ struct RegistryOptions {
     std::vector<ChannelSettings> channels;
     std::vector<ChannelTemplate> templates;  ///< the first that matches counts
     std::vector<std::string> closed;         ///< names that templates make no channel for
-    std::size_t max_channels = 2000;
+    std::size_t max_channels = 2000;         ///< those that have ended give way
     /// Streams that have ended and can still be watched: the oldest are forgotten beyond these.
     std::size_t max_ended = 256;
     std::uint64_t max_ended_bytes = 256U << 20U;
@@ -83,7 +83,8 @@ class ChannelRegistry final : public PlaybackDirectory {
     /// What a channel of this name is made with; nothing when none is configured.
     [[nodiscard]] std::optional<ChannelSettings> configured(std::string_view name) const;
 
-    /// New settings for channels to come; those that run keep theirs.
+    /// New settings for channels to come; those that run keep theirs, but for a slate that they
+    /// have no more: it would never let them end.
     void reload(RegistryOptions options);
     /// Ends all channels, each on its own thread; only pauses them when they can be continued.
     void end_all(std::string_view reason);
@@ -94,10 +95,13 @@ class ChannelRegistry final : public PlaybackDirectory {
 
   private:
     [[nodiscard]] std::optional<ChannelSettings> settings_for(std::string_view name) const;
+    [[nodiscard]] Result<std::shared_ptr<Channel>> add(ChannelSettings settings,
+                                                       boost::asio::io_context& home);
     [[nodiscard]] std::shared_ptr<Channel> make(ChannelSettings settings,
                                                 boost::asio::io_context& home);
     void ended(const std::shared_ptr<Channel>& channel);
     void forget(const std::shared_ptr<Channel>& channel);
+    void forget_oldest();
 
     std::vector<boost::asio::io_context*> homes_;
     const Clock& clock_;
@@ -119,6 +123,10 @@ class ChannelRegistry final : public PlaybackDirectory {
     std::uint64_t ended_bytes_ = 0;
     std::uint64_t forgotten_bytes_ = 0;  ///< since memory was given back to the system
 };
+
+/// What the channel of this name is made with: "{name}" in its URLs and files stands for what
+/// follows the slash in `name`.
+[[nodiscard]] ChannelSettings settings_named(ChannelSettings shape, std::string_view name);
 
 /// Whether `pattern` with "*" matches all of `name`.
 [[nodiscard]] bool matches_pattern(std::string_view pattern, std::string_view name);

@@ -51,6 +51,9 @@ using DvrInits = std::map<std::string, std::shared_ptr<const packagers::LiveInit
 /// All files of an epoch, in order of their names' numbers; unreadable ones are left out.
 [[nodiscard]] std::vector<DvrFile> read_dvr_epoch(const std::filesystem::path& folder);
 
+/// Names of epochs are numbers of one base, which grow.
+[[nodiscard]] bool epoch_before(const std::string& a, const std::string& b);
+
 /// Folders of epochs below a channel's, the oldest first.
 [[nodiscard]] std::vector<std::filesystem::path> dvr_epochs(const std::filesystem::path& channel);
 

@@ -56,7 +56,7 @@ class InputSwitch {
     [[nodiscard]] std::size_t inputs() const { return inputs_.size(); }
     /// A filler will be opened when nothing arrives: silence has a deadline although there is one
     /// input only.
-    void expect_filler() { has_filler_ = true; }
+    void expect_filler(bool expected) { has_filler_ = expected; }
     /// A filler is on air.
     [[nodiscard]] bool filling() const;
     /// Nothing but a filler delivers.

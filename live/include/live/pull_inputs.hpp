@@ -9,6 +9,7 @@
 
 #include <base/clock.hpp>
 #include <base/metric.hpp>
+#include <base/result.hpp>
 
 namespace sg::protocols {
 class SrtService;
@@ -21,6 +22,10 @@ struct PullInputsOptions {
     std::string executable = "/proc/self/exe";
     std::vector<std::string> argv{"streamgate", "task"};
 };
+
+/// Whether an input can be pulled by this URL at all: kInvalidArgument for one that is wrong,
+/// kUnsupported for a protocol that we do not speak. No message holds a secret.
+[[nodiscard]] Status check_pull_url(const std::string& url);
 
 /// Gets the inputs that channels pull, from the start of the service on, and again after each loss;
 /// makes slates. Destroy it when no io_context runs any more, but before they are destroyed.

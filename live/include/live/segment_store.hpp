@@ -31,7 +31,8 @@ class SegmentStore {
     ~SegmentStore();
 
     /// How this channel goes on when an earlier run left it in the middle and not longer than it is
-    /// kept. Reads the disk: some milliseconds for a window of hours.
+    /// kept; nothing when a session of this run was the last. Reads the disk: some milliseconds for
+    /// a window of hours.
     [[nodiscard]] ChannelContinuation restore(const ChannelSettings& settings) const;
 
     /// On the channel's thread, before its first feed.

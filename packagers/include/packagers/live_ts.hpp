@@ -21,6 +21,8 @@ class LiveTsWriter {
     explicit LiveTsWriter(std::size_t main, std::optional<std::size_t> audio = std::nullopt)
         : main_(main), audio_(audio) {}
 
+    [[nodiscard]] std::optional<std::size_t> audio() const { return audio_; }
+
     struct Made {
         std::int64_t number = 0;
         SharedBytes bytes;
