@@ -1,5 +1,6 @@
 #include <array>
 #include <string_view>
+#include <utility>
 
 #include <formats/silent_frame.hpp>
 
@@ -47,8 +48,11 @@ void put_tools(BitWriter& out) {
     out.put(0, 3);  // no pulses, no noise shaping, no gain control
 }
 
-/// raw_data_block (§4.4.2.1) in which no spectral line is coded.
-std::vector<std::byte> silent_block(std::string_view elements) {
+}  // namespace
+
+std::vector<std::byte> silent_aac_lc(std::uint32_t channels) {
+    const auto elements = elements_of(channels);
+    if (elements.empty()) return {};
     BitWriter out;
     std::array<std::uint32_t, 4> tags{};
     for (const char letter : elements) {
@@ -73,13 +77,14 @@ std::vector<std::byte> silent_block(std::string_view elements) {
     return out.take();
 }
 
-}  // namespace
-
 std::optional<SilentFrame> silent_frame(const CodecConfig& config) {
     const auto& audio = config.audio;
     if (config.codec == Codec::kAac && config.codecs == "mp4a.40.2" &&
-        audio.samples_per_frame == 1024 && !elements_of(audio.channels).empty())
-        return SilentFrame{silent_block(elements_of(audio.channels)), 1024};
+        audio.samples_per_frame == 1024) {
+        auto block = silent_aac_lc(audio.channels);
+        if (block.empty()) return std::nullopt;
+        return SilentFrame{std::move(block), 1024};
+    }
     if (config.codec == Codec::kOpus && (audio.channels == 1 || audio.channels == 2)) {
         // CELT, full band, 20 ms, one frame of nothing.
         const std::byte head{audio.channels == 2 ? std::uint8_t{0xFC} : std::uint8_t{0xF8}};
