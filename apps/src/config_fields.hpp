@@ -94,6 +94,10 @@ void visit(V& v, LimitSettings& l) {
             l.rtmp_message_bytes,
             BytesKind{64U << 10, 64U << 20},
             "largest RTMP message, such as one picture");
+    v.field("publisher_rate",
+            l.publisher_rate,
+            BytesKind{64U << 10, std::uint64_t{1} << 32},
+            "bytes a second of one publisher, over 10 s");
 }
 
 template <class V>

@@ -63,6 +63,7 @@ struct LimitSettings {
     std::size_t viewers_per_address = 1000;
     std::size_t channels = 2000;
     std::size_t rtmp_message_bytes = 8U << 20;
+    std::size_t publisher_rate = 32U << 20;  ///< bytes a second
 };
 
 struct SignatureKeySettings {

@@ -21,6 +21,9 @@ constexpr std::size_t kSmallBuffer = 4 << 10;  ///< before a publisher is accept
 constexpr std::size_t kLargeBuffer = 64 << 10;
 constexpr std::chrono::milliseconds kFarewellTime{1000};
 constexpr SteadyTime kNever = SteadyTime::max();
+/// Of a publisher whose channel lives on another thread.
+constexpr std::size_t kMostBacklog = 16 << 20;
+constexpr std::chrono::milliseconds kBacklogPause{5};
 
 }  // namespace
 
@@ -33,6 +36,7 @@ Connection::Connection(std::shared_ptr<ServerState> server,
       security_(security),
       ticket_(std::move(ticket)),
       session_(server_->options.limits, server_->seed += 2),
+      rate_(server_->options.publisher_rate),
       decision_(server_->context) {
     error_code ignored;
     peer_ = transport_.socket().remote_endpoint(ignored);
@@ -92,9 +96,26 @@ asio::awaitable<void> Connection::serve() {
         held = input.size();
         std::copy(input.begin(), input.end(), buffer.begin());
         if (sink_ && buffer.size() < kLargeBuffer) buffer.resize(kLargeBuffer);
+        if (sink_) co_await hold_back(read.count);
         // A full buffer says that more is waiting already.
         if (sink_ && !full) co_await server_->next_read();
         if (lost({})) co_return;
+    }
+}
+
+asio::awaitable<void> Connection::hold_back(std::size_t just_read) {
+    // The timer of decisions has nothing to do while there is a publisher.
+    if (const auto pause = rate_.add(just_read, steady_clock::now()); pause.count() > 0) {
+        if (!std::exchange(held_back_, true))
+            log::warn("rtmp_publisher_held_back peer={} limit_bytes_per_second={}",
+                      peer_.address().to_string(),
+                      server_->options.publisher_rate);
+        decision_.expires_after(pause);
+        co_await decision_.async_wait(kAwait);
+    }
+    while (sink_ && !kicked_ && !expired_ && sink_->backlog() > kMostBacklog) {
+        decision_.expires_after(kBacklogPause);
+        co_await decision_.async_wait(kAwait);
     }
 }
 

@@ -13,6 +13,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <protocols/rate_limit.hpp>
 #include <protocols/rtmp_server.hpp>
 
 #include "rtmp_transport.hpp"
@@ -58,6 +59,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     boost::asio::awaitable<void> decide();
     boost::asio::awaitable<error_code> flush();
     boost::asio::awaitable<void> say_goodbye();
+    /// Returns when a publisher that is too fast may be read on.
+    boost::asio::awaitable<void> hold_back(std::size_t just_read);
     /// Sends what ask_to_reconnect() wants to be said.
     boost::asio::awaitable<error_code> send_request();
     /// True when the connection is over, and then closed_ says why.
@@ -74,6 +77,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Transport::Tcp::endpoint peer_;
     RtmpServerSession session_;
     std::vector<std::byte> sending_;
+    RateLimit rate_;
+    bool held_back_ = false;  ///< and it was told in the log
 
     std::shared_ptr<RtmpPublishSink> sink_;
     boost::asio::steady_timer decision_;

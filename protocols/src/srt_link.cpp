@@ -91,7 +91,8 @@ SrtLink::SrtLink(std::shared_ptr<SrtPoller> poller,
       facts_(std::move(facts)),
       settings_(settings),
       on_gone_(std::move(on_gone)),
-      last_data_(std::chrono::steady_clock::now()) {}
+      last_data_(std::chrono::steady_clock::now()),
+      rate_(settings.rate) {}
 
 SrtLink::~SrtLink() = default;
 
@@ -144,6 +145,11 @@ void SrtLink::read() {
             end({Errc::kEndOfStream, fmt::format("SRT connection with {} ended", facts_.peer)});
     }
     if (size > 0) keep({batch.data(), size});
+    if (open_ && rate_.add(size, last_data_).count() > 0)
+        end({Errc::kLimit,
+             fmt::format("SRT connection with {}: over {} bytes a second for long",
+                         facts_.peer,
+                         settings_.rate)});
 }
 
 void SrtLink::keep(std::span<const std::byte> batch) {

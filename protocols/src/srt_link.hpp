@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include <protocols/rate_limit.hpp>
 #include <protocols/srt_connection.hpp>
 
 #include "srt_poller.hpp"
@@ -22,6 +23,7 @@ struct SrtLinkSettings {
     std::chrono::milliseconds idle{0};
     std::size_t inbox_bytes = 1U << 20;
     std::size_t outbox_bytes = 4U << 20;
+    std::size_t rate = 0;
 };
 
 /// A connected SRT socket on the poll thread. It is kept alive by the poller until its end, by
@@ -85,6 +87,7 @@ class SrtLink final : public SrtWatcher, public std::enable_shared_from_this<Srt
     bool paused_ = false;
     bool sending_ = false;
     Now last_data_;
+    RateLimit rate_;
 
     std::atomic<bool> closed_ = false;  ///< by the owner
 

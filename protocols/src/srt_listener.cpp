@@ -254,7 +254,8 @@ void SrtListener::State::take_caller(SRTSOCKET caller, const SrtAddress& peer) {
         return;
     }
     ++accepted_;
-    const SrtLinkSettings settings{settings_.idle, settings_.inbox_bytes, settings_.outbox_bytes};
+    const SrtLinkSettings settings{
+        settings_.idle, settings_.inbox_bytes, settings_.outbox_bytes, settings_.caller_rate};
     std::shared_ptr<SrtConnection> connection =
         SrtLink::make(poller_, caller, peer, std::move(admitted->id), settings, give_back);
     executor_([self = shared_from_this(), connection = std::move(connection)]() mutable {

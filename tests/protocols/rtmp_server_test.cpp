@@ -22,6 +22,7 @@ struct Sink final : RtmpPublishSink {
     std::vector<RtmpMessage> messages;
     std::vector<std::size_t> batches;
     std::optional<RtmpClosed> closed;
+    std::size_t elsewhere = 0;
 
     void on_messages(std::span<RtmpMessage> batch) override {
         batches.push_back(batch.size());
@@ -31,6 +32,7 @@ struct Sink final : RtmpPublishSink {
         CHECK_FALSE(closed);
         closed = why;
     }
+    [[nodiscard]] std::size_t backlog() const override { return elsewhere; }
 };
 
 struct Handler final : RtmpPublishHandler {
@@ -218,6 +220,26 @@ TEST_CASE("a server that drains takes nobody new while its publishers go on") {
     CHECK(client.send(RtmpType::kVideo, 40, head, head));
     house.until([&] { return sink.messages.size() == 2; });
     CHECK_FALSE(sink.closed);
+}
+
+TEST_CASE("a publisher is not read while its sink has not looked at what came") {
+    House house;
+    Publisher publisher;
+    RtmpClient client(house.context, house.to("/live/cam"), publisher);
+    client.start();
+    house.until([&] { return publisher.ready; });
+    Sink& sink = *house.handler.sink;
+    sink.elsewhere = 64 << 20;
+    const auto head = from_hex("2701000000");
+    for (int i = 0; i < 30; ++i)
+        CHECK(client.send(RtmpType::kVideo, 0, head, std::vector<std::byte>(100'000)));
+    for (int i = 0; i < 20; ++i) {
+        house.context.restart();
+        house.context.run_for(10ms);
+    }
+    CHECK(sink.messages.size() < 30);
+    sink.elsewhere = 0;
+    house.until([&] { return sink.messages.size() == 30; });
 }
 
 TEST_CASE("a publisher that falls silent is closed") {

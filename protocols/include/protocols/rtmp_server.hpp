@@ -43,6 +43,9 @@ class RtmpPublishSink {
     virtual void on_messages(std::span<RtmpMessage> messages) = 0;
     /// Once, last.
     virtual void on_closed(const RtmpClosed& closed) = 0;
+    /// Bytes of messages that were handed over and are still to be looked at, when that happens
+    /// elsewhere: nothing more is read while they are many.
+    [[nodiscard]] virtual std::size_t backlog() const { return 0; }
 };
 
 struct RtmpConnectionStats {
@@ -115,6 +118,9 @@ struct RtmpServerOptions {
     /// While many publishers send, their bytes wait this long for more, so that one wake-up reads
     /// many messages; a few are read at once. 0 always reads at once.
     std::chrono::milliseconds read_interval{20};
+    /// Of one publisher, bytes a second on average over some seconds: it is read no faster. 0: no
+    /// limit.
+    std::size_t publisher_rate = 0;
 };
 
 /// Takes publishers in by RTMP and RTMPS. Lives on one io_context that one thread runs; each

@@ -53,6 +53,9 @@ struct SrtListenerSettings {
     std::size_t receive_buffer_bytes = 4U << 20;  ///< of SRT, for each connection
     std::size_t inbox_bytes = 1U << 20;           ///< received, not yet taken by the owner
     std::size_t outbox_bytes = 4U << 20;
+    /// Of one caller, bytes a second on average over some seconds; a faster one is closed. 0: no
+    /// limit.
+    std::size_t caller_rate = 0;
 };
 
 /// Listens from creation to destruction.
