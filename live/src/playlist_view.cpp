@@ -38,6 +38,13 @@ Lookup::Outcome WindowView::check_directives(const RenditionState& r,
     const std::int64_t last = r.closed->empty() && r.open ? r.open->number - 1 : r.last_closed();
     if (*directives.msn > static_cast<std::uint64_t>(last + 2)) return Outcome::kBadRequest;
     const auto msn = static_cast<std::int64_t>(*directives.msn);
+    if (msn == last && directives.part && state_->config.low_latency) {
+        // Behind its last part: that is part 0 of the segment that follows.
+        const SegmentEntry* newest = r.closed->find(last);
+        const bool behind = newest != nullptr && newest->in_memory() &&
+                            *directives.part >= newest->segment->parts.size();
+        return !behind || r.has_parts() ? Outcome::kFound : Outcome::kWait;
+    }
     if (msn <= last) return ready ? Outcome::kFound : Outcome::kWait;
     if (!directives.part || !state_->config.low_latency) return Outcome::kWait;
     const std::int64_t target_us = part_target_us(state_->config);
@@ -50,8 +57,8 @@ Lookup::Outcome WindowView::check_directives(const RenditionState& r,
     return *directives.part - parts >= advance ? Outcome::kBadRequest : Outcome::kWait;
 }
 
-/// Has no segment yet, beside others that have: players that are offered its parts alone take it for
-/// empty, and some never look again.
+/// Has no segment yet, beside others that have: players that are offered its parts alone take it
+/// for empty, and some never look again.
 bool WindowView::joins_later(const RenditionState& r) const {
     return r.closed->empty() &&
            std::any_of(renditions_.begin(), renditions_.end(), [](const RenditionState& other) {

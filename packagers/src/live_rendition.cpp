@@ -149,7 +149,11 @@ Status LiveRenditionWriter::add(const Place& place,
             fmt::format("package a sample of {}: its time is before the timeline", config_.name)};
     const std::int64_t frame = frame_ticks(sample.data);
     if (last_dts_) last_duration_ = place.dts - *last_dts_;
-    if (!held_.empty()) SG_TRY(settle(place.dts, frame > 0 ? frame : last_duration_, parts));
+    if (!held_.empty()) {
+        // A frame of known length does not last across a hole.
+        const std::int64_t end = expected_ ? std::min(place.dts, *expected_) : place.dts;
+        SG_TRY(settle(end, frame > 0 ? frame : last_duration_, parts));
+    }
     // A part that begins with a key frame is one that players can begin with.
     if (video_ && sample.key && !held_.empty() && place.dts - held_.front().dts >= shortest_part())
         SG_TRY(close(held_.size(), place.dts, parts));
@@ -157,6 +161,7 @@ Status LiveRenditionWriter::add(const Place& place,
         if (before_first_dts_ && place.dts > *before_first_dts_)
             segment_span_ = place.dts - *before_first_dts_;
         segment_first_dts_ = place.dts;
+        segment_lead_ = place.pts - place.dts;
     }
     held_.push_back({place.pts,
                      place.dts,
@@ -167,7 +172,6 @@ Status LiveRenditionWriter::add(const Place& place,
     if (frame > 0) {
         last_duration_ = frame;
         expected_ = place.pts + frame;
-        if (part_is_full(*expected_, frame)) return close(held_.size(), *expected_, parts);
     }
     return {};
 }
@@ -183,11 +187,17 @@ Status LiveRenditionWriter::end_segment(std::optional<std::int64_t> next_dts,
                                         std::vector<LivePart>& parts) {
     const std::size_t before = parts.size();
     if (!held_.empty()) {
-        const std::int64_t guess = held_.back().dts + std::max<std::int64_t>(1, last_duration_);
+        std::int64_t end_dts = held_.back().dts + std::max<std::int64_t>(1, last_duration_);
         // Across a hole the last sample does not last; frames of known length never do.
         const bool known = next_dts && expected_ == std::nullopt &&
                            *next_dts - held_.front().dts <= 2 * part_target_;
-        const std::int64_t end_dts = known ? *next_dts : guess;
+        const bool follows = known && (!end || *next_dts <= *end);
+        if (follows) {
+            end_dts = *next_dts;
+        } else if (end && video_) {
+            // A picture with none behind it is seen until the segment ends.
+            end_dts = std::max(*end - segment_lead_, held_.back().dts + 1);
+        }
         SG_TRY(settle(end_dts, 0, parts));
         if (!held_.empty()) SG_TRY(close(held_.size(), end_dts, parts));
     }

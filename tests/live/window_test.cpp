@@ -212,6 +212,23 @@ TEST_CASE("blocking reload: what is soon there waits, what is far off is refused
     CHECK(model->view()->find(path, at(103)).outcome == Outcome::kFound);
 }
 
+TEST_CASE("a part behind the last one of its segment is the first one of the next") {
+    const auto model = channel(window_config(true));
+    const std::string path = "720p/index.m3u8";
+    for (std::int64_t ms = 4'000; ms <= 4'600; ms += 20) {
+        model->feed->run_until(ms * 1'000'000);
+        const auto view = model->view();
+        const bool closed = view->find("720p/k3x-101.m4s", {}).resource.complete;
+        const bool begun = view->find("720p/k3x-102.0.m4s", {}).outcome == Outcome::kFound;
+        CAPTURE(ms, closed, begun);
+        // Five parts: twelve pictures of 40 ms each, and two.
+        CHECK(view->find(path, at(101, 5)).outcome == (begun ? Outcome::kFound : Outcome::kWait));
+        CHECK(view->find(path, at(101, 4)).outcome == (closed ? Outcome::kFound : Outcome::kWait));
+        CHECK(view->find(path, at(101)).outcome == (closed ? Outcome::kFound : Outcome::kWait));
+    }
+    CHECK(model->view()->find("720p/k3x-102.0.m4s", {}).outcome == Outcome::kFound);
+}
+
 TEST_CASE("delta updates leave out what lies before the skip boundary") {
     WindowConfig window = window_config(true);
     window.length = std::chrono::seconds(60);

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include <formats/bmff_reader.hpp>
 #include <packagers/live_packager.hpp>
@@ -153,6 +155,52 @@ TEST_CASE("parts divide segments evenly, and key frames begin parts") {
     }
 }
 
+TEST_CASE("the part behind the newest one always comes to exist") {
+    LiveRecorder out;
+    auto settings = config();
+    settings.segment = std::chrono::seconds(2);
+    settings.part_target = std::chrono::milliseconds(360);
+    const std::vector<LiveRenditionConfig> renditions{live_video("v"), live_audio("a")};
+    auto packager = *LivePackager::create(settings, renditions, out);
+    LiveFeed feed(packager);
+    feed.videos = {{}};
+    const auto rate = GENERATE(25, 30, 60);
+    feed.videos[0].frame_ns = kSecond / rate;
+    feed.videos[0].gop = rate;
+    feed.videos[0].reorder = GENERATE(false, true);
+    feed.milliseconds = true;
+    feed.audios = {{}};
+    // What a playlist's EXT-X-PRELOAD-HINT would name after each millisecond.
+    std::set<std::pair<std::size_t, std::size_t>> hinted[2];
+    const auto until = [&](std::int64_t ms) {
+        for (std::int64_t now = feed.now() / 1'000'000; now < ms; ++now) {
+            feed.run_until((now + 1) * 1'000'000);
+            for (std::size_t track = 0; track < 2; ++track) {
+                const auto& made = out.track(track);
+                std::size_t part = made.parts.size();
+                for (const auto& segment : made.segments) part -= segment->parts.size();
+                hinted[track].emplace(made.segments.size(), part);
+            }
+        }
+    };
+    // Publishers leave at any moment.
+    for (const std::int64_t ms : {1'100, 3'717, 6'003, 9'360, 12'345, 14'721, 18'020}) {
+        until(ms);
+        REQUIRE(packager.discontinuity(renditions));
+    }
+    until(20'000);
+    REQUIRE(packager.finish());
+    REQUIRE(out.track(0).segments.front()->number == 0);
+    for (std::size_t track = 0; track < 2; ++track) {
+        CAPTURE(rate, track);
+        CHECK(hinted[track].size() > 40);
+        for (const auto& segment : out.track(track).segments)
+            for (std::size_t part = 0; part < segment->parts.size(); ++part)
+                hinted[track].erase({static_cast<std::size_t>(segment->number), part});
+        CHECK(hinted[track].empty());
+    }
+}
+
 TEST_CASE("audio with times in milliseconds counts samples and has no gaps") {
     LiveRecorder out;
     auto packager = *LivePackager::create(config(), {live_video("v"), live_audio("a")}, out);
@@ -245,6 +293,90 @@ TEST_CASE("other video renditions are cut at the same time, with or without a ke
         CHECK(decode(*b[i]).front().key == b[i]->independent);
     }
     CHECK(packager.counts().dependent_segments == (feed.videos[1].gop == 50 ? 0 : 4));
+}
+
+namespace {
+
+LiveSample picture_at(std::int64_t ns, bool key) {
+    LiveSample sample;
+    sample.pts_ns = sample.dts_ns = ns;
+    sample.key = key;
+    for (const int b : {0, 0, 0, 3, key ? 0x65 : 0x41, 9, 9})
+        sample.data.push_back(static_cast<std::byte>(b));
+    return sample;
+}
+
+}  // namespace
+
+TEST_CASE("of rungs whose key frames are aligned the smallest leads, and waits for no other") {
+    LiveRecorder out;
+    auto settings = config();
+    settings.aligned = true;
+    auto small = live_video("w");
+    small.codec.video.width /= 2;
+    auto packager = *LivePackager::create(settings, {live_video("v"), small}, out);
+    constexpr std::int64_t kFrame = 40'000'000;
+    constexpr int kLate = 15;
+    // The large one comes late, and has lost all but a few of its pictures.
+    for (int n = 0; n < 500; ++n) {
+        REQUIRE(packager.add(1, picture_at(n * kFrame, n % 50 == 0)));
+        const int m = n - kLate;
+        const bool key = m % 50 == 0;
+        if (m >= 0 && (key || m % 7 == 0)) REQUIRE(packager.add(0, picture_at(m * kFrame, key)));
+        if (n % 100 == 10 && n > 100) {
+            CHECK(out.track(1).segments.size() == static_cast<std::size_t>(n / 100));
+            CHECK(out.track(0).segments.size() == static_cast<std::size_t>(n / 100) - 1);
+        }
+    }
+    REQUIRE(packager.finish());
+    REQUIRE(out.track(0).segments.size() == 5);
+    for (std::size_t i = 0; i < 5; ++i) {
+        const auto& large = out.track(0).segments[i];
+        CHECK(large->start == out.track(1).segments[i]->start);
+        CHECK(large->independent);
+        const auto samples = decode(*large);
+        if (i == 4) continue;  // it ends where its last picture does
+        CHECK(large->duration == out.track(1).segments[i]->duration);
+        std::int64_t sum = 0;
+        for (const auto& each : samples) sum += each.duration;
+        CHECK(sum == large->duration);
+    }
+    check_contiguous(out.track(0));
+}
+
+TEST_CASE("a rung that has next to nothing never reaches over a segment's border") {
+    LiveRecorder out;
+    auto settings = config();
+    settings.aligned = true;
+    settings.segment = std::chrono::seconds(2);
+    auto small = live_video("w");
+    small.codec.video.width /= 2;
+    auto packager = *LivePackager::create(settings, {live_video("v"), small}, out);
+    constexpr std::int64_t kFrame = 40'000'000;
+    const std::set<int> made{0, 3, 60, 130, 150, 340, 350, 400};
+    const int late = GENERATE(0, 15, 70);
+    for (int n = 0; n < 500; ++n) {
+        REQUIRE(packager.add(1, picture_at(n * kFrame, n % 50 == 0)));
+        const int m = n - late;
+        if (made.contains(m))
+            static_cast<void>(packager.add(0, picture_at(m * kFrame, m % 50 == 0)));
+    }
+    REQUIRE(packager.finish());
+    check_contiguous(out.track(0));
+    REQUIRE(out.track(0).segments.size() == out.track(1).segments.size());
+    for (const auto& segment : out.track(0).segments) {
+        INFO(segment->number);
+        CHECK(segment->start ==
+              out.track(1).segments[static_cast<std::size_t>(segment->number)]->start);
+        const auto samples = decode(*segment);
+        CHECK(segment->gap == samples.empty());
+        if (samples.empty()) continue;
+        CHECK(samples.front().dts >= segment->start);
+        // The last picture is seen until the next segment begins.
+        const auto end = samples.back().dts + samples.back().duration;
+        if (segment != out.track(0).segments.back())
+            CHECK(end == segment->start + segment->duration);
+    }
 }
 
 TEST_CASE("a track that stays away leaves gaps of the right length, and may come late") {

@@ -33,8 +33,9 @@ struct LiveRenditionConfig {
     int source_track = 0;
 };
 
-/// Makes the CMAF chunks (parts) of one rendition. A part closes when the next sample shows how
-/// long its last one is, or, for audio whose frames have a known length, with its last frame.
+/// Makes the CMAF chunks (parts) of one rendition. A part closes with the sample behind it, which
+/// shows how long its last one is, and that another part follows in this segment or the next: what
+/// a playlist hints at comes to exist.
 /// Keeps the samples' own buffers until then: media bytes are copied once. Not thread-safe.
 class LiveRenditionWriter {
   public:
@@ -116,6 +117,7 @@ class LiveRenditionWriter {
     std::uint32_t sequence_ = 0;
     std::int64_t segment_start_ = 0;
     std::optional<std::int64_t> segment_first_dts_;
+    std::int64_t segment_lead_ = 0;  ///< from when its first sample is decoded to when it is shown
     std::optional<std::int64_t> before_first_dts_;  ///< of the segment before
     std::int64_t segment_span_ = 0;                 ///< how long segments last, by the last one
     std::int64_t parts_made_ = 0;                   ///< of the open segment
