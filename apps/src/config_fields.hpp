@@ -129,6 +129,10 @@ void visit(V& v, live::InputSettings& i) {
             i.max_bandwidth,
             IntegerKind{0, 1'000'000'000},
             "bits per second of the HLS variant pulled; 0: the best");
+    v.field("program",
+            i.program,
+            IntegerKind{0, 65'535},
+            "number of the program of a transport stream; 0: the first");
 }
 
 template <class V>

@@ -58,7 +58,8 @@ bool counts_at_once(const std::string& key,
         const auto& a = before.inputs[i];
         const auto& b = after.inputs[i];
         if (key == fmt::format("inputs[{}].url", i) ||
-            key == fmt::format("inputs[{}].max_bandwidth", i))
+            key == fmt::format("inputs[{}].max_bandwidth", i) ||
+            key == fmt::format("inputs[{}].program", i))
             return a.name == b.name && a.kind == b.kind;
     }
     return false;

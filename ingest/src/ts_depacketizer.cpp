@@ -51,10 +51,9 @@ const Program* TsDepacketizer::choose(std::span<const Program> programs) const {
     const Program* first = nullptr;
     for (const Program& program : programs) {
         if (!program.described) continue;
-        if (static_cast<int>(program.number) ==
-            (options_.program != 0 ? options_.program : program_)) {
-            return &program;
-        }
+        const unsigned wanted =
+            options_.program != 0 ? options_.program : static_cast<unsigned>(program_);
+        if (program.number == wanted) return &program;
         const bool media = std::any_of(program.tracks.begin(),
                                        program.tracks.end(),
                                        [](const Track& track) { return is_media(track.format); });
@@ -65,6 +64,11 @@ const Program* TsDepacketizer::choose(std::span<const Program> programs) const {
 
 void TsDepacketizer::on_programs(std::span<const Program> programs) {
     undecided_.clear();
+    const bool listed =
+        options_.program == 0 || std::any_of(programs.begin(), programs.end(), [&](const auto& p) {
+            return p.number == options_.program;
+        });
+    if (!listed) leave_out(fmt::format("program {}: the stream has none", options_.program));
     const Program* chosen = choose(programs);
     // A table that is lost for a moment ends nothing.
     if (chosen == nullptr) return;

@@ -57,6 +57,7 @@ class HttpLink : public std::enable_shared_from_this<HttpLink> {
     HttpLink(const InputSettings& input, const PullContext& context, PullOwner& owner)
         : url_(input.url),
           max_bandwidth_(input.max_bandwidth),
+          program_(input.program),
           home_(context.home),
           clock_(context.clock),
           owner_(&owner),
@@ -100,6 +101,7 @@ class HttpLink : public std::enable_shared_from_this<HttpLink> {
 
     const std::string url_;
     const std::uint64_t max_bandwidth_;
+    const unsigned program_;
     asio::io_context& home_;
     const Clock& clock_;
 
@@ -175,7 +177,7 @@ void HttpLink::read_stream(std::stop_token stop) {
 
 void HttpLink::take(std::span<const std::byte> bytes) {
     if (auto* feed = owner_->feed(ingest::TsDepacketizer::kClock)) {
-        if (!depacketizer_) depacketizer_.emplace(*feed);
+        if (!depacketizer_) depacketizer_.emplace(*feed, ingest::TsDepacketizer::Options{program_});
         feed->arrived(clock_.now());
         depacketizer_->push(bytes);
         owner_->delivered();

@@ -18,7 +18,7 @@ namespace asio = boost::asio;
 
 bool same(const InputSettings& a, const InputSettings& b) {
     return a.kind == b.kind && a.name == b.name && a.url == b.url &&
-           a.max_bandwidth == b.max_bandwidth;
+           a.max_bandwidth == b.max_bandwidth && a.program == b.program;
 }
 
 }  // namespace

@@ -22,8 +22,12 @@ constexpr auto kIdle = std::chrono::seconds(10);
 /// SRT's threads may still hold a call for it when its owner has gone.
 class Caller : public std::enable_shared_from_this<Caller> {
   public:
-    Caller(protocols::SrtCallSettings settings, const PullContext& context, PullOwner& owner)
+    Caller(protocols::SrtCallSettings settings,
+           unsigned program,
+           const PullContext& context,
+           PullOwner& owner)
         : settings_(std::move(settings)),
+          program_(program),
           service_(*context.srt),
           home_(context.home),
           clock_(context.clock),
@@ -70,13 +74,14 @@ class Caller : public std::enable_shared_from_this<Caller> {
         if (owner_ == nullptr) return;
         auto* feed = owner_->feed(ingest::TsDepacketizer::kClock);
         if (feed == nullptr) return;
-        if (!depacketizer_) depacketizer_.emplace(*feed);
+        if (!depacketizer_) depacketizer_.emplace(*feed, ingest::TsDepacketizer::Options{program_});
         feed->arrived(clock_.now());
         depacketizer_->push(bytes);
         owner_->delivered();
     }
 
     const protocols::SrtCallSettings settings_;
+    const unsigned program_;
     protocols::SrtService& service_;
     asio::io_context& home_;
     const Clock& clock_;
@@ -137,8 +142,8 @@ Result<std::unique_ptr<PullSource>> make_srt_pull(const InputSettings& input,
     SG_TRY_ASSIGN(auto settings, srt_call_of(input.url));
     if (context.srt == nullptr)
         return Error{Errc::kUnsupported, "pull by SRT: the SRT service does not run"};
-    return std::unique_ptr<PullSource>(
-        std::make_unique<SrtPull>(std::make_shared<Caller>(std::move(settings), context, owner)));
+    return std::unique_ptr<PullSource>(std::make_unique<SrtPull>(
+        std::make_shared<Caller>(std::move(settings), input.program, context, owner)));
 }
 
 }  // namespace sg::live

@@ -17,11 +17,15 @@ namespace {
 class UdpPull final : public PullSource {
   public:
     UdpPull(protocols::UdpReceiverOptions options,
-            bool rtp,
+            const InputSettings& input,
             const PullContext& context,
             PullOwner& owner)
-        : options_(std::move(options)), home_(context.home), clock_(context.clock), owner_(owner) {
-        if (rtp) {
+        : options_(std::move(options)),
+          program_(input.program),
+          home_(context.home),
+          clock_(context.clock),
+          owner_(owner) {
+        if (scheme_of(input.url) == "rtp") {
             reorder_.emplace(
                 [this](std::span<const std::byte> payload) { depacketizer_->push(payload); });
         }
@@ -46,7 +50,7 @@ class UdpPull final : public PullSource {
     void take(std::span<const protocols::UdpReceiver::Datagram> datagrams) {
         auto* feed = owner_.feed(ingest::TsDepacketizer::kClock);
         if (feed == nullptr) return;
-        if (!depacketizer_) depacketizer_.emplace(*feed);
+        if (!depacketizer_) depacketizer_.emplace(*feed, ingest::TsDepacketizer::Options{program_});
         const auto now = clock_.now();
         feed->arrived(now);
         for (const auto datagram : datagrams) {
@@ -60,6 +64,7 @@ class UdpPull final : public PullSource {
     }
 
     const protocols::UdpReceiverOptions options_;
+    const unsigned program_;
     boost::asio::io_context& home_;
     const Clock& clock_;
     PullOwner& owner_;
@@ -91,9 +96,8 @@ Result<std::unique_ptr<PullSource>> make_udp_pull(const InputSettings& input,
                                                   const PullContext& context,
                                                   PullOwner& owner) {
     SG_TRY_ASSIGN(auto options, udp_options_of(input.url));
-    const bool rtp = scheme_of(input.url) == "rtp";
     return std::unique_ptr<PullSource>(
-        std::make_unique<UdpPull>(std::move(options), rtp, context, owner));
+        std::make_unique<UdpPull>(std::move(options), input, context, owner));
 }
 
 }  // namespace sg::live

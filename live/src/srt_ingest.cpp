@@ -88,7 +88,8 @@ class Publisher : public std::enable_shared_from_this<Publisher> {
             return feed.error();
         }
         feed_ = std::move(*feed);
-        depacketizer_.emplace(*feed_);
+        depacketizer_.emplace(
+            *feed_, ingest::TsDepacketizer::Options{channel_->settings().inputs[slot].program});
         log::info("srt_publish channel={} peer={} latency_ms={} encrypted={}",
                   channel_->name(),
                   connection_->peer(),

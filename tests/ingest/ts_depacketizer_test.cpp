@@ -268,6 +268,27 @@ TEST_CASE("of several programs the first in the table counts, whichever is descr
     CHECK(in.out.units.size() >= 5);
 }
 
+TEST_CASE("a program that is asked for is taken, and one that is not there is told") {
+    LiveCollector out;
+    TsDepacketizer second(out, {2});
+    LiveCollector none;
+    TsDepacketizer third(none, {3});
+    TsBuilder to;
+    to.pat({{1, 0x20}, {2, 0x30}});
+    to.pmt(0x20, 1, kVideoPid, {{0x1b, kVideoPid, {}}});
+    to.pmt(0x30, 2, 0x200, {{0x1b, 0x200, {}}});
+    to.pes(0x200, 0, from_hex(kDelimiter + kSets + kIdr), false, 0);
+    second.push(to.out);
+    second.flush();
+    third.push(to.out);
+    CHECK(second.program() == 2);
+    CHECK(out.units.size() == 1);
+    CHECK(out.left_out.empty());
+    CHECK(none.tracks.empty());
+    REQUIRE(none.left_out.size() == 1);
+    CHECK(none.left_out[0].find("program 3") != std::string::npos);
+}
+
 TEST_CASE("where every key frame has lost bytes, sets that agree in two are believed") {
     Input in;
     TsBuilder to;

@@ -26,7 +26,7 @@ class TsDepacketizer final : private formats::ts::DemuxSink {
     static constexpr LiveClock kClock{90000, 33};
 
     struct Options {
-        int program = 0;  ///< its number; 0: the first in the table that has media
+        unsigned program = 0;  ///< its number; 0: the first in the table that has media
     };
     struct Counters {
         std::uint64_t before_key = 0;  ///< pictures before the first key frame with parameters

@@ -45,7 +45,8 @@ struct InputSettings {
     std::string name;  ///< "main", "backup": publishers of a backup use NAME+backup
     std::string url;   ///< of kPull and kFileLoop; may hold secrets
     std::uint64_t max_bandwidth =
-        0;  ///< bits per second of the HLS variant that is pulled; 0: the best
+        0;                 ///< bits per second of the HLS variant that is pulled; 0: the best
+    unsigned program = 0;  ///< of a transport stream but HLS: its number; 0: the first
 };
 
 /// Encryption of a channel's SRT publishers; without a passphrase there is none.
