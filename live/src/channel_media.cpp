@@ -369,6 +369,7 @@ bool ChannelMedia::renew(std::vector<packagers::LiveRenditionConfig> renditions)
     config.segment = output_.segment;
     // Where a GOP is no whole number of frames, one is a frame shorter than the other.
     if (start_.fixed_grid) config.early = kGridEarly;
+    config.aligned = start_.fixed_grid;
     config.target = output_.target;
     config.part_target = output_.part;
     auto packager = packagers::LivePackager::create(config, std::move(renditions), *this);

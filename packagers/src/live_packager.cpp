@@ -83,11 +83,19 @@ Status LivePackager::set_renditions(std::vector<LiveRenditionConfig> configs) {
             output_->on_rendition_end(i);
         }
         if (!r.active) continue;
-        const bool better = leader_ == renditions_.size() ||
-                            (r.writer.is_video() && !renditions_[leader_]->writer.is_video());
-        if (better) leader_ = i;
+        if (leader_ == renditions_.size() || leads_better(r, *renditions_[leader_])) leader_ = i;
     }
     return {};
+}
+
+bool LivePackager::leads_better(const Rendition& r, const Rendition& leader) const {
+    if (!r.writer.is_video() || !leader.writer.is_video())
+        return r.writer.is_video() && !leader.writer.is_video();
+    const auto pixels = [](const Rendition& of) {
+        const auto& video = of.writer.config().codec.video;
+        return std::uint64_t{video.width} * video.height;
+    };
+    return config_.aligned && pixels(r) < pixels(leader);
 }
 
 std::int64_t LivePackager::next_number() const {

@@ -308,6 +308,77 @@ LiveSample picture_at(std::int64_t ns, bool key) {
 
 }  // namespace
 
+TEST_CASE("of rungs whose key frames are aligned the smallest leads, and waits for no other") {
+    LiveRecorder out;
+    auto settings = config();
+    settings.aligned = true;
+    auto small = live_video("w");
+    small.codec.video.width /= 2;
+    auto packager = *LivePackager::create(settings, {live_video("v"), small}, out);
+    constexpr std::int64_t kFrame = 40'000'000;
+    constexpr int kLate = 15;
+    // The large one comes late, and has lost all but a few of its pictures.
+    for (int n = 0; n < 500; ++n) {
+        REQUIRE(packager.add(1, picture_at(n * kFrame, n % 50 == 0)));
+        const int m = n - kLate;
+        const bool key = m % 50 == 0;
+        if (m >= 0 && (key || m % 7 == 0)) REQUIRE(packager.add(0, picture_at(m * kFrame, key)));
+        if (n % 100 == 10 && n > 100) {
+            CHECK(out.track(1).segments.size() == static_cast<std::size_t>(n / 100));
+            CHECK(out.track(0).segments.size() == static_cast<std::size_t>(n / 100) - 1);
+        }
+    }
+    REQUIRE(packager.finish());
+    REQUIRE(out.track(0).segments.size() == 5);
+    for (std::size_t i = 0; i < 5; ++i) {
+        const auto& large = out.track(0).segments[i];
+        CHECK(large->start == out.track(1).segments[i]->start);
+        CHECK(large->independent);
+        const auto samples = decode(*large);
+        if (i == 4) continue;  // it ends where its last picture does
+        CHECK(large->duration == out.track(1).segments[i]->duration);
+        std::int64_t sum = 0;
+        for (const auto& each : samples) sum += each.duration;
+        CHECK(sum == large->duration);
+    }
+    check_contiguous(out.track(0));
+}
+
+TEST_CASE("a rung that has next to nothing never reaches over a segment's border") {
+    LiveRecorder out;
+    auto settings = config();
+    settings.aligned = true;
+    settings.segment = std::chrono::seconds(2);
+    auto small = live_video("w");
+    small.codec.video.width /= 2;
+    auto packager = *LivePackager::create(settings, {live_video("v"), small}, out);
+    constexpr std::int64_t kFrame = 40'000'000;
+    const std::set<int> made{0, 3, 60, 130, 150, 340, 350, 400};
+    const int late = GENERATE(0, 15, 70);
+    for (int n = 0; n < 500; ++n) {
+        REQUIRE(packager.add(1, picture_at(n * kFrame, n % 50 == 0)));
+        const int m = n - late;
+        if (made.contains(m))
+            static_cast<void>(packager.add(0, picture_at(m * kFrame, m % 50 == 0)));
+    }
+    REQUIRE(packager.finish());
+    check_contiguous(out.track(0));
+    REQUIRE(out.track(0).segments.size() == out.track(1).segments.size());
+    for (const auto& segment : out.track(0).segments) {
+        INFO(segment->number);
+        CHECK(segment->start ==
+              out.track(1).segments[static_cast<std::size_t>(segment->number)]->start);
+        const auto samples = decode(*segment);
+        CHECK(segment->gap == samples.empty());
+        if (samples.empty()) continue;
+        CHECK(samples.front().dts >= segment->start);
+        // The last picture is seen until the next segment begins.
+        const auto end = samples.back().dts + samples.back().duration;
+        if (segment != out.track(0).segments.back())
+            CHECK(end == segment->start + segment->duration);
+    }
+}
+
 TEST_CASE("a track that stays away leaves gaps of the right length, and may come late") {
     LiveRecorder out;
     auto packager = *LivePackager::create(config(), {live_video("v"), live_audio("a")}, out);

@@ -27,6 +27,9 @@ struct LivePackagerConfig {
     /// EXT-X-TARGETDURATION. No segment outlasts it, rounded; at least `segment`.
     std::chrono::seconds target{6};
     std::chrono::nanoseconds part_target{std::chrono::milliseconds(500)};
+    /// All pictures have their key frames at the same times: the rendition with the smallest ones
+    /// leads, since it is made soonest.
+    bool aligned = false;
     /// A rendition that stays this far behind the others no longer holds them up.
     std::chrono::nanoseconds stall{std::chrono::seconds(2)};
     std::chrono::seconds offset{10};  ///< K
@@ -60,9 +63,9 @@ struct LivePackagerCounts {
 };
 
 /// Cuts all renditions of one channel at the same borders: segment numbers mean the same in all of
-/// them. The leader, the first video rendition or else the first, says where. The others are held
-/// back until the leader has passed them, or has stalled. Not thread-safe, no clock: time is the
-/// samples' own.
+/// them. The leader, the first video rendition (or the smallest) or else the first, says where. The
+/// others are held back until the leader has passed them, or has stalled. Not thread-safe, no
+/// clock: time is the samples' own.
 class LivePackager {
   public:
     /// At least one rendition, of different names. `output` is borrowed.
@@ -116,6 +119,7 @@ class LivePackager {
     }
 
     [[nodiscard]] Status set_renditions(std::vector<LiveRenditionConfig> configs);
+    [[nodiscard]] bool leads_better(const Rendition& r, const Rendition& leader) const;
     [[nodiscard]] Status lead(LiveSample sample);
     [[nodiscard]] bool key_ends_segment(const Rendition& r, const LiveSample& sample) const;
     [[nodiscard]] bool must_cut(const Rendition& r, const LiveSample& sample) const;
