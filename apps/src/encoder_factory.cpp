@@ -16,6 +16,7 @@ live::EncoderFactory encoder_factory(const Clock& clock, Metrics& metrics) {
         live::EncoderChildSettings settings;
         settings.channel = channel.name;
         settings.segment = channel.output.segment;
+        settings.low_latency = channel.output.low_latency;
         // Without one the child refuses, and the channel says so each time it tries again.
         if (auto preset = presets::load_preset(channel.preset)) {
             settings.preset = presets::canonical_json(*preset);

@@ -24,6 +24,8 @@ enum class Kind : std::uint8_t {
     kFinish = 5,
     kRenditions = 6,
     kSample = 7,
+    kPast = 8,
+    kDropped = 9,
 };
 
 constexpr std::uint32_t kKeyFlag = 1;
@@ -54,6 +56,15 @@ std::string timed(Kind kind,
     w.u64(static_cast<std::uint64_t>(dts));
     w.bytes(data);
     return text_of(out);
+}
+
+std::string unit_text(Kind kind, const ingest::TimedUnit& unit) {
+    return timed(kind,
+                 static_cast<std::size_t>(unit.track),
+                 (unit.key ? kKeyFlag : 0) | (unit.damaged ? kDamagedFlag : 0),
+                 unit.pts_ns,
+                 unit.dts_ns,
+                 unit.data);
 }
 
 std::string described(Kind kind, const json& text) {
@@ -171,6 +182,7 @@ std::string LiveTask::request() const {
     request.source_name = channel;
     request.preset = preset;
     request.segment_ms = segment.count();
+    request.low_latency = low_latency;
     return request.to_json();
 }
 
@@ -193,12 +205,11 @@ std::string encode(const LiveSourceTrack& t) {
 }
 
 std::string encode(const ingest::TimedUnit& unit) {
-    return timed(Kind::kUnit,
-                 static_cast<std::size_t>(unit.track),
-                 (unit.key ? kKeyFlag : 0) | (unit.damaged ? kDamagedFlag : 0),
-                 unit.pts_ns,
-                 unit.dts_ns,
-                 unit.data);
+    return unit_text(Kind::kUnit, unit);
+}
+
+std::string encode(const LivePast& past) {
+    return unit_text(Kind::kPast, past.unit);
 }
 
 std::string encode(LiveTrackEnd end) {
@@ -234,6 +245,10 @@ std::string encode(const LiveEncodedSample& s) {
     return timed(Kind::kSample, s.rendition, s.key ? kKeyFlag : 0, s.pts_ns, s.dts_ns, s.data);
 }
 
+std::string encode(LiveDropped) {
+    return timed(Kind::kDropped, 0, 0, 0, 0, {});
+}
+
 Result<LiveInputMessage> decode_live_input(std::string_view payload) {
     if (payload.empty()) return malformed("it is empty");
     const auto kind = static_cast<Kind>(payload.front());
@@ -251,7 +266,8 @@ Result<LiveInputMessage> decode_live_input(std::string_view payload) {
     const auto dts = r.i64();
     if (!r.ok()) return malformed("it is too short");
     switch (kind) {
-        case Kind::kUnit: {
+        case Kind::kUnit:
+        case Kind::kPast: {
             ingest::TimedUnit unit;
             unit.track = track;
             unit.pts_ns = pts;
@@ -259,6 +275,7 @@ Result<LiveInputMessage> decode_live_input(std::string_view payload) {
             unit.key = (flags & kKeyFlag) != 0;
             unit.damaged = (flags & kDamagedFlag) != 0;
             unit.data = copy(r.rest());
+            if (kind == Kind::kPast) return LiveInputMessage(LivePast{std::move(unit)});
             return LiveInputMessage(std::move(unit));
         }
         case Kind::kTrackEnd:
@@ -282,6 +299,7 @@ Result<LiveOutputMessage> decode_live_output(std::string_view payload) {
             return malformed(e.what());
         }
     }
+    if (kind == Kind::kDropped) return LiveOutputMessage(LiveDropped{});
     if (kind != Kind::kSample) return malformed("its kind is not known");
     ByteReader r(std::as_bytes(std::span(payload)).subspan(1));
     LiveEncodedSample sample;

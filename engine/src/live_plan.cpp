@@ -4,12 +4,16 @@
 #include <array>
 #include <cmath>
 #include <numeric>
+#include <string_view>
 
 #include <fmt/format.h>
 
 #include <engine/live_preset.hpp>
 #include <engine/planner.hpp>
 #include <media_av/libav.hpp>
+#include <transcoders/encoder_settings.hpp>
+
+#include "picture_branch.hpp"
 
 namespace sg::engine {
 namespace {
@@ -19,30 +23,49 @@ using media::Rational;
 using presets::Preset;
 
 constexpr std::int64_t kMillisecond = 1'000'000;
+/// Without low latency: what x264's own presets have.
+constexpr int kBFrames = 3;
+constexpr int kLookAhead = 40;
+/// More than what sizes in whole pairs of pixels make of one shape.
+constexpr double kOtherShape = 0.03;
 
 presets::VideoCodec encodable(presets::VideoCodec codec) {
     return codec == presets::VideoCodec::kCopy ? presets::VideoCodec::kH264 : codec;
 }
 
-/// What makes a preset for films one for live: nothing is copied, and encoders keep nothing back.
-Status make_live(Preset& preset, std::chrono::milliseconds segment) {
-    SG_TRY(check_live_preset(preset));
-    auto& video = preset.video;
-    video.codec = encodable(video.codec);
-    const bool x26x =
-        video.codec == presets::VideoCodec::kH264 || video.codec == presets::VideoCodec::kHevc;
+bool is_x26x(presets::VideoCodec codec) {
+    return codec == presets::VideoCodec::kH264 || codec == presets::VideoCodec::kHevc;
+}
+
+/// Encoders keep no picture back, or so many that it makes half a second.
+void set_delay(presets::Video& video, bool low_latency, Rational rate) {
+    if (is_x26x(video.codec) && !low_latency) {
+        const auto half = static_cast<int>(rate.as_double() / 2);
+        video.b_frames = std::min(video.b_frames.value_or(kBFrames), kBFrames);
+        video.lookahead =
+            std::clamp(half - *video.b_frames, 1, video.lookahead.value_or(kLookAhead));
+        return;
+    }
     video.lookahead.reset();
     video.b_frames.reset();
-    if (x26x) {
-        video.tune = "zerolatency";
-        video.b_frames = 0;
-    }
+    if (is_x26x(video.codec)) video.b_frames = 0;
+}
+
+/// What makes a preset for films one for live: nothing is copied, and encoders keep little back.
+Status make_live(Preset& preset, const LiveAims& aims, Rational rate) {
+    SG_TRY(check_live_preset(preset));
+    const auto segment = aims.segment;
+    auto& video = preset.video;
+    video.codec = encodable(video.codec);
+    set_delay(video, aims.low_latency, rate);
+    if (aims.low_latency && is_x26x(video.codec)) video.tune = "zerolatency";
     for (auto& rung : video.ladder) {
         if (rung.codec) rung.codec = encodable(*rung.codec);
         const auto codec = rung.codec.value_or(video.codec);
-        rung.tune.reset();
-        if (codec == presets::VideoCodec::kH264 || codec == presets::VideoCodec::kHevc)
-            rung.tune = "zerolatency";
+        if (aims.low_latency || codec != video.codec) {
+            rung.tune.reset();
+            if (is_x26x(codec)) rung.tune = "zerolatency";
+        }
         if (codec == presets::VideoCodec::kVp9)
             rung.encoder_options.emplace("deadline", "realtime");
     }
@@ -126,6 +149,45 @@ VideoIndex video_index(const LiveSeen& seen, int stream, std::int64_t length_ns)
     return index;
 }
 
+double shape(const pipeline::VideoRendition& r) {
+    return static_cast<double>(r.width) * r.sar.as_double() / static_cast<double>(r.height);
+}
+
+/// Pixels that one processor encodes in a second, roughly, at the speeds of x264 from "ultrafast"
+/// to "placebo".
+double encoded_pixels(const pipeline::EncoderSettings& encoder) {
+    static constexpr std::array<std::pair<std::string_view, double>, 10> kSpeeds{
+        {{"ultrafast", 400e6},
+         {"superfast", 280e6},
+         {"veryfast", 180e6},
+         {"faster", 110e6},
+         {"fast", 80e6},
+         {"medium", 65e6},
+         {"slow", 35e6},
+         {"slower", 16e6},
+         {"veryslow", 9e6},
+         {"placebo", 3e6}}};
+    constexpr double kOther = 30e6;  // libvpx
+    constexpr double kHevc = 0.3;    // x265 takes so much longer at the same name
+    for (const auto& [key, value] : encoder.options) {
+        if (key != "preset") continue;
+        const auto* found =
+            std::ranges::find(kSpeeds, value, [](auto& each) { return each.first; });
+        if (found != kSpeeds.end()) return found->second * (encoder.name == "libx265" ? kHevc : 1);
+    }
+    return kOther;
+}
+
+/// As many threads as keep an encoder at twice its speed or above, where there are processors.
+void use_processors(pipeline::VideoRendition& r, unsigned processors) {
+    constexpr double kHeadroom = 2;
+    constexpr double kMost = 8;
+    const auto pixels = static_cast<double>(r.width * r.height) * r.frame_rate.as_double();
+    const auto wanted = std::ceil(kHeadroom * pixels / encoded_pixels(r.encoder));
+    const auto threads = std::min({wanted, kMost, static_cast<double>(processors)});
+    if (threads > 1) transcoders::use_threads(r.encoder, static_cast<int>(threads));
+}
+
 /// Where GOPs are not a whole number of frames, one may be a frame longer than another: the
 /// encoder's own limit must not come first.
 void relax_gop(pipeline::VideoRendition& r) {
@@ -174,46 +236,38 @@ Status check_live_preset(const Preset& preset) {
     return {};
 }
 
-Rational live_rate(Rational measured, const formats::VideoFacts& said) {
-    static constexpr std::array<Rational, 15> kStandard{{{24000, 1001},
-                                                         {24, 1},
-                                                         {25, 1},
-                                                         {30000, 1001},
-                                                         {30, 1},
-                                                         {48, 1},
-                                                         {50, 1},
-                                                         {60000, 1001},
-                                                         {60, 1},
-                                                         {5, 1},
-                                                         {10, 1},
-                                                         {12, 1},
-                                                         {15, 1},
-                                                         {20, 1},
-                                                         {120, 1}}};
-    const auto near = [&](Rational rate, double tolerance) {
-        return rate.positive() && measured.positive() &&
-               std::abs(rate.as_double() / measured.as_double() - 1) <= tolerance;
+bool serves_as_well(const pipeline::Plan& now, const pipeline::Plan& fresh) {
+    if (now.video.renditions.empty() != fresh.video.renditions.empty()) return false;
+    if (!fresh.video.renditions.empty()) {
+        const auto& had = now.video.renditions[largest_rendition(now.video)];
+        const auto& due = fresh.video.renditions[largest_rendition(fresh.video)];
+        if (due.width * due.height > had.width * had.height) return false;
+        if (std::abs(shape(due) / shape(had) - 1) > kOtherShape) return false;
+        const auto& colour = now.video.source_colour;
+        const auto& other = fresh.video.source_colour;
+        if (colour.hdr() != other.hdr() || colour.pq() != other.pq()) return false;
+    }
+    const auto filtered = [&](const pipeline::FilterStep& step) {
+        return std::ranges::find(now.video.source_filters,
+                                 step.name,
+                                 &pipeline::FilterStep::name) != now.video.source_filters.end();
     };
-    const auto claimed = media::reduced({said.frame_rate_num, said.frame_rate_den});
-    if (claimed.positive() && (near(claimed, 0.06) || !measured.positive())) return claimed;
-    if (!measured.positive()) return {30, 1};
-    const auto distance = [&](Rational rate) {
-        return std::abs(rate.as_double() - measured.as_double());
-    };
-    const auto* best = std::min_element(
-        kStandard.begin(), kStandard.end(), [&](const Rational& a, const Rational& b) {
-            return distance(a) < distance(b);
-        });
-    if (near(*best, 0.06)) return *best;
-    const auto tenths = std::clamp<std::int64_t>(std::llround(measured.as_double() * 10), 10, 2400);
-    return media::reduced({tenths, 10});
+    if (!std::ranges::all_of(fresh.video.source_filters, filtered)) return false;
+    return std::ranges::all_of(fresh.audio, [&](const pipeline::AudioRendition& due) {
+        const auto had = std::ranges::find(now.audio, due.name, &pipeline::AudioRendition::name);
+        return had != now.audio.end() && had->channels >= due.channels;
+    });
 }
 
 Result<LivePlan> make_live_plan(const std::string& channel,
                                 std::span<const LiveSeen> tracks,
                                 Preset preset,
-                                std::chrono::milliseconds segment) {
-    if (auto status = make_live(preset, segment); !status)
+                                const LiveAims& aims) {
+    const auto segment = aims.segment;
+    Rational rate{30, 1};
+    for (const auto& seen : tracks)
+        if (formats::is_video(seen.track.codec)) rate = seen.rate;
+    if (auto status = make_live(preset, aims, rate); !status)
         return status.error().within("plan " + channel);
     const auto length_ns = segment.count() * kMillisecond;
     ingest::SourceFacts facts;
@@ -246,6 +300,8 @@ Result<LivePlan> make_live_plan(const std::string& channel,
     if (ticks % (media::Int128(1000) * video.grid.rate.den * live.gop_step) != 0) {
         for (auto& r : video.renditions) relax_gop(r);
     }
+    if (!preset.video.threads)
+        for (auto& r : video.renditions) use_processors(r, aims.processors);
     // However many come.
     for (auto& r : live.plan.audio) r.samples = -1;
     return live;

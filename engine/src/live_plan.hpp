@@ -20,10 +20,6 @@ struct LiveSeen {
     media::Rational rate{0, 1};  ///< of pictures, as their times tell
 };
 
-/// What a rate that was measured over a few pictures, with times in milliseconds perhaps, will be:
-/// what the codec says if that agrees, else the nearest standard rate.
-[[nodiscard]] media::Rational live_rate(media::Rational measured, const formats::VideoFacts& said);
-
 struct LivePlan {
     /// Of a source as long as one segment; tracks are streams in the order they were given. Nothing
     /// in it that depends on length holds.
@@ -33,12 +29,24 @@ struct LivePlan {
     std::int64_t segment_gops = 1;
 };
 
-/// The planner's decisions for a live input: the preset's ladder, sizes, filters and encoders, with
-/// settings that keep no picture back.
+/// What a live plan is made for.
+struct LiveAims {
+    std::chrono::milliseconds segment{2000};
+    bool low_latency = true;  ///< encoders keep no picture back; else at most half a second
+    unsigned processors = 1;
+};
+
+/// The planner's decisions for a live input: the preset's ladder, sizes, filters and encoders.
+/// Encoders that one processor is too slow for get several threads.
 [[nodiscard]] Result<LivePlan> make_live_plan(const std::string& channel,
                                               std::span<const LiveSeen> tracks,
                                               presets::Preset preset,
-                                              std::chrono::milliseconds segment);
+                                              const LiveAims& aims);
+
+/// Whether viewers lose nothing when what `fresh` is planned for is made as `now` has it: the shape
+/// is the same, nothing in it is larger, brighter or more, and it is filtered alike. Players keep
+/// what they have when a smaller picture comes for a while.
+[[nodiscard]] bool serves_as_well(const pipeline::Plan& now, const pipeline::Plan& fresh);
 
 [[nodiscard]] media::CodecId codec_id(formats::Codec codec);
 

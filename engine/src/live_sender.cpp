@@ -101,6 +101,11 @@ Status LiveSender::sample(std::size_t rendition, const media::Packet& packet) {
     return {};
 }
 
+Status LiveSender::dropped() {
+    const std::lock_guard lock(mutex_);
+    return send(encode(LiveDropped{}));
+}
+
 Status LiveSender::ended(std::size_t rendition) {
     const std::lock_guard lock(mutex_);
     entries_.at(rendition).over = true;

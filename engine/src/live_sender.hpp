@@ -28,6 +28,8 @@ class LiveSender {
 
     [[nodiscard]] Status described(std::size_t rendition, const media::StreamInfo& info);
     [[nodiscard]] Status sample(std::size_t rendition, const media::Packet& packet);
+    /// There was no time to decode a picture.
+    [[nodiscard]] Status dropped();
     /// Nothing more comes of it.
     [[nodiscard]] Status ended(std::size_t rendition);
 

@@ -7,6 +7,7 @@
 #include <base/result.hpp>
 #include <pipeline/graph.hpp>
 #include <pipeline/plan.hpp>
+#include <transcoders/scale_stage.hpp>
 
 namespace sg::engine {
 
@@ -18,11 +19,15 @@ struct PictureBranch {
 
 /// Behind `grid`, which gives pictures at the plan's rate. Encoding, live encoding and the
 /// measurement of quality see the same pictures. `edge` leads into the branch's lane and is named
-/// here.
+/// here; `takes` counts renditions as PictureBranch does.
 [[nodiscard]] Result<PictureBranch> add_picture_branch(pipeline::GraphBuilder& graph,
                                                        pipeline::GraphBuilder::Node grid,
                                                        const pipeline::VideoPlan& video,
                                                        std::int64_t branch,
-                                                       pipeline::EdgeOptions edge);
+                                                       pipeline::EdgeOptions edge,
+                                                       transcoders::ScaleStage::Takes takes = {});
+
+/// The encoded rendition with the most pixels, whose encoder takes longest.
+[[nodiscard]] std::size_t largest_rendition(const pipeline::VideoPlan& video);
 
 }  // namespace sg::engine

@@ -76,6 +76,7 @@ std::string TaskRequest::to_json() const {
                 {"spool_bytes", spool_bytes},
                 {"open_seconds", open_seconds},
                 {"segment_ms", segment_ms},
+                {"low_latency", low_latency},
                 {"full", full},
                 {"pull", pull}}
         .dump(-1, ' ', false, json::error_handler_t::replace);
@@ -110,6 +111,7 @@ Result<TaskRequest> TaskRequest::from_json(std::string_view text) {
         j.at("spool_bytes").get_to(r.spool_bytes);
         j.at("open_seconds").get_to(r.open_seconds);
         j.at("segment_ms").get_to(r.segment_ms);
+        j.at("low_latency").get_to(r.low_latency);
         j.at("full").get_to(r.full);
         j.at("pull").get_to(r.pull);
         return r;

@@ -59,6 +59,7 @@ struct TaskRequest {
     std::int64_t spool_bytes = 0;   ///< kSpool: the most that is copied
     std::int64_t open_seconds = 0;  ///< kSpool: how long a pipe may stay silent at first
     std::int64_t segment_ms = 0;    ///< kLive
+    bool low_latency = true;        ///< kLive
     bool full = false;              ///< kProbe: index the source
     std::string pull;               ///< kPull: which kind; `location` says where
 

@@ -106,17 +106,6 @@ std::int64_t chunk_frames(const pipeline::Chunk& chunk, const pipeline::VideoRen
            r.frame_duration;
 }
 
-/// Pixels of the rung whose encoder takes longest.
-std::int64_t largest_picture(const pipeline::VideoPlan& video) {
-    std::int64_t largest = 0;
-    for (const auto& r : video.renditions) {
-        if (r.mode == pipeline::RenditionMode::kEncode) {
-            largest = std::max(largest, r.width * r.height);
-        }
-    }
-    return largest;
-}
-
 Status add_branch(ChunkRun& run,
                   GraphBuilder& graph,
                   GraphBuilder::Node rate,
@@ -126,7 +115,7 @@ Status add_branch(ChunkRun& run,
     SG_TRY_ASSIGN(const auto pictures,
                   add_picture_branch(graph, rate, video, branch, frames_edge({}, 4)));
     const auto& members = pictures.renditions;
-    const auto largest = largest_picture(video);
+    const auto& largest = video.renditions[largest_rendition(video)];
     for (std::size_t i = 0; i < members.size(); ++i) {
         const auto& r = video.renditions[members[i]];
         auto& sink = run.sinks[members[i]];
@@ -142,7 +131,8 @@ Status add_branch(ChunkRun& run,
         const auto meter_node = graph.add_stage(
             "meter-" + r.name, std::make_unique<MeterStage>(run.meter, units), 1, 1);
         const auto segmenter_node = graph.add_stage("seg-" + r.name, std::move(segmenter), 1, 0);
-        if (r.width * r.height < largest) graph.give_way(encoder_node, kSmallerRungNiceness);
+        if (r.width * r.height < largest.width * largest.height)
+            graph.give_way(encoder_node, kSmallerRungNiceness);
         graph.connect(pictures.scale,
                       static_cast<int>(i),
                       encoder_node,

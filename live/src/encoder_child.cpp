@@ -11,9 +11,12 @@
 
 #include <base/log.hpp>
 #include <engine/live_link.hpp>
+#include <process/cpu_time.hpp>
 #include <process/proportional_memory.hpp>
 
+#include "encoder_load.hpp"
 #include "encoder_session.hpp"
+#include "gop_cache.hpp"
 #include "unit_queue.hpp"
 
 namespace sg::live {
@@ -26,11 +29,16 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLook{250};     ///< of the watchdog
 constexpr milliseconds kFlowing{750};  ///< a track whose last unit is no older flows
 constexpr std::chrono::seconds kMemoryLook{2};
-constexpr std::chrono::seconds kSpeedLook{2};
 constexpr std::chrono::seconds kHealthy{20};  ///< after so long a failure is the first again
 constexpr milliseconds kFirstDelay{500};
 constexpr std::chrono::seconds kLongestDelay{30};
-constexpr std::chrono::seconds kDropNews{10};  ///< between two lines that say the same
+/// One that gets this share of a processor neither waits for itself nor turns in a circle: there is
+/// too little of the machine for it, which starting anew would not mend.
+constexpr double kWaits = 0.02;
+constexpr double kTurns = 0.5;
+constexpr std::chrono::seconds kStarved{6};
+/// What an encoder that died still had in front of it is encoded by the next one.
+constexpr std::int64_t kAgain = 2'500'000'000;
 
 std::chrono::milliseconds delay_after(unsigned failures) {
     if (failures <= 1) return milliseconds(0);
@@ -62,11 +70,9 @@ class EncoderChild final : public LiveEncoder, private EncoderSession::Owner {
           clock_(clock),
           metrics_(metrics),
           timer_(home),
-          queue_({settings_.queue}) {
+          queue_({settings_.queue}),
+          load_(settings_.channel, metrics, clock) {
         const MetricLabels labels{{"channel", settings_.channel}};
-        dropped_units_ = metrics.counter("streamgate_encoder_dropped_units_total",
-                                         "Pictures and sound that an encoder had no time for.",
-                                         labels);
         restarts_ = metrics.counter("streamgate_encoder_restarts_total",
                                     "Encoding children that ended before their channel.",
                                     labels);
@@ -97,29 +103,21 @@ class EncoderChild final : public LiveEncoder, private EncoderSession::Owner {
     struct Rendition {
         std::string name;
         int track = 0;
-        std::int64_t frame_ns = 0;
-        std::int64_t last_pts_ns = 0;
-        std::uint64_t dropped = 0;
         Time last{};
-        Counter dropped_frames;
-        Gauge speed;
-        std::int64_t measured_pts_ns = 0;
-        Time measured{};
-        Time told{};
-        std::uint64_t told_dropped = 0;
     };
 
     void start();
+    void go_on();
     void failed(std::string how);
     void steer(std::string message);
     void pump();
     void arm();
     void look();
     [[nodiscard]] std::string trouble(Time now);
-    void tell_drops(Time now);
-    void measure_speed(Time now);
+    [[nodiscard]] bool starves(Time now) const;
     void take(engine::LiveRenditions message);
     void take(engine::LiveEncodedSample sample);
+    void take(engine::LiveDropped) { load_.lost(1); }
 
     void on_message(std::string payload) override;
     void on_batch() override;
@@ -136,6 +134,8 @@ class EncoderChild final : public LiveEncoder, private EncoderSession::Owner {
 
     std::map<int, Track> tracks_;
     UnitQueue queue_;
+    GopCache recent_{{}};
+    EncoderLoad load_;
     std::shared_ptr<EncoderSession> session_;
     std::vector<Rendition> renditions_;
     Time started_{};
@@ -143,14 +143,15 @@ class EncoderChild final : public LiveEncoder, private EncoderSession::Owner {
     Time last_input_{};
     Time next_start_{};
     Time memory_looked_{};
+    Time looked_{};
+    /// The last look at which something new had come, and the processor time used until then.
+    Time heard_{};
+    std::chrono::nanoseconds cpu_heard_{};
+    bool heard_any_ = false;
     unsigned failures_ = 0;
     bool finished_ = false;
     std::int64_t newest_in_ns_ = 0;
-    std::uint64_t dropped_ = 0;
-    std::uint64_t told_dropped_ = 0;
-    Time told_{};
 
-    Counter dropped_units_;
     Counter restarts_;
     Gauge delay_;
 };
@@ -159,10 +160,12 @@ void EncoderChild::start() {
     const auto now = clock_.now();
     if (session_ || finished_ || now < next_start_) return;
     auto session = EncoderSession::start(settings_, home_, *this);
-    started_ = now;
+    started_ = looked_ = heard_ = now;
+    cpu_heard_ = {};
     first_input_ = {};
     memory_looked_ = now;
     renditions_.clear();
+    load_.end();
     queue_.clear();
     if (!session) {
         failed(session.error().message);
@@ -174,6 +177,23 @@ void EncoderChild::start() {
         track.needs_key = true;
         steer(engine::encode(track.described));
     }
+    go_on();
+}
+
+/// In the middle of a GOP: what the one before it has made is only decoded, what it had not got to
+/// is encoded.
+void EncoderChild::go_on() {
+    const auto from = std::max(load_.newest_ns(), newest_in_ns_ - kAgain);
+    for (const auto& unit : recent_.units()) {
+        auto& track = tracks_.at(unit.track);
+        if (unit.pts_ns > from)
+            queue_.push({unit.track, track.video, unit.key, unit.dts_ns}, engine::encode(unit));
+        else if (track.video)
+            queue_.steer(engine::encode(engine::LivePast{unit}));
+        track.needs_key = false;
+    }
+    if (!recent_.units().empty()) first_input_ = clock_.now();
+    pump();
 }
 
 /// The child is gone, or never was.
@@ -182,19 +202,23 @@ void EncoderChild::failed(std::string how) {
     session_.reset();
     queue_.clear();
     renditions_.clear();
+    load_.end();
     if (finished_) {
         output_.on_encoder_done();
         return;
     }
     const auto now = clock_.now();
     failures_ = now - started_ > kHealthy ? 1 : failures_ + 1;
+    // It may be what they stumble over.
+    if (failures_ > 1) recent_.clear();
     const auto delay = delay_after(failures_);
     next_start_ = now + delay;
     restarts_.add();
     if (failures_ < 3) {
-        log::warn("live_encoder_failed channel={} how=\"{}\" next=\"from the next key frame\"",
+        log::warn("live_encoder_failed channel={} how=\"{}\" next=\"{}\"",
                   settings_.channel,
-                  how);
+                  how,
+                  recent_.units().empty() ? "from the next key frame" : "from where it was");
     } else {
         log::error("live_encoder_failed channel={} how=\"{}\" in_a_row={} next=\"in {} ms\"",
                    settings_.channel,
@@ -202,7 +226,7 @@ void EncoderChild::failed(std::string how) {
                    failures_,
                    delay.count());
     }
-    // At once, so that it is ready by the next key frame.
+    // At once, so that nothing is lost, or it is ready by the next key frame.
     if (delay.count() == 0 && now - last_input_ < kFlowing) start();
 }
 
@@ -217,16 +241,19 @@ void EncoderChild::track(const ingest::LiveTrack& track) {
     entry.described = engine::live_source_track(track);
     entry.video = formats::is_video(track.config.codec);
     entry.needs_key = true;
+    recent_.forget(track.id);
     steer(engine::encode(entry.described));
 }
 
 void EncoderChild::track_end(int track) {
     tracks_.erase(track);
+    recent_.forget(track);
     steer(engine::encode(engine::LiveTrackEnd{track}));
 }
 
 void EncoderChild::discontinuity(std::int64_t at_ns) {
     for (auto& [id, track] : tracks_) track.needs_key = true;
+    recent_.clear();
     steer(engine::encode(engine::LiveBreak{at_ns}));
 }
 
@@ -242,20 +269,18 @@ void EncoderChild::unit(ingest::TimedUnit unit) {
     const auto now = clock_.now();
     if (now - track.last > kFlowing) track.since = now;
     track.last = last_input_ = now;
+    newest_in_ns_ = std::max(newest_in_ns_, unit.dts_ns);
     if (!session_) start();
     arm();
+    recent_.add(unit, track.video);
     if (!session_) return;
     if (track.video && track.needs_key && !unit.key) return;
     track.needs_key = false;
     if (first_input_ == Time{}) first_input_ = now;
-    newest_in_ns_ = std::max(newest_in_ns_, unit.dts_ns);
     const UnitQueue::Unit described{unit.track, track.video, unit.key, unit.dts_ns};
     const auto before = queue_.dropped();
     queue_.push(described, engine::encode(unit));
-    if (const auto dropped = queue_.dropped() - before; dropped > 0) {
-        dropped_ += dropped;
-        dropped_units_.add(dropped);
-    }
+    load_.lost(queue_.dropped() - before);
     pump();
 }
 
@@ -280,7 +305,8 @@ void EncoderChild::take(engine::LiveRenditions message) {
     const auto now = clock_.now();
     std::vector<packagers::LiveRenditionConfig> configs;
     std::vector<DeclaredRate> rates;
-    std::vector<Rendition> renditions;
+    std::vector<EncoderLoad::Rung> rungs;
+    renditions_.clear();
     for (const auto& info : message.renditions) {
         auto config = rendition_config(info);
         if (!config) {
@@ -289,21 +315,11 @@ void EncoderChild::take(engine::LiveRenditions message) {
         }
         configs.push_back(std::move(*config));
         rates.push_back({info.peak, info.average});
-        Rendition r;
-        r.name = info.name;
-        r.track = info.source_track;
-        r.frame_ns = info.frame_ns;
-        r.last = now;
-        r.dropped_frames =
-            metrics_.counter("streamgate_encoder_dropped_frames_total",
-                             "Pictures that a rendition's encoder had no time for.",
-                             {{"channel", settings_.channel}, {"rendition", info.name}});
-        r.speed = metrics_.gauge("streamgate_encoder_speed",
-                                 "Media time encoded in a second: 1 when it keeps up.",
-                                 {{"channel", settings_.channel}, {"rendition", info.name}});
-        renditions.push_back(std::move(r));
+        rungs.push_back({info.name, info.frame_ns});
+        renditions_.push_back({info.name, info.source_track, now});
     }
-    renditions_ = std::move(renditions);
+    heard_any_ = true;
+    load_.begin(rungs);
     output_.on_encoded_renditions(std::move(configs), std::move(rates));
 }
 
@@ -312,17 +328,9 @@ void EncoderChild::take(engine::LiveEncodedSample sample) {
         failed("it sent a sample of no rendition");
         return;
     }
-    auto& r = renditions_[sample.rendition];
-    r.last = clock_.now();
-    // Encoders leave out pictures in front of them only: a hole in their times is what was dropped.
-    if (r.frame_ns > 0 && r.last_pts_ns > 0 && sample.pts_ns > r.last_pts_ns) {
-        const auto missing = (sample.pts_ns - r.last_pts_ns + r.frame_ns / 2) / r.frame_ns - 1;
-        if (missing > 0) {
-            r.dropped += static_cast<std::uint64_t>(missing);
-            r.dropped_frames.add(static_cast<std::uint64_t>(missing));
-        }
-    }
-    r.last_pts_ns = std::max(r.last_pts_ns, sample.pts_ns);
+    renditions_[sample.rendition].last = clock_.now();
+    heard_any_ = true;
+    load_.encoded(sample.rendition, sample.pts_ns, sample.dts_ns);
     packagers::LiveSample out;
     out.pts_ns = sample.pts_ns;
     out.dts_ns = sample.dts_ns;
@@ -348,15 +356,26 @@ void EncoderChild::arm() {
 
 void EncoderChild::look() {
     const auto now = clock_.now();
-    tell_drops(now);
-    if (session_ && !renditions_.empty()) {
-        measure_speed(now);
-        auto oldest = newest_in_ns_;
-        for (const auto& r : renditions_) oldest = std::min(oldest, r.last_pts_ns);
-        delay_.set(static_cast<double>(newest_in_ns_ - oldest) / 1e9);
+    load_.look();
+    if (session_ && !renditions_.empty())
+        delay_.set(static_cast<double>(newest_in_ns_ - load_.oldest_ns(newest_in_ns_)) / 1e9);
+    if (std::exchange(heard_any_, false) && session_) {
+        heard_ = now;
+        cpu_heard_ = process::cpu_time(session_->pid()).value_or(cpu_heard_);
     }
-    if (auto how = session_ ? trouble(now) : std::string(); !how.empty()) failed(std::move(how));
+    // What it sent may wait while this thread has no time itself.
+    const bool late = now - std::exchange(looked_, now) > 3 * kLook;
+    if (auto how = session_ && !late ? trouble(now) : std::string(); !how.empty())
+        failed(std::move(how));
     if (now - last_input_ < kFlowing) arm();
+}
+
+bool EncoderChild::starves(Time now) const {
+    const auto used = process::cpu_time(session_->pid());
+    const std::chrono::duration<double> passed = now - heard_;
+    if (!used || passed.count() <= 0) return false;
+    const auto share = std::chrono::duration<double>(*used - cpu_heard_).count() / passed.count();
+    return share > kWaits && share < kTurns;
 }
 
 std::string EncoderChild::trouble(Time now) {
@@ -373,6 +392,8 @@ std::string EncoderChild::trouble(Time now) {
         const bool late = first_input_ != Time{} && now - first_input_ > settings_.start;
         return late ? "it made nothing of what came" : "";
     }
+    const auto hang =
+        starves(now) ? std::max<milliseconds>(settings_.hang, kStarved) : settings_.hang;
     // One rung may be slow for a while; a child of which nothing comes at all hangs.
     Time any{};
     for (const auto& r : renditions_) any = std::max(any, r.last);
@@ -381,47 +402,13 @@ std::string EncoderChild::trouble(Time now) {
         if (track == tracks_.end() || now - track->second.last > kFlowing) continue;
         if (track->second.needs_key) continue;
         const auto since = track->second.since;
-        if (now - std::max(any, since) > settings_.hang ||
-            now - std::max(r.last, since) > settings_.start) {
+        if (now - std::max(any, since) > hang || now - std::max(r.last, since) > settings_.start) {
             return fmt::format("it hangs: nothing of {} came for {} ms",
                                r.name,
                                std::chrono::duration_cast<milliseconds>(now - r.last).count());
         }
     }
     return {};
-}
-
-void EncoderChild::measure_speed(Time now) {
-    for (auto& r : renditions_) {
-        if (r.last_pts_ns == 0 || now - r.measured < kSpeedLook) continue;
-        const std::chrono::duration<double> passed = now - r.measured;
-        const auto made = r.last_pts_ns - std::exchange(r.measured_pts_ns, r.last_pts_ns);
-        if (std::exchange(r.measured, now) != Time{})
-            r.speed.set(static_cast<double>(made) / 1e9 / passed.count());
-    }
-}
-
-void EncoderChild::tell_drops(Time now) {
-    if (dropped_ > told_dropped_ && now - told_ > kDropNews) {
-        log::warn(
-            "live_encoder_behind channel={} dropped_units={} hint=\"the machine is too slow for "
-            "this ladder: use fewer or smaller rungs, or a faster speed\"",
-            settings_.channel,
-            dropped_ - told_dropped_);
-        told_dropped_ = dropped_;
-        told_ = now;
-    }
-    for (auto& r : renditions_) {
-        if (r.dropped <= r.told_dropped || now - r.told <= kDropNews) continue;
-        log::warn(
-            "live_rung_behind channel={} rendition={} dropped_frames={} hint=\"the machine is "
-            "too slow for this ladder: use fewer or smaller rungs, or a faster speed\"",
-            settings_.channel,
-            r.name,
-            r.dropped - r.told_dropped);
-        r.told_dropped = r.dropped;
-        r.told = now;
-    }
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ Result<std::shared_ptr<EncoderSession>> EncoderSession::start(const EncoderChild
     task.channel = settings.channel;
     task.preset = settings.preset;
     task.segment = settings.segment;
+    task.low_latency = settings.low_latency;
     return start(Program{settings.executable,
                          settings.argv,
                          engine::live_task_environment(),

@@ -29,6 +29,9 @@ TEST_CASE("live link: what is sent is what arrives", "[engine]") {
     CHECK(got.key);
     CHECK_FALSE(got.damaged);
     CHECK(got.data == unit.data);
+    const auto past = there_and_back(engine::LivePast{unit}, engine::decode_live_input).unit;
+    CHECK(past.dts_ns == -40'000'000);
+    CHECK(past.data == unit.data);
 
     engine::LiveSourceTrack track;
     track.id = 1;
@@ -51,6 +54,7 @@ TEST_CASE("live link: what is sent is what arrives", "[engine]") {
     CHECK(there_and_back(engine::LiveBreak{7}, engine::decode_live_input).at_ns == 7);
     CHECK(there_and_back(engine::LiveTrackEnd{2}, engine::decode_live_input).track == 2);
 
+    there_and_back(engine::LiveDropped{}, engine::decode_live_output);
     engine::LiveEncodedSample sample{4, 90, 80, true, {std::byte{9}}};
     CHECK(there_and_back(sample, engine::decode_live_output).rendition == 4);
     engine::LiveRenditionInfo info;

@@ -6,6 +6,8 @@
 #include <presets/loader.hpp>
 #include <support/catch.hpp>
 
+#include "live_rate.hpp"
+
 using namespace sg;
 using std::chrono::milliseconds;
 
@@ -38,10 +40,13 @@ std::string option(const pipeline::VideoRendition& r, const std::string& key) {
 }
 
 engine::LivePlan plan(std::vector<engine::LiveSeen> tracks,
-                      milliseconds segment = milliseconds(2000)) {
+                      milliseconds segment = milliseconds(2000),
+                      bool low_latency = true,
+                      unsigned processors = 1) {
     auto preset = presets::load_preset("web-hd");
     REQUIRE(preset);
-    auto made = engine::make_live_plan("live/test", tracks, *preset, segment);
+    auto made =
+        engine::make_live_plan("live/test", tracks, *preset, {segment, low_latency, processors});
     if (!made) FAIL(made.error().message);
     return std::move(*made);
 }
@@ -64,6 +69,32 @@ TEST_CASE("live plan: rungs above the source are left out, encoders keep nothing
     }
     REQUIRE(live.plan.audio.size() == 1);
     CHECK(live.plan.audio[0].samples == -1);
+}
+
+TEST_CASE("live plan: without low latency encoders look half a second ahead", "[engine]") {
+    const auto live = plan({picture(1280, 720, {30, 1}), sound()}, milliseconds(2000), false);
+    for (const auto& r : live.plan.video.renditions) {
+        CHECK(option(r, "tune").empty());
+        CHECK(option(r, "bf") == "3");
+        CHECK(option(r, "rc-lookahead") == "12");
+    }
+    const auto slow = plan({picture(1280, 720, {5, 1})}, milliseconds(2000), false);
+    CHECK(option(slow.plan.video.renditions.front(), "rc-lookahead") == "1");
+}
+
+TEST_CASE("live plan: an encoder that one processor is too slow for shares out its pictures",
+          "[engine]") {
+    const auto threads = [](std::uint32_t height, std::int64_t rate, unsigned processors) {
+        const auto live = plan(
+            {picture(height * 16 / 9, height, {rate, 1})}, milliseconds(2000), true, processors);
+        const auto& r = live.plan.video.renditions.front();
+        CHECK(option(r, "x264-params").find("sliced-threads=1") != std::string::npos);
+        return r.encoder.threads;
+    };
+    CHECK(threads(720, 30, 32) == 1);
+    CHECK(threads(1080, 30, 32) == 1);
+    CHECK(threads(1080, 60, 32) == 2);
+    CHECK(threads(1080, 60, 1) == 1);
 }
 
 TEST_CASE("live plan: a segment is whole GOPs, and exactly as long as asked", "[engine]") {
@@ -112,4 +143,80 @@ TEST_CASE("live plan: the codec's rate counts where the times agree", "[engine]"
     CHECK(engine::live_rate({15, 1}, said) == media::Rational{15, 1});
     CHECK(engine::live_rate({24'950, 1000}, {}) == media::Rational{25, 1});
     CHECK(engine::live_rate({0, 1}, {}).positive());
+}
+
+TEST_CASE("live plan: a smaller picture is served by the rungs there are, a larger one is not",
+          "[engine]") {
+    const auto serves = [](engine::LiveSeen now, engine::LiveSeen fresh) {
+        return engine::serves_as_well(plan({now, sound()}).plan, plan({fresh, sound()}).plan);
+    };
+    const auto hd = picture(1280, 720, {30, 1});
+    CHECK(serves(hd, picture(640, 360, {30, 1})));
+    CHECK(serves(hd, picture(853, 479, {30, 1})));
+    CHECK_FALSE(serves(picture(640, 360, {30, 1}), hd));
+    CHECK_FALSE(serves(hd, picture(720, 1280, {30, 1})));
+    CHECK_FALSE(serves(hd, picture(640, 480, {30, 1})));
+    // The ladder ends at 1080p.
+    CHECK(serves(picture(1920, 1080, {30, 1}), picture(3840, 2160, {30, 1})));
+
+    auto hdr = hd;
+    hdr.track.video.transfer = 16;
+    hdr.track.video.colour_primaries = hdr.track.video.matrix = 9;
+    hdr.track.video.bit_depth = 10;
+    CHECK_FALSE(serves(hd, hdr));
+    CHECK_FALSE(serves(hdr, hd));
+    auto deep = hd;
+    deep.track.video.bit_depth = 10;
+    CHECK(serves(hd, deep));
+    auto fields = hd;
+    fields.track.video.interlaced = true;
+    CHECK_FALSE(serves(hd, fields));
+    CHECK(serves(fields, hd));
+}
+
+TEST_CASE("live plan: sound in another shape is brought to what there is", "[engine]") {
+    const auto serves = [](unsigned rate, unsigned channels) {
+        auto other = sound();
+        other.track.audio.sample_rate = rate;
+        other.track.audio.channels = channels;
+        const auto video = picture(640, 360, {30, 1});
+        return engine::serves_as_well(plan({video, sound()}).plan, plan({video, other}).plan);
+    };
+    CHECK(serves(48000, 2));
+    CHECK(serves(44100, 1));
+    CHECK(serves(48000, 6));
+}
+
+TEST_CASE("rate watch: pictures that come faster are noticed, slower ones only at first",
+          "[engine]") {
+    const auto changed =
+        [](media::Rational planned, std::vector<std::int64_t> steps_ms, int count) {
+            engine::RateWatch watch(planned, {});
+            std::int64_t at = 0;
+            int since = -1;
+            for (int n = 0; n < count; ++n) {
+                watch.picture(at * 1'000'000);
+                at += steps_ms[static_cast<std::size_t>(n) % steps_ms.size()];
+                if (watch.changed() && since < 0) since = n;
+            }
+            return since;
+        };
+    CHECK(changed({30, 1}, {33, 33, 34}, 400) < 0);
+    CHECK(changed({30000, 1001}, {33, 33, 34}, 400) < 0);
+    CHECK(changed({30, 1}, {16, 17, 17}, 400) > 0);
+    CHECK(changed({25, 1}, {33, 33, 34}, 400) > 0);
+    // A plan that rests on a bad measurement.
+    CHECK(changed({60, 1}, {33, 33, 34}, 100) > 0);
+    // Pictures that come when something moves.
+    CHECK(changed({30, 1}, {33, 100, 67, 300}, 400) < 0);
+    CHECK(changed({10, 1}, {33, 40, 30, 50}, 400) > 0);
+
+    engine::RateWatch watch({60, 1}, {});
+    for (int n = 0; n < 600; ++n) watch.picture(n * 16'666'667LL);
+    std::int64_t at = 600 * 16'666'667LL;
+    for (int n = 0; n < 200; ++n) watch.picture(at += 33'333'333);
+    CHECK_FALSE(watch.changed());
+    watch.restart({});
+    for (int n = 0; n < 60; ++n) watch.picture(at += 33'333'333);
+    CHECK(watch.changed());
 }

@@ -51,9 +51,12 @@ class CountingMetrics final : public Metrics {
     std::map<std::string, std::shared_ptr<std::atomic<std::uint64_t>>> cells;
 };
 
-/// A channel's thread with one track of sound, a unit every 5 ms.
+/// A channel's thread with one track, a unit every 5 ms: sound, or pictures of which only the first
+/// is a key frame.
 struct Bench {
-    explicit Bench(std::string mode, milliseconds hang = milliseconds(15'000)) {
+    explicit Bench(std::string mode,
+                   milliseconds hang = milliseconds(15'000),
+                   formats::Codec codec = formats::Codec::kAac) {
         live::EncoderChildSettings settings;
         settings.channel = "live/test";
         settings.hang = hang;
@@ -65,6 +68,7 @@ struct Bench {
         track.id = 1;
         const std::byte asc[] = {std::byte{0x11}, std::byte{0x90}};
         track.config = *formats::make_codec_config(formats::Codec::kAac, asc);
+        track.config.codec = codec;
         encoder->track(track);
     }
 
@@ -74,8 +78,8 @@ struct Bench {
         while (!reached() && steady_clock::now() < deadline) {
             ingest::TimedUnit unit;
             unit.track = 1;
-            unit.pts_ns = unit.dts_ns = next++ * 5'000'000;
-            unit.key = true;
+            unit.pts_ns = unit.dts_ns = ++next * 5'000'000;
+            unit.key = next == 1;
             unit.data.resize(100);
             encoder->unit(std::move(unit));
             context.restart();
@@ -101,7 +105,7 @@ TEST_CASE("encoder child: units go in, announced samples come out in order", "[l
     CHECK(bench.made.announced == 1);
     CHECK(bench.made.names == std::vector<std::string>{"audio"});
     CHECK(bench.made.batches > 0);
-    CHECK(bench.made.times.front() == 0);
+    CHECK(bench.made.times.front() == 5'000'000);
     CHECK(std::is_sorted(bench.made.times.begin(), bench.made.times.end()));
     CHECK(bench.metrics.count("streamgate_encoder_restarts_total") == 0);
 }
@@ -110,6 +114,14 @@ TEST_CASE("encoder child: one that crashed is started anew and announces again",
     Bench bench("crash-once");
     REQUIRE(bench.until([&] { return bench.made.announced == 2 && bench.made.times.size() > 20; }));
     CHECK(bench.metrics.count("streamgate_encoder_restarts_total") == 1);
+}
+
+TEST_CASE("encoder child: what one that crashed had not got to is encoded by the next, in mid-GOP",
+          "[live]") {
+    Bench bench("crash-once", milliseconds(15'000), formats::Codec::kH264);
+    REQUIRE(bench.until([&] { return bench.made.announced == 2 && bench.made.times.size() > 20; }));
+    for (std::size_t i = 0; i < bench.made.times.size(); ++i)
+        CHECK(bench.made.times[i] == static_cast<std::int64_t>(i + 1) * 5'000'000);
 }
 
 TEST_CASE("encoder child: one that hangs is killed and started anew", "[live]") {

@@ -103,3 +103,61 @@ TEST_CASE("live sound: as much comes out as came, gaps are silent", "[transcoder
     }
     CHECK(samples == 19200);
 }
+
+TEST_CASE("live grid: a clock holds the picture while none comes, and borders go on",
+          "[transcoders]") {
+    transcoders::ConformRateOptions options;
+    options.grid.rate = {25, 1};
+    options.gop_ns = 1'000'000'000;
+    auto stage = transcoders::ConformRateStage::create(options);
+    REQUIRE(stage);
+    test::StageHarness harness(std::move(*stage), 2, 1);
+    const auto info =
+        test::shared(test::video_info(16, 16, media::kNanoseconds, options.grid.rate));
+    REQUIRE(harness.start(0, info));
+    REQUIRE(harness.start(1, info));
+    REQUIRE(harness.push(0, test::make_video_frame(16, 16, 0, 40)));
+    REQUIRE(harness.push(1, test::make_packet({.pts = 1'200'000'000})));
+    CHECK(harness.all<media::Frame>().size() == 30);
+    CHECK(harness.all<Cue>().size() == 2);
+    // One that was due before is shown from now on.
+    REQUIRE(harness.push(0, test::make_video_frame(16, 16, 1'000'000'000, 80)));
+    REQUIRE(harness.push(0, test::make_video_frame(16, 16, 1'320'000'000, 120)));
+    REQUIRE(harness.end(1));
+    REQUIRE(harness.end(0));
+    const auto frames = harness.all<media::Frame>();
+    REQUIRE(frames.size() == 34);
+    for (std::size_t n = 0; n < frames.size(); ++n) {
+        CHECK(frames[n]->pts() == static_cast<std::int64_t>(n));
+        CHECK(test::first_byte(*frames[n]) == (n < 30 ? 40 : n < 33 ? 80 : 120));
+    }
+}
+
+TEST_CASE("live sound: a clock fills in silence, and sound comes back where it belongs",
+          "[transcoders]") {
+    transcoders::AudioConformOptions options;
+    options.samples = -1;
+    options.stretch_one_in = 1000;
+    auto stage = transcoders::AudioConformStage::create(options);
+    REQUIRE(stage);
+    test::StageHarness harness(std::move(*stage), 2, 1);
+    const auto info = test::shared(test::audio_info(48000, 2, media::kNanoseconds));
+    REQUIRE(harness.start(0, info));
+    REQUIRE(harness.start(1, info));
+    REQUIRE(harness.push(0, test::make_audio_frame(4800, 48000, 2, 0)));
+    REQUIRE(harness.push(1, test::make_packet({.pts = 50'000'000})));
+    REQUIRE(harness.push(1, test::make_packet({.pts = 500'000'000})));
+    std::int64_t samples = 0;
+    for (const auto* frame : harness.all<media::Frame>()) samples += frame->samples();
+    CHECK(samples == 24000);
+    // Half of it is there already, as silence.
+    REQUIRE(harness.push(0, test::make_audio_frame(4800, 48000, 2, 450'000'000)));
+    REQUIRE(harness.end(1));
+    REQUIRE(harness.end(0));
+    samples = 0;
+    for (const auto* frame : harness.all<media::Frame>()) {
+        CHECK(frame->pts() == samples);
+        samples += frame->samples();
+    }
+    CHECK(samples == 26400);
+}

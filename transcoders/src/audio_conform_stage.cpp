@@ -285,7 +285,25 @@ Result<Flow> AudioConformStage::take(Frame frame, Emit& out) {
     return convert(&frame, out);
 }
 
-Result<Flow> AudioConformStage::process(int, Item item, Emit& out) {
+/// Others have come this far without sound.
+Result<Flow> AudioConformStage::tick(const Item& item, Emit& out) {
+    auto& s = *state_;
+    const auto* time = std::get_if<media::Packet>(&item);
+    if (time == nullptr || s.input == nullptr) return Flow::kContinue;
+    const auto at = media::rescale(time->pts(),
+                                   media::kNanoseconds,
+                                   {1, s.target.sample_rate},
+                                   media::Rounding::kNearest);
+    if (at <= s.position) return Flow::kContinue;
+    SG_TRY_ASSIGN(const auto flow, end_run(out));
+    if (flow == Flow::kDone) return flow;
+    s.report->silence_inserted += std::max<std::int64_t>(0, at - s.position);
+    s.any = true;
+    return silence_until(at, out);
+}
+
+Result<Flow> AudioConformStage::process(int port, Item item, Emit& out) {
+    if (port == kClockPort) return tick(item, out);
     auto& s = *state_;
     Result<Flow> flow = Flow::kContinue;
     if (const auto* start = std::get_if<pipeline::StreamStart>(&item)) {

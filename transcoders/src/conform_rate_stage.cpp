@@ -111,8 +111,17 @@ Result<Flow> ConformRateStage::finish(Emit& out) {
     return Flow::kDone;
 }
 
-Result<Flow> ConformRateStage::process(int, Item item, Emit& out) {
+/// Others have come this far without a picture.
+Result<Flow> ConformRateStage::tick(const Item& item, Emit& out) {
     auto& s = *state_;
+    const auto* time = std::get_if<media::Packet>(&item);
+    if (time == nullptr || !s.held) return Flow::kContinue;
+    return hold_until(s.options.grid.first_frame_showing(time->pts()), out);
+}
+
+Result<Flow> ConformRateStage::process(int port, Item item, Emit& out) {
+    auto& s = *state_;
+    if (port == kClockPort) return tick(item, out);
     if (const auto* start = std::get_if<pipeline::StreamStart>(&item)) {
         auto info = std::make_shared<media::StreamInfo>(*start->info);
         info->timebase = s.options.grid.rate.inverse();

@@ -246,7 +246,8 @@ Result<EncoderSettings> h264(const EncoderRequest& request, const AVCodec* codec
     options.param("force-cfr", 1);
     // Parameter sets must not depend on a chunk's content.
     options.param("stitchable", 1);
-    options.param("sliced-threads", 0);
+    // Threads that work on one picture each hold back as many.
+    options.param("sliced-threads", request.tune == "zerolatency" ? 1 : 0);
     options.param("sync-lookahead", 0);
     SG_TRY(add_extra(request, codec, options, true));
 
@@ -487,6 +488,17 @@ Result<EncoderSettings> vp9(const EncoderRequest& request, const AVCodec* codec)
 }
 
 }  // namespace
+
+void use_threads(EncoderSettings& settings, int threads) {
+    settings.threads = threads;
+    for (auto& [key, value] : settings.options) {
+        if (key == "row-mt") value = threads > 1 ? "1" : "0";
+        const std::string_view alone = "pools=none:wpp=0";
+        const auto at = key == "x265-params" ? value.find(alone) : std::string::npos;
+        if (at != std::string::npos && threads > 1)
+            value.replace(at, alone.size(), fmt::format("pools={}:wpp=1", threads));
+    }
+}
 
 std::string encoder_pixel_format(media::CodecId, int bit_depth) {
     return bit_depth == 10 ? "yuv420p10le" : "yuv420p";

@@ -81,6 +81,7 @@ bool needs_nothing(const AVFrame& frame, const ScaleTarget& target) {
 
 struct ScaleStage::State {
     std::vector<Output> outputs;
+    Takes takes;
     media::StreamInfoPtr input;
     std::optional<pipeline::Cue> cue;
 };
@@ -128,8 +129,10 @@ Result<std::vector<ScaleTarget>> scale_targets(const pipeline::VideoPlan& plan,
     return targets;
 }
 
-Result<std::unique_ptr<ScaleStage>> ScaleStage::create(std::vector<ScaleTarget> targets) {
+Result<std::unique_ptr<ScaleStage>> ScaleStage::create(std::vector<ScaleTarget> targets,
+                                                       Takes takes) {
     auto state = std::make_unique<State>();
+    state->takes = std::move(takes);
     for (std::size_t i = 0; i < targets.size(); ++i) {
         auto& target = targets[i];
         const auto refuse = [&](const std::string& why) {
@@ -199,10 +202,20 @@ Result<Flow> ScaleStage::scale(Frame frame, Emit& out) {
     const auto cue = std::exchange(s.cue, std::nullopt);
     // What later outputs are scaled from; kept only while this picture is worked on.
     std::vector<std::optional<Frame>> pictures(s.outputs.size());
+    std::vector<bool> taken(s.outputs.size());
+    std::vector<bool> needed(s.outputs.size());
+    for (std::size_t i = s.outputs.size(); i-- > 0;) {
+        const auto& target = s.outputs[i].target;
+        const auto divisor = target.frame_divisor;
+        if (number % divisor != 0) continue;
+        taken[i] = !s.takes || s.takes(i, number / divisor, cue.has_value());
+        needed[i] = needed[i] || taken[i];
+        if (needed[i] && target.from >= 0) needed[static_cast<std::size_t>(target.from)] = true;
+    }
     Flow flow = Flow::kContinue;
     for (std::size_t i = 0; i < s.outputs.size(); ++i) {
         auto& output = s.outputs[i];
-        if (number % output.target.frame_divisor != 0) continue;
+        if (!needed[i]) continue;
         const Frame& from = output.target.from < 0
                                 ? frame
                                 : *pictures[static_cast<std::size_t>(output.target.from)];
@@ -227,6 +240,7 @@ Result<Flow> ScaleStage::scale(Frame frame, Emit& out) {
         picture.native()->sample_aspect_ratio = {static_cast<int>(output.target.sar.num),
                                                  static_cast<int>(output.target.sar.den)};
         pictures[i] = picture.share();
+        if (!taken[i]) continue;
         picture.set_pts(number / output.target.frame_divisor);
         av::set_frame_duration(picture.native(), 1);
         if (cue) SG_TRY(send(i, *cue, out));

@@ -23,6 +23,8 @@ struct LiveTask {
     std::string channel;  ///< for messages
     std::string preset;   ///< canonical JSON
     std::chrono::milliseconds segment{2000};
+    /// Encoders keep no picture back; else they may look half a second ahead.
+    bool low_latency = true;
 
     [[nodiscard]] std::string request() const;
 };
@@ -39,6 +41,11 @@ struct LiveSourceTrack {
     formats::VideoFacts video;
     formats::AudioFacts audio;
 };
+/// A unit from before the point where encoding begins: what follows refers to it, but it is not
+/// shown. Before the first unit that is.
+struct LivePast {
+    ingest::TimedUnit unit;
+};
 struct LiveTrackEnd {
     int track = 0;
 };
@@ -48,12 +55,13 @@ struct LiveBreak {
 /// Nothing follows.
 struct LiveFinish {};
 using LiveInputMessage =
-    std::variant<LiveSourceTrack, ingest::TimedUnit, LiveTrackEnd, LiveBreak, LiveFinish>;
+    std::variant<LiveSourceTrack, ingest::TimedUnit, LivePast, LiveTrackEnd, LiveBreak, LiveFinish>;
 
 [[nodiscard]] LiveSourceTrack live_source_track(const ingest::LiveTrack& track);
 
 [[nodiscard]] std::string encode(const LiveSourceTrack& track);
 [[nodiscard]] std::string encode(const ingest::TimedUnit& unit);
+[[nodiscard]] std::string encode(const LivePast& past);
 [[nodiscard]] std::string encode(LiveTrackEnd end);
 [[nodiscard]] std::string encode(LiveBreak at);
 [[nodiscard]] std::string encode(LiveFinish finish);
@@ -84,10 +92,13 @@ struct LiveEncodedSample {
     bool key = false;
     std::vector<std::byte> data;
 };
-using LiveOutputMessage = std::variant<LiveRenditions, LiveEncodedSample>;
+/// There was no time to decode a picture.
+struct LiveDropped {};
+using LiveOutputMessage = std::variant<LiveRenditions, LiveEncodedSample, LiveDropped>;
 
 [[nodiscard]] std::string encode(const LiveRenditions& renditions);
 [[nodiscard]] std::string encode(const LiveEncodedSample& sample);
+[[nodiscard]] std::string encode(LiveDropped dropped);
 /// The child works on untrusted media: everything is checked, kBadData otherwise.
 [[nodiscard]] Result<LiveOutputMessage> decode_live_output(std::string_view payload);
 

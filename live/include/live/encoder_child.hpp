@@ -21,13 +21,14 @@ struct EncoderChildSettings {
     std::string channel;
     std::string preset;  ///< canonical JSON
     std::chrono::milliseconds segment{2000};
+    bool low_latency = true;  ///< else encoders may look half a second ahead
 
     /// A child that is given media and makes none for so long hangs.
     std::chrono::milliseconds hang{1500};
     /// The same until its first sample, and for one rendition while others come.
     std::chrono::milliseconds start{8000};
-    /// Input that waits for the child; more is dropped.
-    std::chrono::milliseconds queue{700};
+    /// Input that waits for a child that reads none, because it starts; more is dropped.
+    std::chrono::milliseconds queue{4000};
     std::uint64_t memory_limit_bytes = std::uint64_t{3} << 30;
 
     std::string executable = "/proc/self/exe";

@@ -44,8 +44,13 @@ struct AudioConformOptions {
 /// overlaps is cut, jitter is let be and drift is corrected by stretching at most 0.5 %. Downmixes
 /// are scaled so that they cannot clip (ATSC A/52 section 7.8). After the last sample it sends
 /// EndOfStream and returns kDone. Errors: kBadData when nothing could be decoded.
+///
+/// A second input, of live channels, is a clock: packets whose pts (nanoseconds) says how far time
+/// has come although no sound has. Silence fills in until then.
 class AudioConformStage final : public pipeline::Stage {
   public:
+    static constexpr int kClockPort = 1;
+
     [[nodiscard]] static Result<std::unique_ptr<AudioConformStage>> create(
         AudioConformOptions options);
     ~AudioConformStage() override;
@@ -59,6 +64,7 @@ class AudioConformStage final : public pipeline::Stage {
     explicit AudioConformStage(std::unique_ptr<State> state);
 
     [[nodiscard]] Result<pipeline::Flow> take(media::Frame frame, pipeline::Emit& out);
+    [[nodiscard]] Result<pipeline::Flow> tick(const pipeline::Item& item, pipeline::Emit& out);
     [[nodiscard]] Result<pipeline::Flow> start_run(std::int64_t at, pipeline::Emit& out);
     [[nodiscard]] Result<pipeline::Flow> end_run(pipeline::Emit& out);
     [[nodiscard]] Result<pipeline::Flow> convert(const media::Frame* frame, pipeline::Emit& out);

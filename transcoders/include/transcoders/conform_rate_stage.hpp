@@ -40,8 +40,13 @@ struct ConformRateOptions {
 /// each frame that starts a segment or GOP. After the last frame it sends EndOfStream and returns
 /// kDone. A Discontinuity ends here: the grid has no holes. Errors: kBadData when there was no
 /// picture at all.
+///
+/// A second input, of live channels, is a clock: packets whose pts (nanoseconds) says how far time
+/// has come although no picture has. The last picture is held until then.
 class ConformRateStage final : public pipeline::Stage {
   public:
+    static constexpr int kClockPort = 1;
+
     [[nodiscard]] static Result<std::unique_ptr<ConformRateStage>> create(
         ConformRateOptions options);
     ~ConformRateStage() override;
@@ -55,6 +60,7 @@ class ConformRateStage final : public pipeline::Stage {
     explicit ConformRateStage(std::unique_ptr<State> state);
 
     [[nodiscard]] Result<pipeline::Flow> hold_until(std::int64_t n, pipeline::Emit& out);
+    [[nodiscard]] Result<pipeline::Flow> tick(const pipeline::Item& item, pipeline::Emit& out);
     [[nodiscard]] Result<pipeline::Flow> finish(pipeline::Emit& out);
 
     std::unique_ptr<State> state_;

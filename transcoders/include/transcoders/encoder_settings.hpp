@@ -46,6 +46,10 @@ struct EncoderRequest {
 /// kUnsupported for a codec or encoder that is not there.
 [[nodiscard]] Result<pipeline::EncoderSettings> encoder_settings(const EncoderRequest& request);
 
+/// Gives an encoder so many threads although its request did not say: bytes then differ between
+/// machines. H.264 without look-ahead shares out each picture, which keeps none back.
+void use_threads(pipeline::EncoderSettings& settings, int threads);
+
 /// libav's name of the pixel format such an encoder is fed with: "yuv420p", "yuv420p10le".
 [[nodiscard]] std::string encoder_pixel_format(media::CodecId codec, int bit_depth);
 

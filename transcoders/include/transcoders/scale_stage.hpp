@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,8 +40,12 @@ struct ScaleTarget {
 /// (kDone) when no output is wanted any more.
 class ScaleStage final : public pipeline::Stage {
   public:
+    /// Whether a target has time for a frame (n/d); `marked` ones follow a Cue. Others are not
+    /// made.
+    using Takes = std::function<bool(std::size_t target, std::int64_t frame, bool marked)>;
+
     [[nodiscard]] static Result<std::unique_ptr<ScaleStage>> create(
-        std::vector<ScaleTarget> targets);
+        std::vector<ScaleTarget> targets, Takes takes = nullptr);
     ~ScaleStage() override;
 
     [[nodiscard]] Result<pipeline::Flow> process(int port,
