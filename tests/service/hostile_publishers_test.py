@@ -25,9 +25,9 @@ ATTEMPTS = 3
 
 
 class Server:
-    def __init__(self, binary, folder):
+    def __init__(self, binary, folder, *more):
         self.log = open(folder / "serve.log", "w+")
-        self.process = subprocess.Popen([binary, "serve", "--rtmp", "127.0.0.1:0", "--srt", "off", "--http", "127.0.0.1:0", "--log-level", "info"], stderr=self.log, cwd=folder)
+        self.process = subprocess.Popen([binary, "serve", "--rtmp", "127.0.0.1:0", "--srt", "off", "--http", "127.0.0.1:0", "--log-level", "info", *more], stderr=self.log, cwd=folder)
         deadline = time.monotonic() + 20
         text = ""
         while time.monotonic() < deadline and "http://" not in text:

@@ -168,11 +168,12 @@ def parse_flv(data, lengths):
     return film
 
 
-def make_film(folder, name, size="640x360", rate="30", bframes=0, video=True, audio=True, sample_rate=48000, bitrate="800k"):
-    """16 s with a key frame each second; made once, kept in `folder`."""
+def make_film(folder, name, size="640x360", rate="30", bframes=0, video=True, audio=True, sample_rate=48000, bitrate="800k", key_seconds=1):
+    """16 s with a key frame each second, or so many; made once, kept in `folder`."""
     path = Path(folder) / f"{name}.flv"
     exact = Fraction(rate)
-    gop = round(exact)
+    second = round(exact)
+    gop = key_seconds * second
     if not path.exists():
         command = []
         if video:
@@ -188,7 +189,7 @@ def make_film(folder, name, size="640x360", rate="30", bframes=0, video=True, au
         _run(*command, "-f", "flv", path)
     lengths = {}
     if video:
-        lengths[VIDEO] = (16 * gop, float(16 * gop / exact * 1000))
+        lengths[VIDEO] = (16 * second, float(16 * second / exact * 1000))
     if audio:
         frames = 16 * sample_rate // 1024
         lengths[AUDIO] = (frames, frames * 1024 * 1000 / sample_rate)
