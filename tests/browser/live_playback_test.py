@@ -1,92 +1,30 @@
 #!/usr/bin/env python3
-"""Viewers of `streamgate serve` in headless Chromium: hls.js with low latency on the server's own page, and dash.js. The
-publisher goes away and comes back; nobody may see a picture that stands still for longer than it was away.
+"""Viewers of `streamgate serve` in headless Chromium: hls.js with low latency on the server's own page, Shaka Player with low
+latency, and dash.js. The publisher goes away and comes back; nobody may see a picture that stands still for longer than it was away.
 
     live_playback_test.py STREAMGATE CACHE_FOLDER [SECONDS_AWAY...]
 
-Ends with 77 (skipped) where Chromium, node or the two packages of npm cannot be had.
+Ends with 77 (skipped) where Chromium, node or the packages of npm cannot be had.
 """
 
-import hashlib
-import json
-import os
-import re
 import shutil
-import subprocess
 import sys
-import tarfile
 import tempfile
 import threading
 import time
-import urllib.request
 from pathlib import Path
 
 here = Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent / "service"))
 from rtmp_publisher import Publisher, Sender, make_film
+from viewers import Server, Skip, Viewers
 
 SKIPPED = 77
 ATTEMPTS = 3
-PACKAGES = {  # never installed, nothing of them is run but what is named below
-    "playwright-core": ("1.65.1", "86a3e9cfb6e548c3f1595768784d728814b35ec2a254e77693e9230af994cb00f618f3b60ddf477dc5a7abd34dd061db3590c5819f497c116bf97e7f04ba34ab"),
-    "dashjs": ("5.2.1", "6b170998b78909324c2d47d0444ad4241d4a3a253988717e0cc2c173714a7a8c751cf62d1944250ba5e6e4c9babe10544770871cb20f3aac3424322a32d3fe0f"),
-}
+PLAYERS = ("hls.js", "dash.js", "shaka")
 OUTAGES = (0.6, 3.0)
 PLAYED = 9  # seconds before, between and after them
 MARGIN = 1.0  # of a busy machine; and as much again for players to see what is new
-
-
-class Skip(Exception):
-    pass
-
-
-def fetch(name, cache):
-    """node_modules/NAME in `cache`, by npm where it is there, for its mirror and proxy settings."""
-    version, wanted = PACKAGES[name]
-    folder = cache / "node_modules" / name
-    if (folder / "package.json").exists() and json.loads((folder / "package.json").read_text())["version"] == version:
-        return folder
-    archive = cache / f"{name}-{version}.tgz"
-    cache.mkdir(parents=True, exist_ok=True)
-    if shutil.which("npm"):
-        try:
-            subprocess.run(["npm", "pack", "--silent", "--fetch-retries=0", f"{name}@{version}"], cwd=cache, timeout=60, capture_output=True)
-        except subprocess.TimeoutExpired:
-            pass
-    if not archive.exists():
-        try:
-            with urllib.request.urlopen(f"https://registry.npmjs.org/{name}/-/{name}-{version}.tgz", timeout=30) as answer:
-                archive.write_bytes(answer.read())
-        except OSError as error:
-            raise Skip(f"{name} {version} cannot be fetched: {error}")
-    found = hashlib.sha512(archive.read_bytes()).hexdigest()
-    if found != wanted:
-        archive.unlink()
-        raise Skip(f"{name} {version} has another hash than it was published with: {found}")
-    shutil.rmtree(folder, ignore_errors=True)
-    with tarfile.open(archive) as tar:
-        tar.extractall(cache / "unpacked")
-    folder.parent.mkdir(exist_ok=True)
-    os.rename(cache / "unpacked" / "package", folder)
-    archive.unlink()
-    return folder
-
-
-class Server:
-    def __init__(self, binary, folder):
-        self.path = folder / "serve.log"
-        self.process = subprocess.Popen([binary, "serve", "--rtmp", "127.0.0.1:0", "--srt", "off", "--http", "127.0.0.1:0"], stderr=open(self.path, "w"), cwd=folder)
-        deadline = time.monotonic() + 20
-        while "http://" not in (text := self.path.read_text()):
-            if time.monotonic() > deadline or self.process.poll() is not None:
-                raise RuntimeError(f"the server did not start: {text}")
-            time.sleep(0.05)
-        self.rtmp = int(re.search(r"rtmp://[^:]*:(\d+)", text)[1])
-        self.http = f"http://127.0.0.1:{re.search(r'http://[^:]*:([0-9]+)', text)[1]}"
-
-    def stop(self):
-        self.process.terminate()
-        return self.process.wait(20)
 
 
 class Contributor(threading.Thread):
@@ -151,56 +89,29 @@ def judge(name, outages, seen, errors):
 
 
 def play(binary, cache):
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    node = shutil.which("node")
-    if chromium is None or node is None:
-        raise Skip("neither can be done without chromium and node (tools/setup browser)")
-    dash = fetch("dashjs", cache) / "dist/modern/umd/dash.all.min.js"
-    modules = fetch("playwright-core", cache).parent
     folder = Path(tempfile.mkdtemp(prefix="streamgate-browser-"))
     film = make_film(folder, "film")
     server = Server(binary, folder)
-    watch = None
+    viewers = None
     try:
-        with urllib.request.urlopen(server.http + "/player/hls.js") as answer:
-            if len(answer.read()) < 10000:
-                raise Skip("this build is without hls.js: it could not be fetched")
         contributor = Contributor(server, film)
         time.sleep(4)
-        setup = {"modules": str(modules.parent), "chromium": chromium, "seconds": 120,
-                 "pages": [{"name": "hls.js", "url": server.http + "/#live/seen"}, {"name": "dash.js", "script": str(dash), "manifest": server.http + "/live/seen/manifest.mpd"}]}
-        (folder / "watch.json").write_text(json.dumps(setup))
-        watch = subprocess.Popen([node, here / "watch.mjs", folder / "watch.json"], stdout=subprocess.PIPE, stderr=open(folder / "watch.log", "w"), text=True)
-        seen = {page["name"]: [] for page in setup["pages"]}
-        errors = {page["name"]: [] for page in setup["pages"]}
-
-        def read():
-            for line in watch.stdout:
-                said = json.loads(line)
-                if "error" in said or "refused" in said:
-                    errors[said["page"]].append(str({k: v for k, v in said.items() if k != "page"}))
-                else:
-                    seen[said["page"]].append(said)
-
-        threading.Thread(target=read, daemon=True).start()
-        deadline = time.monotonic() + 25
-        while time.monotonic() < deadline and not all(s and s[-1]["started"] for s in seen.values()):
-            time.sleep(0.1)
+        viewers = Viewers(server, "seen", PLAYERS, cache, folder, 120)
+        viewers.wait_started()
         outages = []
         time.sleep(PLAYED)
         for away in [float(a) for a in sys.argv[3:]] or OUTAGES:
             outages.append((away, gone := time.time(), gone + away))
             contributor.leave(away)
             time.sleep(PLAYED)
-        problems = {name: judge(name, outages, seen[name], errors[name]) for name in seen}
+        problems = {name: judge(name, outages, viewers.seen[name], viewers.errors[name]) for name in PLAYERS}
         contributor.stop()
         if contributor.failed:
             problems["publisher"] = [str(contributor.failed)]
         return problems, folder
     finally:
-        if watch:
-            watch.terminate()
-            watch.wait(20)
+        if viewers:
+            viewers.stop()
         server.stop()
 
 

@@ -1,6 +1,7 @@
 // node watch.mjs SETUP.json: opens pages in Chromium and prints, as JSON lines, what their players do.
-// SETUP: { modules, chromium, seconds, pages: [{ name, url } | { name, script, manifest }] }. `url` is a page that plays by
-// itself with hls.js in a global `player`; with `script`, dash.js plays `manifest` on a blank page.
+// SETUP: { modules, chromium, seconds, pages: [{ name, url } | { name, player, script, source, config }] }. `url` is a page that
+// plays by itself with hls.js in a global `player`; else `player` (hls.js, dash.js or shaka) of the file `script` plays `source`
+// on a blank page. With `code` in SETUP, the time code of bench/time_code.py is read from the pictures: how old they are.
 import fs from 'node:fs';
 import path from 'node:path';
 import { createRequire } from 'node:module';
@@ -12,7 +13,7 @@ const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 // In the page: when the picture stood still for how long, from the first frame on.
 const observe = () => {
   const video = document.querySelector('video');
-  const seen = { stalls: [], jumps: [], started: 0, last: -1, moved: 0 };
+  const seen = { stalls: [], jumps: [], errors: [], started: 0, last: -1, moved: 0 };
   window.seen = seen;
   setInterval(() => {
     const now = Date.now();
@@ -25,18 +26,70 @@ const observe = () => {
   }, 50);
 };
 
+// In the page: the age of each fifth picture, in ms, when it is shown.
+const readCode = ({ cells, bits }) => {
+  const video = document.querySelector('video');
+  const canvas = document.createElement('canvas');
+  canvas.width = cells * 4;
+  canvas.height = 4;
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  window.ages = [];
+  let count = 0;
+  const onFrame = (now, frame) => {
+    video.requestVideoFrameCallback(onFrame);
+    count += 1;
+    if (count % 5 !== 0) return;
+    context.drawImage(video, 0, 0, video.videoWidth, video.videoWidth / cells, 0, 0, canvas.width, canvas.height);
+    const shown = Date.now() - performance.now() + frame.expectedDisplayTime;
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+    const cell = [...Array(cells).keys()].map((i) => (data[4 * (canvas.width * 2 + 4 * i + 2)] > 128 ? 1 : 0));
+    const number = (from, length) => cell.slice(from, from + length).reduce((sum, bit) => sum * 2 + bit, 0);
+    const time = number(0, bits);
+    if (number(bits, cells - bits) !== time % 251) return;
+    let age = (shown - time) % 2 ** bits;
+    if (age < 0) age += 2 ** bits;
+    window.ages.push(age);
+  };
+  video.requestVideoFrameCallback(onFrame);
+};
+
 const look = () => {
   const video = document.querySelector('video');
-  const { started, stalls, jumps, moved } = window.seen;
+  const { started, stalls, jumps, moved, errors } = window.seen;
   const ranges = [...Array(video.buffered.length).keys()].map((i) => [video.buffered.start(i), video.buffered.end(i)]);
   let latency = null;
   try {
-    latency = window.dash ? window.dash.getCurrentLiveLatency() : player.latency;
+    latency = window.dash ? window.dash.getCurrentLiveLatency() : window.player?.getStats ? window.player.getStats().liveLatency : player.latency;
   } catch { /* not playing yet */ }
   return {
-    started, stalls, jumps, still: started ? (Date.now() - moved) / 1000 : 0, time: video.currentTime, ranges, latency,
-    frames: video.getVideoPlaybackQuality().totalVideoFrames, size: [video.videoWidth, video.videoHeight],
+    started, stalls, jumps, errors: errors.splice(0), still: started ? (Date.now() - moved) / 1000 : 0, time: video.currentTime, rate: video.playbackRate, ranges, latency,
+    ages: window.ages?.splice(0) ?? [], frames: video.getVideoPlaybackQuality().totalVideoFrames, size: [video.videoWidth, video.videoHeight],
   };
+};
+
+// In the page.
+const play = async ({ kind, source, config }) => {
+  const video = document.querySelector('video');
+  if (kind === 'dash.js') {
+    window.dash = dashjs.MediaPlayer().create();
+    window.dash.updateSettings(config);
+    window.dash.initialize(video, source, true);
+    return;
+  }
+  if (kind === 'hls.js') {
+    window.player = new Hls(config);
+    player.on(Hls.Events.ERROR, (event, data) => { window.seen.errors.push(`${data.fatal ? 'fatal ' : ''}${data.details}`); });
+    player.loadSource(source);
+    player.attachMedia(video);
+  } else {
+    shaka.polyfill.installAll();
+    window.player = new shaka.Player();
+    await player.attach(video);
+    player.configure(config);
+    player.addEventListener('error', ({ detail }) => window.seen.errors.push(`${detail.category}.${detail.code} ${JSON.stringify(detail.data).slice(0, 200)}`));
+    await player.load(source);
+  }
+  await video.play();
 };
 
 const browser = await chromium.launch({
@@ -49,19 +102,16 @@ try {
     // Each in a window of its own: tabs in the background are slowed down.
     const page = await (await browser.newContext()).newPage();
     page.on('pageerror', (error) => say({ page: wanted.name, error: error.message }));
-    page.on('response', (r) => { if (r.status() >= 400 && !r.url().endsWith('favicon.ico')) say({ page: wanted.name, refused: r.status(), url: r.url() }); });
+    page.on('response', (r) => { if (r.status() >= 400 && !r.url().endsWith('favicon.ico')) say({ page: wanted.name, refused: r.status(), url: r.url(), at: Date.now() }); });
     if (wanted.url) {
       await page.goto(wanted.url);
-      await page.evaluate(observe);
-      return { page, name: wanted.name };
+    } else {
+      await page.setContent('<video muted></video>');
+      await page.addScriptTag({ path: wanted.script });
     }
-    await page.setContent('<video muted></video>');
-    await page.addScriptTag({ path: wanted.script });
     await page.evaluate(observe);
-    await page.evaluate((manifest) => {
-      window.dash = dashjs.MediaPlayer().create();
-      window.dash.initialize(document.querySelector('video'), manifest, true);
-    }, wanted.manifest);
+    if (setup.code) await page.evaluate(readCode, setup.code);
+    if (!wanted.url) await page.evaluate(play, { kind: wanted.player, source: wanted.source, config: wanted.config ?? {} });
     return { page, name: wanted.name };
   }));
   const until = Date.now() + setup.seconds * 1000;

@@ -16,7 +16,8 @@ function play(channel) {
   if (player) player.destroy();
   player = null;
   if (window.Hls && window.Hls.isSupported()) {
-    player = new window.Hls({ lowLatencyMode: true });
+    // What a slow start or a stall cost is caught up with; else hls.js stays behind for good.
+    player = new window.Hls({ lowLatencyMode: true, maxLiveSyncPlaybackRate: 1.2 });
     player.on(window.Hls.Events.ERROR, (event, data) => {
       if (!data.fatal) return;
       if (data.type === window.Hls.ErrorTypes.MEDIA_ERROR) {
@@ -61,6 +62,9 @@ async function refresh() {
       return item;
     }));
     show();
+    // A stream that had ended and is back is another one to the player.
+    const current = channels.find((c) => c.name === playing);
+    if (current && !current.ended && video.ended) play(current);
     if (channels.length === 0) {
       say('No channel yet: publish a stream, and it appears here.');
     } else if (playing === null) {
