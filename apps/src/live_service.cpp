@@ -4,7 +4,6 @@
 #include <atomic>
 #include <mutex>
 #include <utility>
-#include <variant>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -195,9 +194,10 @@ Status LiveService::Impl::start_srt(const Listeners& listeners, ServiceAddresses
     auto listener = protocols::SrtListener::create(
         *srt_service,
         options,
-        [this, admission = intakes.front().srt_ingest->admission()](const auto& id, const auto& ip)
-            -> std::variant<protocols::SrtAccept, protocols::SrtReject> {
-            if (draining.load()) return protocols::SrtReject::kDown;
+        [this, admission = intakes.front().srt_ingest->admission()](
+            const auto& id, const auto& ip) -> protocols::SrtDecision {
+            if (draining.load())
+                return protocols::SrtRefusal(protocols::SrtReject::kDown, "the service stops");
             return admission(id, ip);
         },
         [&first](std::function<void()> work) { asio::post(first, std::move(work)); },

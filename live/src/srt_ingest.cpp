@@ -167,14 +167,18 @@ SrtIngest::SrtIngest(ChannelRegistry& registry,
 SrtIngest::~SrtIngest() = default;
 
 protocols::SrtAdmission SrtIngest::admission() {
-    return [state = state_](
-               const protocols::SrtStreamId& id,
-               const std::string& ip) -> std::variant<protocols::SrtAccept, protocols::SrtReject> {
-        if (id.mode == protocols::SrtMode::kRequest) return protocols::SrtReject::kBadMode;
+    return [state = state_](const protocols::SrtStreamId& id,
+                            const std::string& ip) -> protocols::SrtDecision {
+        using protocols::SrtRefusal;
+        if (id.mode == protocols::SrtMode::kRequest)
+            return SrtRefusal(protocols::SrtReject::kBadMode,
+                              "this server takes streams in by SRT; play them by HLS or DASH");
         const auto claim = claim_of(id, ip);
-        if (!valid_channel_name(plain_name(claim.name))) return protocols::SrtReject::kBadRequest;
+        if (!valid_channel_name(plain_name(claim.name)))
+            return SrtRefusal(protocols::SrtReject::kBadRequest, "no channel can have that name");
         const auto allowed = state->gate.check_now(claim);
-        if (!allowed && allowed.error().code != Errc::kAgain) return reject_code(allowed.error());
+        if (!allowed && allowed.error().code != Errc::kAgain)
+            return SrtRefusal(reject_code(allowed.error()), allowed.error().message);
         auto secret = state->encryption(plain_name(claim.name));
         return protocols::SrtAccept{std::move(secret.passphrase), secret.key_bytes, std::nullopt};
     };

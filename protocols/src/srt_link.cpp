@@ -145,7 +145,7 @@ void SrtLink::read() {
             end({Errc::kEndOfStream, fmt::format("SRT connection with {} ended", facts_.peer)});
     }
     if (size > 0) keep({batch.data(), size});
-    if (open_ && rate_.add(size, last_data_).count() > 0)
+    if (open_ && too_fast_)
         end({Errc::kLimit,
              fmt::format("SRT connection with {}: over {} bytes a second for long",
                          facts_.peer,
@@ -154,6 +154,7 @@ void SrtLink::read() {
 
 void SrtLink::keep(std::span<const std::byte> batch) {
     last_data_ = std::chrono::steady_clock::now();
+    too_fast_ = rate_.add(batch.size(), last_data_).count() > 0;
     const std::lock_guard lock(mutex_);
     inbox_.insert(inbox_.end(), batch.begin(), batch.end());
     if (inbox_.size() >= settings_.inbox_bytes) {

@@ -88,6 +88,7 @@ class SrtLink final : public SrtWatcher, public std::enable_shared_from_this<Srt
     bool sending_ = false;
     Now last_data_;
     RateLimit rate_;
+    bool too_fast_ = false;
 
     std::atomic<bool> closed_ = false;  ///< by the owner
 

@@ -169,12 +169,12 @@ void SrtListener::State::on_shutdown() {
     srt_close(std::exchange(socket_, SRT_INVALID_SOCK));
 }
 
-std::variant<SrtAccept, SrtReject> SrtListener::State::decide(const SrtStreamId& id,
-                                                              const std::string& ip) const {
-    if (!id.type.empty() && id.type != "stream") return SrtReject::kUnacceptable;
-    if (!seats_->take(ip)) return SrtReject::kOverload;
+SrtDecision SrtListener::State::decide(const SrtStreamId& id, const std::string& ip) const {
+    if (!id.type.empty() && id.type != "stream")
+        return SrtRefusal(SrtReject::kUnacceptable, "t= is not stream");
+    if (!seats_->take(ip)) return SrtRefusal(SrtReject::kOverload, "too many connections");
     auto decision = admission_(id, ip);
-    if (std::holds_alternative<SrtReject>(decision)) seats_->give_back(ip);
+    if (std::holds_alternative<SrtRefusal>(decision)) seats_->give_back(ip);
     return decision;
 }
 
@@ -187,17 +187,20 @@ bool SrtListener::State::admit(SRTSOCKET caller,
                      address->sa_family == AF_INET6 ? static_cast<int>(sizeof(sockaddr_in6))
                                                     : static_cast<int>(sizeof(sockaddr_in)))
             .ip();
-    const auto refuse = [&](SrtReject why, const std::string& what) {
+    const auto refuse = [&](const SrtRefusal& refusal, const std::string& shown) {
         ++refused_;
-        srt_setrejectreason(caller, static_cast<int>(why));
-        log::info("srt_refused peer={} code={} {}", ip, static_cast<int>(why), what);
+        const int code = static_cast<int>(refusal.code);
+        srt_setrejectreason(caller, code);
+        log::info("srt_refused peer={} code={} {} reason=\"{}\"", ip, code, shown, refusal.why);
         return false;
     };
-    if (version < kHandshakeWithStreamId) return refuse(SrtReject::kVersion, "handshake=4");
+    if (version < kHandshakeWithStreamId)
+        return refuse({SrtReject::kVersion, "its SRT is older than 1.3"}, {});
     const auto id = parse_srt_stream_id(stream_id != nullptr ? stream_id : "");
-    if (!id) return refuse(SrtReject::kBadRequest, id.error().message);
+    if (!id) return refuse({SrtReject::kBadRequest, id.error().message}, {});
     const auto decision = decide(*id, ip);
-    if (const auto* why = std::get_if<SrtReject>(&decision)) return refuse(*why, id->shown());
+    if (const auto* refusal = std::get_if<SrtRefusal>(&decision))
+        return refuse(*refusal, id->shown());
     const auto& accept = std::get<SrtAccept>(decision);
     const int latency = static_cast<int>(accept.latency.value_or(settings_.latency).count());
     const bool ok =
@@ -205,12 +208,12 @@ bool SrtListener::State::admit(SRTSOCKET caller,
         (accept.passphrase.empty() || set_srt_text(caller, SRTO_PASSPHRASE, accept.passphrase));
     if (!ok) {
         seats_->give_back(ip);
-        return refuse(SrtReject::kInternal, "its passphrase cannot be set");
+        return refuse({SrtReject::kInternal, "the passphrase cannot be set"}, id->shown());
     }
     const std::lock_guard lock(mutex_);
     const auto now = std::chrono::steady_clock::now();
-    const auto [at, fresh] =
-        admitted_.try_emplace(caller, Admitted{*id, ip, accept.key_bytes, now});
+    const auto [at, fresh] = admitted_.try_emplace(
+        caller, Admitted{*id, ip, accept.key_bytes, !accept.passphrase.empty(), now});
     if (!fresh) seats_->give_back(ip);
     return true;
 }
@@ -244,11 +247,11 @@ void SrtListener::State::take_caller(SRTSOCKET caller, const SrtAddress& peer) {
     const auto key_bytes = static_cast<unsigned>(get_srt_number(caller, SRTO_PBKEYLEN));
     if (key_bytes < admitted->key_bytes) {
         ++refused_;
-        log::warn("srt_refused peer={} why=\"its key has {} bytes, not {}: set pbkeylen\" {}",
+        log::info("srt_refused peer={} {} reason=\"its key has {} bytes, not {}: set pbkeylen\"",
                   admitted->ip,
+                  admitted->id.shown(),
                   key_bytes,
-                  admitted->key_bytes,
-                  admitted->id.shown());
+                  admitted->key_bytes);
         srt_close(caller);
         give_back();
         return;
@@ -270,6 +273,13 @@ void SrtListener::State::expire_admitted(Now now) {
             ++at;
             continue;
         }
+        ++refused_;
+        log::info("srt_refused peer={} {} reason=\"the connection did not come about: {}\"",
+                  at->second.ip,
+                  at->second.id.shown(),
+                  at->second.encrypted
+                      ? "a passphrase is needed here, and is missing or wrong"
+                      : "a passphrase that is not wanted here, or the caller went away");
         seats_->give_back(at->second.ip);
         at = admitted_.erase(at);
     }

@@ -66,6 +66,7 @@ class SrtListener::State final : public SrtWatcher, public std::enable_shared_fr
         SrtStreamId id;
         std::string ip;
         unsigned key_bytes = 0;
+        bool encrypted = false;
         Now since;
     };
 
@@ -75,8 +76,7 @@ class SrtListener::State final : public SrtWatcher, public std::enable_shared_fr
     void let_go();
     void take_caller(SRTSOCKET caller, const SrtAddress& peer);
     void expire_admitted(Now now);
-    [[nodiscard]] std::variant<SrtAccept, SrtReject> decide(const SrtStreamId& id,
-                                                            const std::string& ip) const;
+    [[nodiscard]] SrtDecision decide(const SrtStreamId& id, const std::string& ip) const;
 
     const std::shared_ptr<SrtPoller> poller_;
     const SrtListenerSettings settings_;

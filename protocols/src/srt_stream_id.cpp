@@ -90,6 +90,19 @@ Status parse_plain(std::string_view text, SrtStreamId& id) {
     });
 }
 
+/// What cannot be taken for another field of a log line.
+std::string printable(std::string_view text) {
+    constexpr std::size_t kMostShown = 80;
+    std::string shown(text.substr(0, kMostShown));
+    for (char& c : shown) {
+        const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                           (c >= 'A' && c <= 'Z') ||
+                           std::string_view("/._-+@:").find(c) != std::string_view::npos;
+        if (!plain) c = '?';
+    }
+    return shown;
+}
+
 }  // namespace
 
 Result<SrtStreamId> parse_srt_stream_id(std::string_view text) {
@@ -114,8 +127,8 @@ std::string SrtStreamId::shown() const {
                        : mode == SrtMode::kRequest       ? "request"
                        : mode == SrtMode::kBidirectional ? "bidirectional"
                                                          : "unsaid";
-    std::string text = fmt::format("resource={} mode={}", resource, word);
-    if (!user.empty()) text += fmt::format(" user={}", user);
+    std::string text = fmt::format("resource={} mode={}", printable(resource), word);
+    if (!user.empty()) text += fmt::format(" user={}", printable(user));
     return text;
 }
 

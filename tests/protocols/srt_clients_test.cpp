@@ -78,7 +78,7 @@ TEST_CASE("SRT: ffmpeg publishes with a stream id and a passphrase, and every pi
     Server server(*service, loop, [](const SrtStreamId& id, const std::string&) {
         CHECK(id.resource == "live/name");
         CHECK(id.user == "me");
-        return std::variant<SrtAccept, SrtReject>(SrtAccept{"0123456789", 16, {}});
+        return SrtDecision(SrtAccept{"0123456789", 16, {}});
     });
     const Shell ffmpeg(kMade + quoted(server.url("streamid=#!::r=live/name,m=publish,u=me"
                                                  "&passphrase=0123456789&pbkeylen=16&linger=2")));
@@ -96,7 +96,7 @@ TEST_CASE("SRT: ffmpeg without the passphrase does not get in") {
     Loop loop;
     const auto service = make_service();
     Server server(*service, loop, [](const SrtStreamId&, const std::string&) {
-        return std::variant<SrtAccept, SrtReject>(SrtAccept{"0123456789", 0, {}});
+        return SrtDecision(SrtAccept{"0123456789", 0, {}});
     });
     const Shell ffmpeg(kMade + quoted(server.url("streamid=live/name")));
     CHECK(loop.run_until([&] { return ffmpeg.ended(); }, std::chrono::seconds(60)));

@@ -108,8 +108,7 @@ class Server {
 };
 
 inline protocols::SrtAdmission admit_all() {
-    return [](const protocols::SrtStreamId&,
-              const std::string&) -> std::variant<protocols::SrtAccept, protocols::SrtReject> {
+    return [](const protocols::SrtStreamId&, const std::string&) -> protocols::SrtDecision {
         return protocols::SrtAccept{};
     };
 }

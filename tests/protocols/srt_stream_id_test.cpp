@@ -68,4 +68,6 @@ TEST_CASE("SRT stream id: what cannot be understood is refused, and not repeated
 TEST_CASE("SRT stream id: what is shown holds no secret") {
     const std::string shown = parsed("#!::r=live/one,m=publish,u=me,s=hidden,key=hidden").shown();
     CHECK(shown == "resource=live/one mode=publish user=me");
+    CHECK(parsed("#!::r=a code=1 peer=\"x\"").shown() == "resource=a?code?1?peer??x? mode=unsaid");
+    CHECK(parsed(std::string(500, 'a')).shown().size() < 120);
 }

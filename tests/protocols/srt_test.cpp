@@ -35,7 +35,7 @@ TEST_CASE("SRT: a caller and a listener exchange bytes both ways, encrypted") {
     const auto service = make_service();
     Server server(*service, loop, [](const SrtStreamId& id, const std::string& ip) {
         CHECK(ip == "127.0.0.1");
-        std::variant<SrtAccept, SrtReject> decision = SrtReject::kNotFound;
+        SrtDecision decision = SrtReject::kNotFound;
         if (id.resource == "live/one" && id.mode == SrtMode::kPublish)
             decision = SrtAccept{"a good passphrase", 32, 350ms};
         return decision;
@@ -79,7 +79,7 @@ TEST_CASE("SRT: a refused caller is told why") {
     Loop loop;
     const auto service = make_service();
     Server server(*service, loop, [](const SrtStreamId& id, const std::string&) {
-        std::variant<SrtAccept, SrtReject> decision = SrtAccept{"the right one", 0, {}};
+        SrtDecision decision = SrtAccept{"the right one", 0, {}};
         if (id.resource == "busy") decision = SrtReject::kConflict;
         if (id.resource == "none") decision = SrtReject::kNotFound;
         if (id.resource == "key") decision = SrtReject::kUnauthorized;
@@ -108,7 +108,7 @@ TEST_CASE("SRT: a key that is too short for a stream is refused") {
     Loop loop;
     const auto service = make_service();
     Server server(*service, loop, [](const SrtStreamId&, const std::string&) {
-        return std::variant<SrtAccept, SrtReject>(SrtAccept{"a good passphrase", 32, {}});
+        return SrtDecision(SrtAccept{"a good passphrase", 32, {}});
     });
     SrtCallSettings settings = to(server, "a");
     settings.passphrase = "a good passphrase";
@@ -155,6 +155,24 @@ TEST_CASE("SRT: who sends nothing is let go") {
     REQUIRE(loop.run_until([&] { return server.kept.size() == 1; }));
     CHECK(loop.run_until([&] { return server.kept[0]->ended.has_value(); }));
     CHECK(server.kept[0]->ended->code == Errc::kTimeout);
+}
+
+TEST_CASE("SRT: who sends too much for long is closed with a reason") {
+    Loop loop;
+    const auto service = make_service();
+    SrtListenerSettings settings;
+    settings.caller_rate = 10'000;
+    Server server(*service, loop, admit_all(), settings);
+    const CallResult caller = call(*service, loop, to(server, "a"));
+    REQUIRE(*caller);
+    REQUIRE(loop.run_until([&] { return server.kept.size() == 1; }));
+    // What it may send in ten seconds, and more.
+    REQUIRE((**caller)->send(pattern(90'000)));
+    REQUIRE(loop.run_until([&] { return server.kept[0]->bytes.size() >= 90'000; }));
+    CHECK_FALSE(server.kept[0]->ended);
+    REQUIRE((**caller)->send(pattern(90'000)));
+    CHECK(loop.run_until([&] { return server.kept[0]->ended.has_value(); }));
+    CHECK(server.kept[0]->ended->code == Errc::kLimit);
 }
 
 TEST_CASE("SRT: an owner who does not take what came gets all of it later") {

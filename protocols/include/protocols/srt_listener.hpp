@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include <base/result.hpp>
@@ -38,10 +39,18 @@ struct SrtAccept {
     std::optional<std::chrono::milliseconds> latency;  ///< instead of the listener's
 };
 
+struct SrtRefusal {
+    SrtRefusal(SrtReject what, std::string reason = {})  // NOLINT implicit
+        : code(what), why(std::move(reason)) {}
+
+    SrtReject code;   ///< what the caller is told
+    std::string why;  ///< for the log
+};
+using SrtDecision = std::variant<SrtAccept, SrtRefusal>;
+
 /// Decides on a caller. Called on a thread of libsrt: it must answer from memory, at once, and be
 /// thread-safe. A slower check comes after accepting, by closing the connection.
-using SrtAdmission =
-    std::function<std::variant<SrtAccept, SrtReject>(const SrtStreamId& id, const std::string& ip)>;
+using SrtAdmission = std::function<SrtDecision(const SrtStreamId& id, const std::string& ip)>;
 
 struct SrtListenerSettings {
     std::string address = "127.0.0.1";

@@ -26,7 +26,7 @@ struct SrtStreamId {
     /// Other keys, and the query of plain forms ("key", "token"); may be secrets.
     std::map<std::string, std::string> others;
 
-    /// For logs: resource, mode and user only.
+    /// For logs: resource, mode and user only, without what would look like other fields.
     [[nodiscard]] std::string shown() const;
 };
 
