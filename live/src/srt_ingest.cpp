@@ -100,7 +100,10 @@ class Publisher : public std::enable_shared_from_this<Publisher> {
             self->take(bytes);
         };
         handler.on_end = [self = shared_from_this()](const Error& why) {
-            log::debug("srt_publisher_left reason=\"{}\"", why.message);
+            if (why.code == Errc::kLimit)
+                log::warn("srt_publisher_closed reason=\"{}\"", why.message);
+            else
+                log::debug("srt_publisher_left reason=\"{}\"", why.message);
             if (!self->feed_->replaced()) {
                 self->depacketizer_->flush();
                 self->feed_->batch_done();

@@ -171,7 +171,7 @@ asio::awaitable<void> Connection::decide() {
         const error_code error = co_await flush();
         if (lost(error)) co_return;
     }
-    deadline_ = kNever;
+    const SteadyTime due = std::exchange(deadline_, kNever);
     deciding_ = true;
     if (server_->handler) {
         decision_.expires_after(server_->options.decision_timeout);
@@ -185,7 +185,8 @@ asio::awaitable<void> Connection::decide() {
     if (!answer_) answer_ = Refusal{"NetStream.Publish.Failed", "The server did not decide."};
     if (const auto* refusal = std::get_if<Refusal>(&*answer_)) {
         session_.refuse_publish(refusal->code, refusal->description);
-        allow(server_->options.setup_timeout);
+        // Who asks again and again does not stay for it.
+        deadline_ = due;
     } else {
         sink_ = std::get<std::shared_ptr<RtmpPublishSink>>(*answer_);
         session_.accept_publish();

@@ -4,6 +4,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 
+#include <formats/amf0.hpp>
+#include <protocols/rtmp_chunk_writer.hpp>
 #include <protocols/rtmp_client.hpp>
 #include <protocols/rtmp_server.hpp>
 #include <support/catch.hpp>
@@ -287,6 +289,44 @@ TEST_CASE("slow, silent and nonsensical clients are hung up on") {
     next();
     house.until([&] { return house.hung_up(silent) && house.hung_up(slow); });
     drip.cancel();
+    house.until([&] { return house.server->connections() == 0; });
+}
+
+TEST_CASE("a client that is refused and asks again and again is hung up on all the same") {
+    RtmpServerOptions options;
+    options.setup_timeout = 300ms;
+    House house(options);
+    house.handler.answer = [](RtmpPublishOffer offer) {
+        offer.refuse("NetStream.Publish.Denied", "no");
+    };
+    tcp::socket client = house.raw();
+    std::vector<std::byte> bytes(1 + 2 * RtmpHandshake::kPartSize);
+    bytes[0] = std::byte{3};
+    RtmpChunkWriter writer;
+    const auto command = [&](const std::vector<formats::Amf0Value>& values) {
+        std::vector<std::byte> payload;
+        for (const auto& value : values) formats::write_amf0(value, payload);
+        writer.write({RtmpChunkStream::kCommand, RtmpType::kCommandAmf0, 1, 0}, payload, {}, bytes);
+    };
+    formats::Amf0Value::Object object;
+    object.properties = {{"app", "live"}};
+    command({"connect", 1.0, object});
+    asio::write(client, asio::buffer(bytes));
+    asio::steady_timer again(house.context);
+    std::function<void()> next = [&] {
+        bytes.clear();
+        command({"publish", 2.0, formats::Amf0Value::Null{}, "cam", "live"});
+        boost::system::error_code error;
+        client.write_some(asio::buffer(bytes), error);
+        again.expires_after(50ms);
+        again.async_wait([&](boost::system::error_code stopped) {
+            if (!stopped) next();
+        });
+    };
+    next();
+    house.until([&] { return house.hung_up(client); });
+    CHECK(house.handler.requests.size() > 1);
+    again.cancel();
     house.until([&] { return house.server->connections() == 0; });
 }
 
