@@ -1,6 +1,8 @@
 #include "live_gate.hpp"
 
 #include <algorithm>
+#include <utility>
+#include <variant>
 
 #include <formats/nal.hpp>
 
@@ -23,6 +25,7 @@ constexpr std::int64_t kSkip = 700 * kMillisecond;      ///< all go up to a key 
 constexpr std::int64_t kTooMuch = 1500 * kMillisecond;  ///< also key frames
 /// What comes while a child starts, and what it does again of one that hung.
 constexpr std::int64_t kAtStart = 4 * kSecond;
+constexpr std::int64_t kPicturesAtStart = 2 * kSecond;
 
 bool disposable_nal(formats::Codec codec, Bytes nal) {
     if (nal.empty()) return true;
@@ -39,20 +42,21 @@ bool disposable_nal(formats::Codec codec, Bytes nal) {
 
 void LiveBacklog::sent(std::int64_t at) {
     if (!first_) first_ = at;
-    last_ = at;
+    last_.store(at, std::memory_order_relaxed);
 }
 
 std::int64_t LiveBacklog::behind(std::int64_t at) const {
     const auto taken = taken_.load(std::memory_order_relaxed);
-    if (!first_ || taken >= last_) return 0;
+    if (!first_ || taken >= last_.load(std::memory_order_relaxed)) return 0;
     return at - std::max(taken, *first_);
 }
 
 bool LiveBacklog::has_room(std::int64_t at, std::int64_t most, std::int64_t at_start) {
     const auto waited = behind(at);
     const auto since = first_ ? at - *first_ : 0;
-    if (since > at_start || (since > at_start / 2 && waited <= most)) caught_up_ = true;
-    return waited <= (caught_up_ ? most : at_start);
+    if (since > at_start || (since > at_start / 2 && waited <= most))
+        caught_up_.store(true, std::memory_order_relaxed);
+    return waited <= (caught_up() ? most : at_start);
 }
 
 Result<pipeline::Flow> LiveIntakeStage::process(int, pipeline::Item item, pipeline::Emit& out) {
@@ -63,12 +67,26 @@ Result<pipeline::Flow> LiveIntakeStage::process(int, pipeline::Item item, pipeli
 bool PictureGate::take(std::int64_t frame, bool marked) {
     const bool tight = frame < tight_until_;
     const auto most = (tight ? kTight : kBurst) / frame_ns_;
-    if (!backlog_.has_room(frame, most, kAtStart / frame_ns_) && !marked) {
+    if (!backlog_.has_room(frame, most, kPicturesAtStart / frame_ns_) && !marked) {
         tight_until_ = frame + kCalm / frame_ns_;
         return false;
     }
     backlog_.sent(frame);
     return true;
+}
+
+bool PictureGate::stale(std::int64_t frame) const {
+    return backlog_.caught_up() && backlog_.ahead_of(frame) * frame_ns_ > kBurst;
+}
+
+Result<pipeline::Flow> PictureIntakeStage::process(int, pipeline::Item item, pipeline::Emit& out) {
+    if (std::holds_alternative<pipeline::Cue>(item)) marked_ = true;
+    if (const auto* frame = std::get_if<media::Frame>(&item)) {
+        gate_.backlog().taken(frame->pts());
+        if (!std::exchange(marked_, false) && gate_.stale(frame->pts()))
+            return pipeline::Flow::kContinue;
+    }
+    return out.emit(0, std::move(item));
 }
 
 bool PacketGate::take(std::int64_t dts_ns, bool key, bool disposable) {

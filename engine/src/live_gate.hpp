@@ -25,15 +25,20 @@ class LiveBacklog {
     /// Whether `at` may be sent without the backlog getting longer than `most`. What comes while
     /// the lane starts waits up to `at_start`, once.
     [[nodiscard]] bool has_room(std::int64_t at, std::int64_t most, std::int64_t at_start);
+    /// For the one that takes: how far what was sent last is ahead of `at`.
+    [[nodiscard]] std::int64_t ahead_of(std::int64_t at) const {
+        return last_.load(std::memory_order_relaxed) - at;
+    }
+    [[nodiscard]] bool caught_up() const { return caught_up_.load(std::memory_order_relaxed); }
 
   private:
     std::optional<std::int64_t> first_;
-    std::int64_t last_ = 0;
-    bool caught_up_ = false;
+    std::atomic<std::int64_t> last_{0};
+    std::atomic<bool> caught_up_{false};
     std::atomic<std::int64_t> taken_{INT64_MIN};
 };
 
-/// At the front of a lane: what passes is taken.
+/// At the front of a decoder's lane: what passes is taken.
 class LiveIntakeStage final : public pipeline::Stage {
   public:
     explicit LiveIntakeStage(LiveBacklog& backlog) : backlog_(backlog) {}
@@ -54,12 +59,28 @@ class PictureGate {
 
     /// `marked`: it starts a GOP, which no rung may go without. False: leave it out.
     [[nodiscard]] bool take(std::int64_t frame, bool marked);
+    /// For the encoder: a frame that was sent while it started, and has become too old since.
+    [[nodiscard]] bool stale(std::int64_t frame) const;
     [[nodiscard]] LiveBacklog& backlog() { return backlog_; }
 
   private:
     std::int64_t frame_ns_;
     LiveBacklog backlog_;
     std::int64_t tight_until_ = INT64_MIN;
+};
+
+/// At the front of a rung's encoder: drops what is stale, unless a Cue marks it.
+class PictureIntakeStage final : public pipeline::Stage {
+  public:
+    explicit PictureIntakeStage(PictureGate& gate) : gate_(gate) {}
+
+    [[nodiscard]] Result<pipeline::Flow> process(int port,
+                                                 pipeline::Item item,
+                                                 pipeline::Emit& out) override;
+
+  private:
+    PictureGate& gate_;
+    bool marked_ = false;
 };
 
 /// In front of a video decoder: pictures that no other refers to go first, then all up to a key

@@ -206,8 +206,8 @@ Status LiveRun::add_branch(GraphBuilder& graph, GraphBuilder::Node grid, std::in
         SG_TRY_ASSIGN(
             auto encoder,
             transcoders::VideoEncoderStage::create(transcoders::video_encoder_options(r, 0)));
-        const auto intake_node = graph.add_stage(
-            "enc-" + r.name, std::make_unique<LiveIntakeStage>(gates[i]->backlog()), 1, 1);
+        const auto intake_node =
+            graph.add_stage("enc-" + r.name, std::make_unique<PictureIntakeStage>(*gates[i]), 1, 1);
         const auto encoder_node = graph.add_stage("encoder-" + r.name, std::move(encoder), 1, 1);
         const auto sink_node = graph.add_stage(
             "out-" + r.name, std::make_unique<LiveSinkStage>(sender_, members[i]), 1, 0);

@@ -38,7 +38,7 @@ constexpr double kWaits = 0.02;
 constexpr double kTurns = 0.5;
 constexpr std::chrono::seconds kStarved{6};
 /// What an encoder that died still had in front of it is encoded by the next one.
-constexpr std::int64_t kAgain = 2'500'000'000;
+constexpr std::int64_t kAgain = 2'000'000'000;
 
 std::chrono::milliseconds delay_after(unsigned failures) {
     if (failures <= 1) return milliseconds(0);

@@ -1,8 +1,11 @@
 #include "live_gate.hpp"
 
+#include <memory>
 #include <vector>
 
 #include <support/catch.hpp>
+#include <support/media_items.hpp>
+#include <support/stage_harness.hpp>
 
 using namespace sg;
 
@@ -53,7 +56,28 @@ TEST_CASE("picture gate: an encoder at half the speed gets every GOP's start and
 
 TEST_CASE("picture gate: what comes while an encoder starts waits for it", "[engine]") {
     engine::PictureGate gate(kFrame);
-    for (std::int64_t n = 0; n < 75; ++n) CHECK(gate.take(n, n == 0));
+    for (std::int64_t n = 0; n < 50; ++n) CHECK(gate.take(n, n == 0));
+    CHECK_FALSE(gate.stale(0));
+}
+
+TEST_CASE(
+    "picture gate: what waited for an encoder that turns out too slow is dropped, but a GOP's "
+    "start",
+    "[engine]") {
+    engine::PictureGate gate(kFrame);
+    test::StageHarness harness(std::make_unique<engine::PictureIntakeStage>(gate), 1, 1);
+    REQUIRE(harness.start(0, test::shared(test::video_info(16, 16, {1, 25}, {25, 1}))));
+    std::int64_t sent = 0;
+    for (; sent < 60; ++sent) static_cast<void>(gate.take(sent, sent == 0 || sent == 50));
+    std::vector<std::int64_t> encoded;
+    for (std::int64_t n = 0; n < 50; ++n) {
+        if (n == 0) REQUIRE(harness.push(0, pipeline::Cue{}));
+        REQUIRE(harness.push(0, test::make_video_frame(16, 16, n)));
+    }
+    for (const auto* frame : harness.all<media::Frame>()) encoded.push_back(frame->pts());
+    REQUIRE(encoded.size() < 20);
+    CHECK(encoded.front() == 0);
+    CHECK(encoded[1] * kFrame >= (50 * kFrame) - 700 * kMs);
 }
 
 TEST_CASE("packet gate: disposable pictures go first, then all up to a key frame", "[engine]") {
