@@ -112,6 +112,7 @@ bool is_stream_sei(std::span<const std::byte> nal) {
 }
 
 bool sort_hevc(std::span<const std::byte> nal, HevcSets& sets) {
+    if (nal.size() < 2) return true;  // less than a header
     switch (hevc_nal_type(nal)) {
         case kHevcVps:
             return add_set(sets.vps, nal);
@@ -141,9 +142,7 @@ Status read_hvcc(std::span<const std::byte> extradata, HevcSets& sets) {
         for (unsigned n = 0; n < count; ++n) {
             const auto nal = reader.bytes(reader.u16());
             if (!reader.ok()) return bad_config("HEVC", "hvcC is cut short");
-            if (nal.size() >= 2 && !sort_hevc(nal, sets)) {
-                return bad_config("HEVC", "too many parameter sets");
-            }
+            if (!sort_hevc(nal, sets)) return bad_config("HEVC", "too many parameter sets");
         }
     }
     return {};

@@ -111,6 +111,16 @@ TEST_CASE("HEVC gives its tier, level and constraint bytes") {
     CHECK(config.parameter_sets.size() == 3);
 }
 
+TEST_CASE("HEVC units too short for a header are left out") {
+    const char* vps = "40010c01ffff01600000030090000003000003003c959809";
+    const char* sps =
+        "42010101600000030090000003000003003ca00a480b9c9596566924caf0e6a020202080000003008000000c8"
+        "4";
+    const char* pps = "4401c172b46240";
+    const CodecConfig config = make(Codec::kHevc, annex_b({"42", vps, sps, "44", pps}));
+    CHECK(config.payload == make(Codec::kHevc, annex_b({vps, sps, pps})).payload);
+}
+
 TEST_CASE("HEVC Main 10 with HLG keeps its colours") {
     const CodecConfig config = make(Codec::kHevc,
                                     "01022000000000000000000099f000fcfdfafa00000f03a00001001840010c"
