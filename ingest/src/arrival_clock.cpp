@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdlib>
 
 #include <ingest/arrival_clock.hpp>
 
@@ -7,7 +8,12 @@ namespace sg::ingest {
 namespace {
 
 constexpr std::int64_t kBucket = 5'000'000'000;
-constexpr std::int64_t kMediaPerSlew = 200;
+/// Players place segments by their dates as well as by their durations: within a segment the two
+/// must not part by a millisecond. An encoder's clock is followed by that.
+constexpr std::int64_t kMediaPerSlew = 5000;
+/// Further off than this is no encoder's clock, and not only its start.
+constexpr std::int64_t kFarOff = 1'000'000'000;
+constexpr std::int64_t kMediaPerFastSlew = 200;
 constexpr std::int64_t kSteadyPerSlew = 2000;
 
 }  // namespace
@@ -36,9 +42,12 @@ void ArrivalClock::observe(std::int64_t media_ns, Clock::Monotonic arrival) {
         began_ = at;
     }
     current_ = std::min(current_, lag_now);
-    const std::int64_t most = std::max<std::int64_t>(media_ns - media_, 0) / kMediaPerSlew;
+    const std::int64_t error = lag() - estimate_;
+    const std::int64_t passed = std::max<std::int64_t>(media_ns - media_, 0);
+    const std::int64_t most =
+        passed / (std::abs(error) > kFarOff ? kMediaPerFastSlew : kMediaPerSlew);
     media_ = std::max(media_, media_ns);
-    estimate_ += std::clamp(lag() - estimate_, -most, most);
+    estimate_ += std::clamp(error, -most, most);
 }
 
 void ArrivalClock::observe_wall(Clock::Wall wall, Clock::Monotonic steady) {
