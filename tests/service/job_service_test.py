@@ -61,6 +61,12 @@ class Events(threading.Thread):
         self.process.wait()
 
 
+def is_ready_for(pid, number):
+    """Whether the process catches or blocks the signal: it does not before it has started."""
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return (int(status["SigBlk"], 16) | int(status["SigCgt"], 16)) >> (number - 1) & 1
+
+
 @case
 def submits_watches_and_downloads(folder):
     server = Server(BINARY, folder)
@@ -124,7 +130,7 @@ def submit_command_waits_as_transcode_does(folder):
     # Ctrl-C as well.
     job = server.submit(LONG)
     watching = subprocess.Popen([BINARY, "watch", job, "-q", "--server", server.url], stderr=subprocess.PIPE, text=True)
-    time.sleep(0.5)
+    until("watch is ready for Ctrl-C", lambda: is_ready_for(watching.pid, signal.SIGINT))
     watching.send_signal(signal.SIGINT)
     _, words = watching.communicate(timeout=10)
     check(watching.returncode == 130 and "goes on" in words, f"{watching.returncode} {words}")
