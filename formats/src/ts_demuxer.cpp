@@ -21,8 +21,8 @@ constexpr std::int64_t kClockPerTick = 300;
 
 bool is_audio(TrackFormat format) {
     return format == TrackFormat::kAac || format == TrackFormat::kAacLatm ||
-           format == TrackFormat::kAc3 || format == TrackFormat::kEac3 || format == TrackFormat::kOpus ||
-           format == TrackFormat::kMpegAudio;
+           format == TrackFormat::kAc3 || format == TrackFormat::kEac3 ||
+           format == TrackFormat::kOpus || format == TrackFormat::kMpegAudio;
 }
 
 bool is_video(TrackFormat format) {

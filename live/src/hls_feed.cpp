@@ -72,7 +72,8 @@ Status HlsFollower::Feed::load(const HlsFetch& fetch, std::chrono::steady_clock:
 /// An attempt before this one may have seen some of it.
 void HlsFollower::Feed::enter() {
     next_ = entry_of(playlist);
-    if (left_.uri.empty() || left_.number < playlist.media_sequence || left_.number >= end()) return;
+    if (left_.uri.empty() || left_.number < playlist.media_sequence || left_.number >= end())
+        return;
     const auto& same = playlist.segments[left_.number - playlist.media_sequence];
     if (same.uri == left_.uri) next_ = left_.number + 1;
 }
@@ -162,7 +163,8 @@ void HlsFollower::Feed::on_unit(ingest::LiveUnit unit) {
     paced.epoch = epoch_;
     paced.ended = std::exchange(ended_, {});
     unit.track += track_base;
-    if (auto news = announced_.extract(unit.track)) paced.tracks.push_back(std::move(news.mapped()));
+    if (auto news = announced_.extract(unit.track))
+        paced.tracks.push_back(std::move(news.mapped()));
     paced.unit = std::move(unit);
     units.push_back(std::move(paced));
 }

@@ -290,10 +290,8 @@ Result<Flow> AudioConformStage::tick(const Item& item, Emit& out) {
     auto& s = *state_;
     const auto* time = std::get_if<media::Packet>(&item);
     if (time == nullptr || s.input == nullptr) return Flow::kContinue;
-    const auto at = media::rescale(time->pts(),
-                                   media::kNanoseconds,
-                                   {1, s.target.sample_rate},
-                                   media::Rounding::kNearest);
+    const auto at = media::rescale(
+        time->pts(), media::kNanoseconds, {1, s.target.sample_rate}, media::Rounding::kNearest);
     if (at <= s.position) return Flow::kContinue;
     SG_TRY_ASSIGN(const auto flow, end_run(out));
     if (flow == Flow::kDone) return flow;

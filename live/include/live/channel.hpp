@@ -107,8 +107,8 @@ class Channel final : public PlaybackChannel, public std::enable_shared_from_thi
 
     /// Home thread, before the first feed.
     void add_observer(std::unique_ptr<ChannelObserver> observer);
-    /// Home thread: what goes on air while nothing arrives. Until it is ready there is nothing. Null:
-    /// it could not be had, so the grace time counts as without.
+    /// Home thread: what goes on air while nothing arrives. Until it is ready there is nothing.
+    /// Null: it could not be had, so the grace time counts as without.
     void set_filler(std::unique_ptr<ChannelFiller> filler);
     /// Home thread: its ready() has become true.
     void filler_ready();
