@@ -8,9 +8,12 @@ namespace sg::ingest {
 namespace {
 
 constexpr std::int64_t kBucket = 5'000'000'000;
-/// Players place a segment by its date as well as by the durations before it, and some stop where
-/// the two part by a millisecond: dates keep step with the media until they are this far off.
-constexpr std::int64_t kFarOff = 250'000'000;
+/// Players place segments by their dates as well as by their durations: within a segment the two
+/// must not part by a millisecond. An encoder's clock is followed by that.
+constexpr std::int64_t kMediaPerSlew = 5000;
+/// Further off than this is no encoder's clock, and not only its start.
+constexpr std::int64_t kFarOff = 1'000'000'000;
+constexpr std::int64_t kMediaPerFastSlew = 200;
 constexpr std::int64_t kSteadyPerSlew = 2000;
 
 }  // namespace
@@ -30,6 +33,7 @@ void ArrivalClock::observe(std::int64_t media_ns, Clock::Monotonic arrival) {
         fresh_ = false;
         began_ = at;
         current_ = previous_ = estimate_ = lag_now;
+        media_ = media_ns;
         return;
     }
     if (at - began_ >= kBucket) {
@@ -38,7 +42,12 @@ void ArrivalClock::observe(std::int64_t media_ns, Clock::Monotonic arrival) {
         began_ = at;
     }
     current_ = std::min(current_, lag_now);
-    if (std::abs(lag() - estimate_) > kFarOff) estimate_ = lag();
+    const std::int64_t error = lag() - estimate_;
+    const std::int64_t passed = std::max<std::int64_t>(media_ns - media_, 0);
+    const std::int64_t most =
+        passed / (std::abs(error) > kFarOff ? kMediaPerFastSlew : kMediaPerSlew);
+    media_ = std::max(media_, media_ns);
+    estimate_ += std::clamp(error, -most, most);
 }
 
 void ArrivalClock::observe_wall(Clock::Wall wall, Clock::Monotonic steady) {

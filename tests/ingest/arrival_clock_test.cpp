@@ -28,28 +28,27 @@ TEST_CASE("dates follow the earliest arrivals, not the network's delays") {
     ArrivalClock clock(kWall, kSteady);
     CHECK_FALSE(clock.date_of(0));
     std::mt19937 random(1);
-    for (auto media = 0ms; media < 120s; media += 20ms) {
+    for (auto media = 0ms; media < 5'300s; media += 20ms) {
         const std::chrono::milliseconds delay(media == 0ms ? 2'000 : random() % 400);
         clock.observe(ns(media), kSteady + media + 50ms + delay);
-        if (media > 10s)
-            CHECK(std::abs(off_ms(clock.date_of(ns(media)), kWall + media + 50ms)) <= 260);
+        if (media < 210s || media % 1s != 0ms) continue;
+        const double off = std::abs(off_ms(clock.date_of(ns(media)), kWall + media + 50ms));
+        CHECK(off < (media < 5'200s ? 1'010 : 15));
     }
 }
 
-TEST_CASE("between two segments lies as much of the clock as of the media") {
+TEST_CASE("from one segment to the next dates keep step with the media") {
     ArrivalClock clock(kWall, kSteady);
     std::mt19937 random(3);
     std::optional<Clock::Wall> last;
-    // A publisher's first pictures wait for its encoder; its network is busy now and then.
-    const auto late = GENERATE(200ms, 2'000ms);
     for (auto media = 0ms; media < 60s; media += 20ms) {
-        const auto delay = media < 1s ? late : std::chrono::milliseconds(random() % 60);
+        // A publisher's first pictures wait for its encoder; its network is busy now and then.
+        const std::chrono::milliseconds delay(media < 1s ? 800 : random() % 60);
         clock.observe(ns(media), kSteady + media + delay);
         if (media % 2s != 0ms) continue;
         const auto date = clock.date_of(ns(media));
         REQUIRE(date);
-        if (last && (media > 2s || late < 250ms))
-            CHECK(off_ms(date, *last + 2s) == Approx(0).margin(0.001));
+        if (last) CHECK(std::abs(off_ms(date, *last + 2s)) < 1);
         last = date;
     }
 }
@@ -96,12 +95,12 @@ TEST_CASE("dates never go back, whatever arrives") {
 
 TEST_CASE("a drifting sender's dates stay with arrival") {
     ArrivalClock clock(kWall, kSteady);
-    for (std::int64_t i = 0; i < 72'000; ++i) {
+    for (std::int64_t i = 0; i < 36'000; ++i) {
         const auto arrival = i * 100ms;
-        const auto media = ns(arrival) / 10'000 * 10'001;  // 100 ppm fast
-        clock.observe(media, kSteady + arrival);
-        if (i % 100 == 0) CHECK(std::abs(off_ms(clock.date_of(media), kWall + arrival)) < 255);
+        clock.observe(ns(arrival) / 10'000 * 10'001, kSteady + arrival);  // 100 ppm fast
     }
+    const auto arrival = 35'999 * 100ms;
+    CHECK(std::abs(off_ms(clock.date_of(ns(arrival) / 10'000 * 10'001), kWall + arrival)) < 5);
 }
 
 TEST_CASE("after a restart of the service dates go on from the last one told") {
