@@ -15,6 +15,7 @@
 
 #include "channel_media.hpp"
 #include "channel_metrics.hpp"
+#include "picture_hold.hpp"
 #include "silence_fill.hpp"
 #include "viewer_count.hpp"
 
@@ -33,6 +34,7 @@ Clock::Monotonic instant(std::int64_t ns) {
 const std::string kSlate = "slate";
 /// How long what an encoder has left is waited for at the end.
 constexpr auto kDrain = std::chrono::seconds(1);
+constexpr std::chrono::nanoseconds kLongestHeld = std::chrono::milliseconds(500);
 constexpr ingest::LiveClock kFillerClock{1'000'000'000, 64};
 
 SwitchPolicy switch_policy(const ChannelSettings& settings) {
@@ -49,7 +51,8 @@ struct Channel::Impl {
         : settings(std::move(channel_settings)),
           context(std::move(channel_context)),
           media(settings, {context.epoch, &context.continuation, encoded}, context.clock),
-          silence(settings.name, media),
+          pictures(encoded ? nullptr : hold_pictures()),
+          silence(settings.name, pictures ? static_cast<ingest::TimelineSink&>(*pictures) : media),
           repair(silence),
           inputs(switch_policy(settings), repair),
           timer(context.home),
@@ -76,9 +79,16 @@ struct Channel::Impl {
         }
     }
 
+    std::unique_ptr<PictureHold> hold_pictures() {
+        const std::chrono::nanoseconds part = settings.output.part;
+        return std::make_unique<PictureHold>(
+            settings.name, std::min(part, kLongestHeld).count(), media);
+    }
+
     ChannelSettings settings;
     ChannelContext context;
     ChannelMedia media;
+    std::unique_ptr<PictureHold> pictures;  ///< an encoder holds pictures by itself
     SilenceFill silence;
     ingest::TimelineRepair repair;
     InputSwitch inputs;
@@ -129,6 +139,7 @@ std::shared_ptr<Channel> Channel::create(ChannelSettings settings, ChannelContex
                 impl.repair.arrival_skew_ns(),
                 impl.inputs.switches(),
                 impl.silence.frames(),
+                impl.pictures ? impl.pictures->pictures() : 0,
                 impl.media.window().bytes_in_memory()};
         }));
     if (make_encoder) impl.media.set_encoder(make_encoder(impl.media));

@@ -161,7 +161,7 @@ void ChannelMetrics::count(const std::string& name,
 void ChannelMetrics::count_totals() {
     const auto totals = totals_();
     const auto& repairs = totals.repairs;
-    const std::array<std::pair<const char*, std::uint64_t>, 16> by_kind{{
+    const std::array<std::pair<const char*, std::uint64_t>, 17> by_kind{{
         {"wrap", repairs.wraps},
         {"jump_forward", repairs.jumps_forward},
         {"jump_back", repairs.jumps_back},
@@ -178,6 +178,7 @@ void ChannelMetrics::count_totals() {
         {"parameter_change", repairs.parameter_changes},
         {"track_silent", repairs.tracks_silent},
         {"silence_frame", totals.silent_frames},
+        {"held_picture", totals.held_pictures},
     }};
     for (const auto& [kind, total] : by_kind)
         count("streamgate_repairs_total", "Repairs of the input's timeline.", kind, total);

@@ -23,6 +23,7 @@ struct ChannelTotals {
     std::int64_t audio_skew_ns = 0;
     std::uint64_t switches = 0;
     std::uint64_t silent_frames = 0;
+    std::uint64_t held_pictures = 0;
     std::uint64_t window_bytes = 0;
 };
 

@@ -228,22 +228,33 @@ def pulled_hls_survives_what_origins_do(binary, folder, film):
         expect(server.stop() == 0, "the server ended badly")
 
 
-def sound_that_stops_is_silence(binary, folder, film):
+def one_track_stops(binary, folder, film, kept, *said):
+    """For ten seconds; viewers see no seam."""
     server = Server(binary, folder / "d", "defaults: {grace: 1s, output: {segment: 1s}}\ntemplates: [{match: live/*}]\n")
     try:
-        live = Live(server, film, "a", lambda kind, when: kind == VIDEO or when < 4000 or when > 14_000)
+        live = Live(server, film, "a", lambda kind, when: kind == kept or when < 4000 or when > 14_000)
         server.wait_segments("live/a", 18)
         live.stop()
         until(lambda: server.playlist("live/a").ended)
         video, audio = (server.playlist("live/a", name) for name in ("video", "audio"))
         expect(len(audio.segments) == len(video.segments), f"{len(audio.segments)} segments of sound, {len(video.segments)} of pictures")
         # The last one may end between a picture and its sound.
-        expect(not any(s.gap or s.discontinuity for s in audio.segments[:-1]), audio.text)
+        for playlist in (video, audio):
+            expect(not any(s.gap or s.discontinuity for s in playlist.segments[:-1]), playlist.text)
         expect(abs(sum(s.duration for s in audio.segments) - sum(s.duration for s in video.segments)) < 0.1, "they are not as long as each other")
-        expect(server.lines("live_sound_missing") and server.lines("live_sound_back"), "the log says nothing")
+        for line in said:
+            expect(server.lines(line), f"the log says nothing of {line}")
         expect(not server.decode("live/a"), f"{server.decode('live/a')[:3]}")
     finally:
         expect(server.stop() == 0, "the server ended badly")
+
+
+def sound_that_stops_is_silence(binary, folder, film):
+    one_track_stops(binary, folder, film, VIDEO, "live_sound_missing", "live_sound_back")
+
+
+def pictures_that_stop_are_held(binary, folder, film):
+    one_track_stops(binary, folder, film, AUDIO, "live_pictures_missing", "live_pictures_back")
 
 
 def a_template_sends_each_stream_to_its_own_place(binary, folder, film):
@@ -278,6 +289,7 @@ CASES = (
     a_reload_leaves_alone_what_did_not_change,
     pulled_hls_survives_what_origins_do,
     sound_that_stops_is_silence,
+    pictures_that_stop_are_held,
     a_template_sends_each_stream_to_its_own_place,
 )
 

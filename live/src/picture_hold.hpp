@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ingest/timeline_repair.hpp>
+
+namespace sg::live {
+
+/// Stands between a channel's repaired timeline and what is made of it without an encoder: pictures
+/// that stop while sound goes on are continued by the last closed key frame, again and again, since
+/// players that have begun with pictures stand still without them. Where none has come (streams of
+/// open GOPs), the track ends as before. Repeats of H.264 keep their idr_pic_id, against ITU-T
+/// H.264 section 7.4.3: only decoders that look for picture borders by themselves would mind, and
+/// in the samples of MP4 and behind the delimiters of transport streams none has to. One thread.
+class PictureHold final : public ingest::TimelineSink {
+  public:
+    /// Each held picture lasts `cadence_ns`, at most one low-latency part.
+    PictureHold(std::string channel, std::int64_t cadence_ns, ingest::TimelineSink& sink)
+        : channel_(std::move(channel)), cadence_ns_(cadence_ns), sink_(sink) {}
+
+    void on_track(const ingest::LiveTrack& track) override;
+    void on_unit(ingest::TimedUnit unit) override;
+    void on_marker(ingest::TimedMarker marker) override { sink_.on_marker(std::move(marker)); }
+    void on_track_end(int track) override;
+    void on_discontinuity(const ingest::TimelineDiscontinuity& discontinuity) override;
+
+    /// Pictures repeated so far.
+    [[nodiscard]] std::uint64_t pictures() const { return pictures_; }
+
+  private:
+    struct Video {
+        ingest::LiveTrack track;
+        std::vector<std::byte> key;          ///< the last closed key frame; empty before one
+        std::optional<std::int64_t> due_ns;  ///< end of the last picture; nothing came yet
+        std::int64_t last_dts_ns = 0;
+        std::int64_t interval_ns = 0;  ///< between the last two pictures
+        bool holding = false;
+        bool ended = false;  ///< and nobody was told
+
+        [[nodiscard]] std::int64_t patience_ns() const;
+    };
+
+    [[nodiscard]] bool alone(int track) const;
+    void take_key(Video& video, const ingest::TimedUnit& unit) const;
+    /// False: a repeat has taken its place, or it cannot follow one.
+    [[nodiscard]] bool take_picture(int id, Video& video, const ingest::TimedUnit& unit);
+    void hold(int id, Video& video, std::int64_t until_ns, std::int64_t arrival_ns);
+
+    const std::string channel_;
+    const std::int64_t cadence_ns_;
+    ingest::TimelineSink& sink_;
+    std::map<int, Video> videos_;
+    std::uint64_t pictures_ = 0;
+};
+
+}  // namespace sg::live
