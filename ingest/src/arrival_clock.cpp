@@ -8,8 +8,12 @@ namespace sg::ingest {
 namespace {
 
 constexpr std::int64_t kBucket = 5'000'000'000;
-/// Players place segments by their dates as well as by their durations: within a segment the two
-/// must not part by a millisecond. An encoder's clock is followed by that.
+/// Players place segments by their dates as well as by their durations, and hls.js 1.7 may stand
+/// still where the two part by a millisecond within a playlist. So dates keep step with the media
+/// until they are this far off, and an encoder's clock is then followed by less than that a
+/// segment.
+constexpr std::int64_t kTolerated = 50'000'000;
+constexpr std::int64_t kReached = 1'000'000;
 constexpr std::int64_t kMediaPerSlew = 5000;
 /// Further off than this is no encoder's clock, and not only its start.
 constexpr std::int64_t kFarOff = 1'000'000'000;
@@ -31,6 +35,7 @@ void ArrivalClock::observe(std::int64_t media_ns, Clock::Monotonic arrival) {
     if (fresh_ || !running_) {
         running_ = true;
         fresh_ = false;
+        following_ = false;
         began_ = at;
         current_ = previous_ = estimate_ = lag_now;
         media_ = media_ns;
@@ -44,9 +49,11 @@ void ArrivalClock::observe(std::int64_t media_ns, Clock::Monotonic arrival) {
     current_ = std::min(current_, lag_now);
     const std::int64_t error = lag() - estimate_;
     const std::int64_t passed = std::max<std::int64_t>(media_ns - media_, 0);
+    media_ = std::max(media_, media_ns);
+    following_ = std::abs(error) > (following_ ? kReached : kTolerated);
+    if (!following_) return;
     const std::int64_t most =
         passed / (std::abs(error) > kFarOff ? kMediaPerFastSlew : kMediaPerSlew);
-    media_ = std::max(media_, media_ns);
     estimate_ += std::clamp(error, -most, most);
 }
 
@@ -56,7 +63,8 @@ void ArrivalClock::observe_wall(Clock::Wall wall, Clock::Monotonic steady) {
     wall_seen_ = std::max(wall_seen_, at);
     const std::int64_t error =
         std::chrono::duration_cast<Nanos>(wall - wall_).count() - at - wall_offset_;
-    wall_offset_ += std::clamp(error, -most, most);
+    wall_following_ = std::abs(error) > (wall_following_ ? kReached : kTolerated);
+    if (wall_following_) wall_offset_ += std::clamp(error, -most, most);
 }
 
 std::optional<Clock::Wall> ArrivalClock::date_of(std::int64_t media_ns) {

@@ -53,6 +53,21 @@ TEST_CASE("from one segment to the next dates keep step with the media") {
     }
 }
 
+TEST_CASE("what is little off leaves dates exactly as far apart as the media") {
+    ArrivalClock clock(kWall, kSteady);
+    std::mt19937 random(5);
+    std::optional<Clock::Wall> first;
+    for (auto media = 0ms; media < 300s; media += 20ms) {
+        // The first key frame is large; the encoder's clock is 100 ppm slow.
+        const std::chrono::microseconds delay(media < 1s ? 45'000 : random() % 20'000);
+        clock.observe(ns(media), kSteady + media + delay + media / 10'000);
+        if (media % 2s != 0ms) continue;
+        const auto date = clock.date_of(ns(media));
+        if (!first) first = date;
+        CHECK(off_ms(date, *first + media) == 0);
+    }
+}
+
 TEST_CASE("a step of the wall clock never shows in dates") {
     ArrivalClock clock(kWall, kSteady);
     for (auto media = 0s; media < 100s; media += 1s) {
@@ -100,7 +115,7 @@ TEST_CASE("a drifting sender's dates stay with arrival") {
         clock.observe(ns(arrival) / 10'000 * 10'001, kSteady + arrival);  // 100 ppm fast
     }
     const auto arrival = 35'999 * 100ms;
-    CHECK(std::abs(off_ms(clock.date_of(ns(arrival) / 10'000 * 10'001), kWall + arrival)) < 5);
+    CHECK(std::abs(off_ms(clock.date_of(ns(arrival) / 10'000 * 10'001), kWall + arrival)) < 52);
 }
 
 TEST_CASE("after a restart of the service dates go on from the last one told") {

@@ -6,6 +6,7 @@ const status = document.getElementById('status');
 const facts = document.getElementById('facts');
 let player = null;
 let playing = null;
+let moved = { time: -1, at: 0 };
 
 function say(text) {
   status.textContent = text;
@@ -13,6 +14,7 @@ function say(text) {
 
 function play(channel) {
   playing = channel.name;
+  moved = { time: -1, at: Date.now() };
   if (player) player.destroy();
   player = null;
   if (window.Hls && window.Hls.isSupported()) {
@@ -77,7 +79,20 @@ async function refresh() {
   }
 }
 
+// hls.js may stop loading without a word while the stream goes on: it begins again then.
+function beginAnewIfStuck() {
+  const now = Date.now();
+  if (video.currentTime !== moved.time || video.currentTime === 0 || video.paused || !player) {
+    moved = { time: video.currentTime, at: now };
+    return;
+  }
+  const details = player.latestLevelDetails;
+  const missed = details && details.live ? details.edge - video.currentTime : 0;
+  if (now - moved.at > 6000 && missed > 4) play({ name: playing, hls: player.url });
+}
+
 setInterval(() => {
+  beginAnewIfStuck();
   if (player && Number.isFinite(player.latency) && player.latency > 0) {
     facts.textContent = `${video.videoWidth}×${video.videoHeight}, ${player.latency.toFixed(1)} s behind live`;
   }

@@ -17,12 +17,13 @@ class ArrivalClock {
     ArrivalClock(Clock::Wall wall, Clock::Monotonic steady);
 
     /// A unit of media time `media_ns` arrived. The earliest of the last seconds count: the network
-    /// only ever delays. The estimate follows by at most 0.02 % of the media time that passes, by
-    /// 0.5 % while it is over a second off, and at once behind restart().
+    /// only ever delays. The estimate stays as it is until it is 50 ms off; then it follows by at
+    /// most 0.02 % of the media time that passes, by 0.5 % while it is over a second off, until it
+    /// is right. Behind restart() it is set at once.
     void observe(std::int64_t media_ns, Clock::Monotonic arrival);
     /// The relation of media to arrival may be another from here on: a discontinuity.
     void restart();
-    /// What the wall clock says now. Steps of it never show at once.
+    /// What the wall clock says now. Followed once it is 50 ms off; steps never show at once.
     void observe_wall(Clock::Wall wall, Clock::Monotonic steady);
 
     /// Nothing before the first observation. For ascending times, asked for in any order with
@@ -40,10 +41,12 @@ class ArrivalClock {
     Clock::Wall wall_;
     Clock::Monotonic steady_;
     std::int64_t wall_offset_ = 0;  ///< slewed so far, ns
-    std::int64_t wall_seen_ = 0;    ///< steady ns of the last observe_wall()
+    bool wall_following_ = false;
+    std::int64_t wall_seen_ = 0;  ///< steady ns of the last observe_wall()
 
     bool running_ = false;
     bool fresh_ = true;
+    bool following_ = false;
     std::int64_t began_ = 0;     ///< of the current bucket, arrival ns
     std::int64_t current_ = 0;   ///< least arrival minus media in it
     std::int64_t previous_ = 0;  ///< and in the one before
