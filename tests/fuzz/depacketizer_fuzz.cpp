@@ -2,11 +2,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include <formats/byte_reader.hpp>
 #include <ingest/flv_depacketizer.hpp>
 #include <ingest/timeline_repair.hpp>
 #include <ingest/ts_depacketizer.hpp>
+
+#include "ts_sections.hpp"
 
 namespace {
 
@@ -50,9 +53,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if ((in.u8() & 1U) != 0) {
         IntoRepair sink(ingest::TsDepacketizer::kClock);
         ingest::TsDepacketizer ts(sink);
-        const auto half = in.rest().size() / 2;
-        ts.push(in.rest().first(half));
-        ts.push(in.rest().subspan(half));
+        std::vector<std::byte> stream(in.rest().begin(), in.rest().end());
+        tests::repair_sections(stream);
+        const auto half = stream.size() / 2;
+        ts.push(std::span(stream).first(half));
+        ts.push(std::span(stream).subspan(half));
         ts.flush();
         return 0;
     }

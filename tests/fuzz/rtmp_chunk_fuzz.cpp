@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include <protocols/rtmp_client_session.hpp>
 #include <protocols/rtmp_server_session.hpp>
 
 namespace {
@@ -44,10 +45,52 @@ Outcome read(std::span<const std::byte> bytes, std::size_t step) {
     return outcome;
 }
 
+std::vector<std::byte> zero_handshake() {
+    std::vector<std::byte> handshake(1 + 2 * RtmpHandshake::kPartSize);
+    handshake[0] = std::byte{3};
+    return handshake;
+}
+
+void serve(std::span<const std::byte> bytes) {
+    RtmpServerSession session(kLimits, 1);
+    const auto handshake = zero_handshake();
+    std::span<const std::byte> input = handshake;
+    if (!session.advance(input)) std::abort();
+    input = bytes;
+    while (true) {
+        const auto event = session.advance(input);
+        if (!event || *event == RtmpServerSession::Event::kNeedInput) break;
+        if (*event != RtmpServerSession::Event::kPublish) continue;
+        if (session.publish_request().argument("key") == "no") {
+            session.refuse_publish("NetStream.Publish.BadName", "taken");
+        } else {
+            session.accept_publish();
+            session.request_reconnect("drained");
+        }
+    }
+    session.say_goodbye("enough");
+}
+
+/// The bytes are a server's.
+void ask(std::span<const std::byte> bytes, RtmpIntent intent) {
+    auto url = parse_rtmp_url("rtmp://host/app/name");
+    if (!url) std::abort();
+    RtmpClientSession session(*std::move(url), intent, kLimits, 1);
+    const auto handshake = zero_handshake();
+    std::span<const std::byte> input = handshake;
+    if (!session.advance(input)) std::abort();
+    input = bytes;
+    while (true) {
+        const auto event = session.advance(input);
+        if (!event || *event == RtmpClientSession::Event::kNeedInput) break;
+    }
+    session.finish();
+}
+
 }  // namespace
 
-/// The pieces in which bytes come make no difference; and a whole session, past its handshake,
-/// survives them.
+/// The pieces in which bytes come make no difference; and whole sessions of both sides, past their
+/// handshake, survive them.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto bytes = std::as_bytes(std::span(data, size));
     const Outcome whole = read(bytes, std::max<std::size_t>(size, 1));
@@ -63,19 +106,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
     }
 
-    RtmpServerSession session(kLimits, 1);
-    std::vector<std::byte> handshake(1 + 2 * RtmpHandshake::kPartSize);
-    handshake[0] = std::byte{3};
-    std::span<const std::byte> input = handshake;
-    if (!session.advance(input)) std::abort();
-    input = bytes;
-    while (true) {
-        const auto event = session.advance(input);
-        if (!event || *event == RtmpServerSession::Event::kNeedInput) break;
-        if (*event == RtmpServerSession::Event::kPublish) {
-            (void)session.publish_request().argument("key");
-            session.accept_publish();
-        }
-    }
+    serve(bytes);
+    ask(bytes, RtmpIntent::kPublish);
+    ask(bytes, RtmpIntent::kPlay);
     return 0;
 }

@@ -5,7 +5,8 @@
 #include <vector>
 
 #include <formats/ts_demuxer.hpp>
-#include <formats/ts_writer.hpp>
+
+#include "ts_sections.hpp"
 
 namespace {
 
@@ -28,27 +29,6 @@ class Sink final : public DemuxSink {
     volatile std::byte last_{};
 };
 
-/// The checksums of sections are more than a fuzzer guesses: they are put right where a packet
-/// holds a whole one.
-void repair_sections(std::vector<std::byte>& packets) {
-    for (std::size_t at = 0; at + kPacketBytes <= packets.size(); at += kPacketBytes) {
-        const std::span<std::byte> packet(packets.data() + at, kPacketBytes);
-        packet[0] = std::byte{0x47};
-        const bool start = (packet[1] & std::byte{0x40}) != std::byte{0};
-        if (!start || (packet[3] & std::byte{0x30}) != std::byte{0x10}) continue;
-        const std::size_t from = 5 + std::to_integer<std::size_t>(packet[4]);
-        if (from + 12 > kPacketBytes ||
-            (packet[from] > std::byte{2} && packet[from] != std::byte{0xfc}))
-            continue;
-        const std::size_t size = 3 + (std::to_integer<std::size_t>(packet[from + 1]) & 0x0f) * 256 +
-                                 std::to_integer<std::size_t>(packet[from + 2]);
-        if (size < 12 || from + size > kPacketBytes) continue;
-        const std::uint32_t crc = section_crc(packet.subspan(from, size - 4));
-        for (std::size_t i = 0; i < 4; ++i)
-            packet[from + size - 4 + i] = static_cast<std::byte>(crc >> (24 - 8 * i));
-    }
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -57,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const bool repair = (data[1] & 1) != 0;
     const auto bytes = std::as_bytes(std::span(data + 2, size - 2));
     std::vector<std::byte> stream(bytes.begin(), bytes.end());
-    if (repair) repair_sections(stream);
+    if (repair) sg::tests::repair_sections(stream);
     DemuxLimits limits;
     limits.programs = 4;
     limits.tracks = 8;
