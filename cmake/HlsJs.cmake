@@ -1,8 +1,9 @@
 # hls.js for the player page: one pinned file of npm, checked against its published hash and never committed. By `npm`
 # where it is there (its mirror and proxy settings hold), else straight from the registry. Without either the page is
 # built all the same and leaves HLS to the browser.
-set(SG_HLS_JS_VERSION 1.7.4)
-set(SG_HLS_JS_SHA512 dc697119d3ef4f6607bd060eb7ec8ecd3fc3122a2bfea255348ca51c0efb9207a805375042a8bbd06c1e7cd11498741e346ca30bc53adbe6ebbaa5bf4e99beb6)
+# Not 1.7.4: docs/live.md, "Players".
+set(SG_HLS_JS_VERSION 1.6.19)
+set(SG_HLS_JS_SHA512 03ffda65e68080ce6b81409b4d4443e2091fcb0e546a0dbfe09932ec27c33ae90bfc337e3f90e36e02b6058b5ec8fdff2a70a43df9065646cbc501b64f401b51)
 option(SG_HLS_JS "Fetch hls.js for the player page when configuring" ON)
 
 # Sets ${out} to the script to embed and ${out}_license to its licence, which has to come along.
