@@ -59,6 +59,7 @@ void PictureHold::on_unit(ingest::TimedUnit unit) {
     }
     const auto time_ns = unit.dts_ns;
     const auto arrival_ns = unit.arrival_ns;
+    sound_ns_ = std::max(sound_ns_, time_ns);
     sink_.on_unit(std::move(unit));
     for (auto& [id, video] : videos_) {
         if (!video.due_ns || video.key.empty()) continue;
@@ -78,6 +79,7 @@ void PictureHold::take_key(Video& video, const ingest::TimedUnit& unit) const {
 }
 
 bool PictureHold::take_picture(int id, Video& video, const ingest::TimedUnit& unit) {
+    video.lag_ns = std::clamp(sound_ns_ - unit.dts_ns, video.lag_ns, kPatienceNs);
     if (video.holding) {
         // What a repeat refers to is gone; pictures begin again with a key frame.
         if (!unit.key || unit.dts_ns <= video.last_dts_ns) return false;
@@ -94,9 +96,10 @@ bool PictureHold::take_picture(int id, Video& video, const ingest::TimedUnit& un
     return true;
 }
 
-/// A repeat is sent when all of its time has passed, so that pictures that are back need not wait.
+/// A repeat is sent when all of its time has passed, and as much more as pictures lag behind sound,
+/// so that those that are back find their place.
 void PictureHold::hold(int id, Video& video, std::int64_t until_ns, std::int64_t arrival_ns) {
-    while (*video.due_ns + cadence_ns_ <= until_ns) {
+    while (*video.due_ns + cadence_ns_ + video.lag_ns <= until_ns) {
         ingest::TimedUnit unit;
         unit.track = id;
         unit.pts_ns = unit.dts_ns = *video.due_ns;

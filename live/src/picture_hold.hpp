@@ -39,6 +39,7 @@ class PictureHold final : public ingest::TimelineSink {
         std::optional<std::int64_t> due_ns;  ///< end of the last picture; nothing came yet
         std::int64_t last_dts_ns = 0;
         std::int64_t interval_ns = 0;  ///< between the last two pictures
+        std::int64_t lag_ns = 0;       ///< the most it came behind the sound
         bool holding = false;
         bool ended = false;  ///< and nobody was told
 
@@ -55,6 +56,7 @@ class PictureHold final : public ingest::TimelineSink {
     const std::int64_t cadence_ns_;
     ingest::TimelineSink& sink_;
     std::map<int, Video> videos_;
+    std::int64_t sound_ns_ = 0;  ///< of the newest frame
     std::uint64_t pictures_ = 0;
 };
 

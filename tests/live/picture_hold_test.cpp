@@ -124,6 +124,22 @@ TEST_CASE("pictures that come back go on at their next key frame") {
     CHECK(rig.out.told == "+0+1");
 }
 
+TEST_CASE("pictures that always lag behind the sound find their place when they are back") {
+    Rig rig;
+    const auto lagging = [&rig](std::int64_t from_ms, std::int64_t to_ms) {
+        for (; from_ms < to_ms; from_ms += 40) {
+            rig.sound(from_ms + 800, from_ms + 840);
+            const bool key = from_ms % 1000 == 0;
+            rig.picture(from_ms, key ? kIdr : kSlice, kVideo, key);
+        }
+    };
+    lagging(0, 3'000);
+    rig.sound(3'800, 8'800);
+    REQUIRE(rig.hold.pictures() > 0);
+    lagging(8'000, 10'000);
+    CHECK(rig.pictures(8'000).size() == 50);
+}
+
 TEST_CASE("pictures that come rarely are waited for") {
     Rig rig;
     for (const int second : {0, 1, 2, 5}) {
