@@ -19,6 +19,8 @@ constexpr std::int64_t kBurst = 600 * kMillisecond;
 /// What an encoder that is too slow has in front of it, until it has kept up for a while.
 constexpr std::int64_t kTight = 150 * kMillisecond;
 constexpr std::int64_t kCalm = 5 * kSecond;
+constexpr std::int64_t kLongestHole = 300 * kMillisecond;
+constexpr std::int64_t kStuck = 2 * kBurst;  ///< the encoder does not get on
 
 constexpr std::int64_t kThin = 250 * kMillisecond;      ///< disposable pictures go
 constexpr std::int64_t kSkip = 700 * kMillisecond;      ///< all go up to a key frame
@@ -69,7 +71,8 @@ bool PictureGate::take(std::int64_t frame, bool marked) {
     const auto most = (tight ? kTight : kBurst) / frame_ns_;
     if (!backlog_.has_room(frame, most, kPicturesAtStart / frame_ns_) && !marked) {
         tight_until_ = frame + kCalm / frame_ns_;
-        return false;
+        const bool stuck = backlog_.behind(frame) * frame_ns_ > kStuck;
+        if (stuck || !too_long(-backlog_.ahead_of(frame))) return false;
     }
     backlog_.sent(frame);
     return true;
@@ -79,12 +82,17 @@ bool PictureGate::stale(std::int64_t frame) const {
     return backlog_.caught_up() && backlog_.ahead_of(frame) * frame_ns_ > kBurst;
 }
 
+bool PictureGate::too_long(std::int64_t frames) const {
+    return frames * frame_ns_ >= kLongestHole;
+}
+
 Result<pipeline::Flow> PictureIntakeStage::process(int, pipeline::Item item, pipeline::Emit& out) {
     if (std::holds_alternative<pipeline::Cue>(item)) marked_ = true;
     if (const auto* frame = std::get_if<media::Frame>(&item)) {
         gate_.backlog().taken(frame->pts());
-        if (!std::exchange(marked_, false) && gate_.stale(frame->pts()))
-            return pipeline::Flow::kContinue;
+        const bool wanted = std::exchange(marked_, false) || gate_.too_long(frame->pts() - last_);
+        if (!wanted && gate_.stale(frame->pts())) return pipeline::Flow::kContinue;
+        last_ = frame->pts();
     }
     return out.emit(0, std::move(item));
 }

@@ -52,7 +52,9 @@ class LiveIntakeStage final : public pipeline::Stage {
 };
 
 /// In front of a rung's scaling: pictures wait for its encoder as long as a burst of the network
-/// lasts, and much shorter once it has turned out too slow. Frames are numbers of the rung's grid.
+/// lasts, and much shorter once it has turned out too slow. One goes at least each 300 ms, as long
+/// as the encoder gets on at all, since a picture cannot be shared out over low-latency parts.
+/// Frames are numbers of the rung's grid.
 class PictureGate {
   public:
     explicit PictureGate(std::int64_t frame_ns) : frame_ns_(frame_ns) {}
@@ -61,6 +63,8 @@ class PictureGate {
     [[nodiscard]] bool take(std::int64_t frame, bool marked);
     /// For the encoder: a frame that was sent while it started, and has become too old since.
     [[nodiscard]] bool stale(std::int64_t frame) const;
+    /// Whether nothing for so many frames is a hole that nobody should make.
+    [[nodiscard]] bool too_long(std::int64_t frames) const;
     [[nodiscard]] LiveBacklog& backlog() { return backlog_; }
 
   private:
@@ -69,7 +73,8 @@ class PictureGate {
     std::int64_t tight_until_ = INT64_MIN;
 };
 
-/// At the front of a rung's encoder: drops what is stale, unless a Cue marks it.
+/// At the front of a rung's encoder: drops what is stale, unless a Cue marks it or the hole gets
+/// too long.
 class PictureIntakeStage final : public pipeline::Stage {
   public:
     explicit PictureIntakeStage(PictureGate& gate) : gate_(gate) {}
@@ -80,6 +85,7 @@ class PictureIntakeStage final : public pipeline::Stage {
 
   private:
     PictureGate& gate_;
+    std::int64_t last_ = 0;  ///< frame that passed
     bool marked_ = false;
 };
 
