@@ -1,9 +1,10 @@
 #include "live_rate.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdlib>
+
+#include "plan_rate.hpp"
 
 namespace sg::engine {
 namespace {
@@ -24,21 +25,6 @@ constexpr double kMuchFaster = 1.5;
 }  // namespace
 
 Rational live_rate(Rational measured, const formats::VideoFacts& said) {
-    static constexpr std::array<Rational, 15> kStandard{{{24000, 1001},
-                                                         {24, 1},
-                                                         {25, 1},
-                                                         {30000, 1001},
-                                                         {30, 1},
-                                                         {48, 1},
-                                                         {50, 1},
-                                                         {60000, 1001},
-                                                         {60, 1},
-                                                         {5, 1},
-                                                         {10, 1},
-                                                         {12, 1},
-                                                         {15, 1},
-                                                         {20, 1},
-                                                         {120, 1}}};
     const auto near = [&](Rational rate, double tolerance) {
         return rate.positive() && measured.positive() &&
                std::abs(rate.as_double() / measured.as_double() - 1) <= tolerance;
@@ -46,14 +32,8 @@ Rational live_rate(Rational measured, const formats::VideoFacts& said) {
     const auto claimed = media::reduced({said.frame_rate_num, said.frame_rate_den});
     if (claimed.positive() && (near(claimed, 0.06) || !measured.positive())) return claimed;
     if (!measured.positive()) return {30, 1};
-    const auto distance = [&](Rational rate) {
-        return std::abs(rate.as_double() - measured.as_double());
-    };
-    const auto* best = std::min_element(
-        kStandard.begin(), kStandard.end(), [&](const Rational& a, const Rational& b) {
-            return distance(a) < distance(b);
-        });
-    if (near(*best, 0.06)) return *best;
+    const auto nearest = nearest_standard_rate(measured.as_double());
+    if (near(nearest, 0.06)) return nearest;
     const auto tenths = std::clamp<std::int64_t>(std::llround(measured.as_double() * 10), 10, 2400);
     return media::reduced({tenths, 10});
 }

@@ -35,22 +35,6 @@ std::int64_t filled_percent(const VideoIndex& index, Rational grid) {
 /// The rate whose grid shows a varying source best: the grid its pictures lie on when they fill a
 /// good part of it, else the standard rate nearest to their usual distance, else the average.
 Rational steady_rate(const VideoIndex& index) {
-    static constexpr std::array<Rational, 16> kStandard{{{24000, 1001},
-                                                         {24, 1},
-                                                         {25, 1},
-                                                         {30000, 1001},
-                                                         {30, 1},
-                                                         {48, 1},
-                                                         {50, 1},
-                                                         {60000, 1001},
-                                                         {60, 1},
-                                                         {25, 2},
-                                                         {12, 1},
-                                                         {15, 1},
-                                                         {10, 1},
-                                                         {5, 1},
-                                                         {20, 1},
-                                                         {120, 1}}};
     constexpr std::int64_t kWellFilled = 40;
     if (index.grid_rate.positive() && filled_percent(index, index.grid_rate) >= kWellFilled)
         return media::reduced(index.grid_rate);
@@ -59,12 +43,8 @@ Rational steady_rate(const VideoIndex& index) {
     if (!index.deltas.empty() && index.deltas.front().delta_ns > 0) {
         rate = std::max(rate, 1e9 / static_cast<double>(index.deltas.front().delta_ns));
     }
-    const auto* best = &kStandard[0];
-    for (const auto& candidate : kStandard) {
-        if (std::abs(candidate.as_double() - rate) < std::abs(best->as_double() - rate))
-            best = &candidate;
-    }
-    if (std::abs(best->as_double() - rate) <= 0.2 * rate) return *best;
+    const auto nearest = nearest_standard_rate(rate);
+    if (std::abs(nearest.as_double() - rate) <= 0.2 * rate) return nearest;
     const auto thousandths =
         static_cast<std::int64_t>(std::llround(std::clamp(rate, 0.001, 1e6) * 1000));
     return media::reduced({std::max<std::int64_t>(thousandths, 1), 1000});
@@ -115,6 +95,31 @@ Rational slowed(Planning& p, Rational rate, Rational most) {
 }
 
 }  // namespace
+
+Rational nearest_standard_rate(double rate) {
+    static constexpr std::array<Rational, 16> kStandard{{{24000, 1001},
+                                                         {24, 1},
+                                                         {25, 1},
+                                                         {30000, 1001},
+                                                         {30, 1},
+                                                         {48, 1},
+                                                         {50, 1},
+                                                         {60000, 1001},
+                                                         {60, 1},
+                                                         {25, 2},
+                                                         {12, 1},
+                                                         {15, 1},
+                                                         {10, 1},
+                                                         {5, 1},
+                                                         {20, 1},
+                                                         {120, 1}}};
+    const auto* best = &kStandard[0];
+    for (const auto& candidate : kStandard) {
+        if (std::abs(candidate.as_double() - rate) < std::abs(best->as_double() - rate))
+            best = &candidate;
+    }
+    return *best;
+}
 
 std::int64_t divisor_for(Rational rate, Rational most) {
     const Rational tolerated{most.num * 1002, most.den * 1000};
