@@ -74,10 +74,6 @@ void PictureHold::on_unit(ingest::TimedUnit unit) {
     }
 }
 
-void PictureHold::take_key(Video& video, const ingest::TimedUnit& unit) const {
-    if (is_closed_key(video.track, unit)) video.key = unit.data;
-}
-
 bool PictureHold::take_picture(int id, Video& video, const ingest::TimedUnit& unit) {
     video.lag_ns = std::clamp(sound_ns_ - unit.dts_ns, video.lag_ns, kPatienceNs);
     if (video.holding) {
@@ -89,7 +85,7 @@ bool PictureHold::take_picture(int id, Video& video, const ingest::TimedUnit& un
     } else if (video.due_ns) {
         video.interval_ns = unit.dts_ns - video.last_dts_ns;
     }
-    take_key(video, unit);
+    if (is_closed_key(video.track, unit)) video.key = unit.data;
     video.last_dts_ns = unit.dts_ns;
     const auto lasts_ns = video.interval_ns > 0 ? video.interval_ns : cadence_ns_;
     video.due_ns = std::max(video.due_ns.value_or(unit.pts_ns), unit.pts_ns + lasts_ns);

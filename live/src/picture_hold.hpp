@@ -47,7 +47,6 @@ class PictureHold final : public ingest::TimelineSink {
     };
 
     [[nodiscard]] bool alone(int track) const;
-    void take_key(Video& video, const ingest::TimedUnit& unit) const;
     /// False: a repeat has taken its place, or it cannot follow one.
     [[nodiscard]] bool take_picture(int id, Video& video, const ingest::TimedUnit& unit);
     void hold(int id, Video& video, std::int64_t until_ns, std::int64_t arrival_ns);

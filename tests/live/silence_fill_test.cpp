@@ -1,11 +1,11 @@
 #include "silence_fill.hpp"
 
-#include <string>
 #include <vector>
 
 #include <support/catch.hpp>
 
 #include "../packagers/live_feed.hpp"
+#include "timeline_recorder.hpp"
 
 using namespace sg;
 
@@ -17,21 +17,8 @@ constexpr int kVideo = 0;
 constexpr int kSound = 1;
 constexpr int kOther = 2;
 
-struct Recorder final : ingest::TimelineSink {
-    void on_track(const ingest::LiveTrack& track) override {
-        told += "+" + std::to_string(track.id);
-    }
-    void on_unit(ingest::TimedUnit unit) override { units.push_back(std::move(unit)); }
-    void on_marker(ingest::TimedMarker) override {}
-    void on_track_end(int track) override { told += "-" + std::to_string(track); }
-    void on_discontinuity(const ingest::TimelineDiscontinuity&) override { told += "|"; }
-
-    std::string told;
-    std::vector<ingest::TimedUnit> units;
-};
-
 struct Rig {
-    Recorder out;
+    test::TimelineRecorder out;
     live::SilenceFill fill{"live/a", out};
 
     Rig() {
