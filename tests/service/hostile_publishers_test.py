@@ -27,7 +27,7 @@ ATTEMPTS = 3
 class Server:
     def __init__(self, binary, folder, *more):
         self.log = open(folder / "serve.log", "w+")
-        self.process = subprocess.Popen([binary, "serve", "--rtmp", "127.0.0.1:0", "--srt", "off", "--http", "127.0.0.1:0", "--log-level", "info", *more], stderr=self.log, cwd=folder)
+        self.process = subprocess.Popen([Path(binary).resolve(), "serve", "--rtmp", "127.0.0.1:0", "--srt", "off", "--http", "127.0.0.1:0", "--log-level", "info", *more], stderr=self.log, cwd=folder)
         deadline = time.monotonic() + 20
         text = ""
         while time.monotonic() < deadline and "http://" not in text:
@@ -222,6 +222,38 @@ def audio_only(case):
 CASES = [back_soon, back_after_reset, back_after_3s, half_open, jump_ahead, back_to_zero, hole, audio_ahead, wrap, headers_again, other_parameters, other_size_on_return, audio_only]
 
 
+def run_cases(wanted, server, make_case, folder, attempts, at_once):
+    """Each of `wanted` with a case of its own, those that fail again; whether any failed to the end. Stops the server."""
+    results = {}
+
+    def one(function, attempt):
+        case = make_case(f"{function.__name__.replace('_', '-')}-{attempt}")
+        try:
+            function(case)
+            results[function.__name__] = case.check()
+        except Exception:
+            results[function.__name__] = [traceback.format_exc()]
+
+    for attempt in range(1, attempts + 1):
+        due = [c for c in wanted if results.get(c.__name__, True)]
+        for some in (due[i:i + at_once] for i in range(0, len(due), at_once)):
+            threads = [threading.Thread(target=one, args=(c, attempt)) for c in some]
+            for t in threads:
+                t.start()
+            for t in threads:
+                t.join()
+    status = server.stop()
+    for function in wanted:
+        found = results[function.__name__]
+        print(f"{'FAIL' if found else 'ok':5}{function.__name__}")
+        for problem in found:
+            print(f"       {problem}")
+    failed = status != 0 or any(results.values())
+    if failed:
+        print(f"the server ended with {status}; its log: {folder}/serve.log")
+    return failed
+
+
 def main():
     wanted = [c for c in CASES if len(sys.argv) < 3 or c.__name__ in sys.argv[2:]]
     folder = Path(os.environ.get("KEEP") or tempfile.mkdtemp(prefix="streamgate-hostile-"))
@@ -229,35 +261,8 @@ def main():
              "other": make_film(folder, "other", size="480x270", bitrate="300k", sample_rate=44100),
              "sound": make_film(folder, "sound", video=False)}
     server = Server(sys.argv[1], folder)
-    results = {}
-
-    def one(function, attempt):
-        case = Case(server, films, f"{function.__name__.replace('_', '-')}-{attempt}")
-        try:
-            function(case)
-            results[function.__name__] = case.check()
-        except Exception:
-            results[function.__name__] = [traceback.format_exc()]
-
     # Dates are compared with when bytes were sent, and a busy machine keeps both sides waiting: what is wrong is wrong again.
-    for attempt in range(1, ATTEMPTS + 1):
-        threads = [threading.Thread(target=one, args=(c, attempt)) for c in wanted if results.get(c.__name__, True)]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
-    status = server.stop()
-    for case in wanted:
-        found = results[case.__name__]
-        print(f"{'FAIL' if found else 'ok':5}{case.__name__}")
-        for problem in found:
-            print(f"       {problem}")
-    if status != 0:
-        print(f"FAIL  the server ended with {status}")
-    failed = status != 0 or any(results.values())
-    if failed:
-        print(f"the server's log: {folder}/serve.log")
-    return failed
+    return run_cases(wanted, server, lambda name: Case(server, films, name), folder, ATTEMPTS, len(wanted))
 
 
 if __name__ == "__main__":

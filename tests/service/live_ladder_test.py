@@ -11,13 +11,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from hostile_publishers_test import Server
+from hostile_publishers_test import Server, run_cases
 from live_stream import fragments, get, parse, timescale
 from rtmp_publisher import AUDIO, VIDEO, Publisher, Sender, make_film
 
@@ -177,36 +175,9 @@ def main():
              "other-sound": make_film(folder, "other-sound", size="320x180", bitrate="200k", sample_rate=44100),
              "fast": make_film(folder, "fast", size="320x180", rate="60", bitrate="300k"),
              "rare-keys": make_film(folder, "rare-keys", size="320x180", bitrate="200k", key_seconds=10)}
-    results = {}
     server = Server(sys.argv[1], folder, "--set", f"defaults.preset={folder}/preset.yaml", "--set", "defaults.grace=0s")
-
-    def one(function, attempt):
-        case = Case(server, films, f"{function.__name__.replace('_', '-')}-{attempt}")
-        try:
-            function(case)
-            results[function.__name__] = case.check()
-        except Exception:
-            results[function.__name__] = [traceback.format_exc()]
-
     # Two at once: encoding takes time, and on a machine that is too slow pictures are rightly dropped.
-    for attempt in (1, 2):
-        due = [c for c in wanted if results.get(c.__name__, True)]
-        for pair in (due[i:i + 2] for i in range(0, len(due), 2)):
-            threads = [threading.Thread(target=one, args=(c, attempt)) for c in pair]
-            for t in threads:
-                t.start()
-            for t in threads:
-                t.join()
-    status = server.stop()
-    for case in wanted:
-        found = results[case.__name__]
-        print(f"{'FAIL' if found else 'ok':5}{case.__name__}")
-        for problem in found:
-            print(f"       {problem}")
-    failed = status != 0 or any(results.values())
-    if failed:
-        print(f"the server ended with {status}; its log: {folder}/serve.log")
-    return failed
+    return run_cases(wanted, server, lambda name: Case(server, films, name), folder, attempts=2, at_once=2)
 
 
 if __name__ == "__main__":
