@@ -46,12 +46,11 @@ class Server:
     started = []
 
     def __init__(self, binary, folder, *flags, env=None, data="data"):
-        self.binary, self.folder, self.flags, self.data = binary, Path(folder), flags, Path(folder) / data
+        self.binary, self.folder, self.flags, self.data = Path(binary).resolve(), Path(folder), flags, Path(folder) / data
         self.env = dict(os.environ, **(env or {}))
         self.key = None
         self.port = 0
         self.log = self.folder / "serve.log"
-        Server.started.append(self)
         self.start()
 
     def start(self):
@@ -61,6 +60,8 @@ class Server:
                 [self.binary, "serve", "--rtmp", "off", "--srt", "off", "--http", f"127.0.0.1:{self.port}",
                  "--data", str(self.data), "--set", "jobs.slots=2", *self.flags],
                 stderr=log, stdout=log, cwd=self.folder, env=self.env)
+        if self not in Server.started:
+            Server.started.append(self)
 
         def listens():
             if self.process.poll() is not None:
