@@ -161,7 +161,7 @@ Status LiveRenditionWriter::add(const Place& place,
         if (before_first_dts_ && place.dts > *before_first_dts_)
             segment_span_ = place.dts - *before_first_dts_;
         segment_first_dts_ = place.dts;
-        segment_lead_ = place.pts - place.dts;
+        if (sample.key) segment_lead_ = place.pts - place.dts;
     }
     held_.push_back({place.pts,
                      place.dts,

@@ -59,6 +59,16 @@ std::vector<Decoded> decode(const LiveRecorder::Track& track) {
     return out;
 }
 
+/// Of the first picture and of the last one, in ticks.
+std::pair<std::int64_t, std::int64_t> shown(const LiveSegment& segment) {
+    const auto samples = decode(segment);
+    const auto [first, last] =
+        std::minmax_element(samples.begin(), samples.end(), [](const Decoded& a, const Decoded& b) {
+            return a.pts < b.pts;
+        });
+    return {first->pts, last->pts};
+}
+
 void check_contiguous(const LiveRecorder::Track& track) {
     for (std::size_t i = 1; i < track.segments.size(); ++i) {
         CHECK(track.segments[i]->number == track.segments[i - 1]->number + 1);
@@ -241,6 +251,10 @@ TEST_CASE("a GOP that outlasts the target duration is cut before it is exceeded"
     LiveFeed feed(packager);
     feed.videos = {{}};
     feed.videos[0].gop = 250;  // 10 s
+    feed.videos[0].reorder = GENERATE(false, true);
+    feed.milliseconds = GENERATE(false, true);
+    const std::int64_t rounding = feed.milliseconds ? 90 : 0;
+    std::int64_t shown_until = -1;
     feed.audios = {{}};
     feed.run_until(41 * kSecond);
     REQUIRE(packager.finish());
@@ -254,6 +268,11 @@ TEST_CASE("a GOP that outlasts the target duration is cut before it is exceeded"
         CHECK(out.track(1).segments[i]->duration < 48'000 * 13 / 2);
         CHECK(decode(s).front().key == s.independent);
         if (!s.independent) ++dependent;
+        // What was decoded in one segment is shown in it.
+        const auto [first, last] = shown(s);
+        CHECK(std::abs(first - s.start) <= rounding);
+        CHECK(first > shown_until);
+        shown_until = last;
         // Every key frame is at a segment's start all the same.
         const auto samples = decode(s);
         CHECK(std::none_of(
@@ -283,14 +302,18 @@ TEST_CASE("other video renditions are cut at the same time, with or without a ke
     feed.videos = {{}, {}};
     feed.videos[1].rendition = 1;
     feed.videos[1].gop = GENERATE(50, 60);
+    feed.videos[0].reorder = feed.videos[1].reorder = GENERATE(false, true);
     feed.run_until(21 * kSecond);
     REQUIRE(packager.finish());
     const auto& a = out.track(0).segments;
     const auto& b = out.track(1).segments;
     REQUIRE(a.size() == b.size());
     for (std::size_t i = 0; i < a.size(); ++i) {
-        CHECK(a[i]->start == b[i]->start);
+        // Pictures that are decoded in another order are parted at the next place that allows it.
+        CHECK(b[i]->start - a[i]->start >= 0);
+        CHECK(b[i]->start - a[i]->start <= (feed.videos[1].reorder ? 2 * 3600 : 0));
         CHECK(decode(*b[i]).front().key == b[i]->independent);
+        CHECK(shown(*b[i]).first == b[i]->start);
     }
     CHECK(packager.counts().dependent_segments == (feed.videos[1].gop == 50 ? 0 : 4));
 }

@@ -117,7 +117,7 @@ class LiveRenditionWriter {
     std::uint32_t sequence_ = 0;
     std::int64_t segment_start_ = 0;
     std::optional<std::int64_t> segment_first_dts_;
-    std::int64_t segment_lead_ = 0;  ///< from when its first sample is decoded to when it is shown
+    std::int64_t segment_lead_ = 0;  ///< of a key frame that began one: shown after it is decoded
     std::optional<std::int64_t> before_first_dts_;  ///< of the segment before
     std::int64_t segment_span_ = 0;                 ///< how long segments last, by the last one
     std::int64_t parts_made_ = 0;                   ///< of the open segment
