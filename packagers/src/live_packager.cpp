@@ -173,9 +173,9 @@ bool LivePackager::must_cut(const Rendition& r, const LiveSample& sample) const 
     if (!r.announced) return false;
     const std::int64_t limit = nanoseconds(config_.target).count() + kRoundedUpNs;
     std::int64_t step = sample.dts_ns - r.last_dts_ns;
-    // The next place where pictures can be parted comes too late.
-    if (r.order.parts_at(sample.dts_ns))
-        step = std::max(step, std::min(r.order.step_ns(), limit / 4));
+    // The next clean cut comes too late.
+    if (r.cuts.is_clean(sample.dts_ns))
+        step = std::max(step, std::min(r.cuts.step_ns(), limit / 4));
     return sample.dts_ns - r.first_dts_ns + step > limit;
 }
 
@@ -214,7 +214,7 @@ Status LivePackager::lead(LiveSample sample) {
             SG_TRY(advance(leader_, borders_.back().number, placed, placed->pts));
         } else {
             ++counts_.forced_cuts;
-            push_border(r.order.shown_from(sample.dts_ns));
+            push_border(r.cuts.shown_from(sample.dts_ns));
             SG_TRY(advance(leader_, borders_.back().number, placed, std::nullopt));
         }
     }
@@ -229,8 +229,8 @@ bool LivePackager::starts_segment(const Rendition& r,
         return r.writer.ticks(sample.pts_ns) >= r.writer.ticks(border.start_ns);
     }
     if (sample.key && sample.pts_ns >= border.start_ns - kSamePictureNs) return true;
-    const bool shown = r.order.shown_from(sample.dts_ns) >= border.start_ns - kSamePictureNs;
-    return (shown && r.order.parts_at(sample.dts_ns)) || sample.dts_ns >= border.start_ns;
+    const bool shown = r.cuts.shown_from(sample.dts_ns) >= border.start_ns - kSamePictureNs;
+    return (shown && r.cuts.is_clean(sample.dts_ns)) || sample.dts_ns >= border.start_ns;
 }
 
 Status LivePackager::drain(std::size_t index) {
@@ -274,11 +274,11 @@ Status LivePackager::place(std::size_t index, LiveSample sample) {
             ++counts_.dropped_samples;
             return {};
         }
-        // A hole at the end, or pictures that cannot be parted, leave the border where it is.
+        // A hole at the end, or a cut that is not clean, leaves the border where it is.
         const bool key = sample.key || !video;
-        const std::int64_t from = key ? sample.pts_ns : r.order.shown_from(sample.dts_ns);
+        const std::int64_t from = key ? sample.pts_ns : r.cuts.shown_from(sample.dts_ns);
         const bool exact = from - border(number).start_ns < kLateStartNs &&
-                           (key || r.order.parts_at(sample.dts_ns));
+                           (key || r.cuts.is_clean(sample.dts_ns));
         const std::int64_t end = key ? placed->pts : r.writer.ticks(from);
         SG_TRY(advance(index, number, placed, exact ? std::optional(end) : std::nullopt));
     }
@@ -313,7 +313,7 @@ Status LivePackager::emit(std::size_t index, LiveSample sample) {
         r.needs_key = false;
     }
     r.last_dts_ns = dts_ns;
-    if (r.writer.is_video()) r.order.add(pts_ns, dts_ns, key);
+    if (r.writer.is_video()) r.cuts.add(pts_ns, dts_ns, key);
     deliver(index);
     return {};
 }

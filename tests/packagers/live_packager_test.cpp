@@ -309,7 +309,7 @@ TEST_CASE("other video renditions are cut at the same time, with or without a ke
     const auto& b = out.track(1).segments;
     REQUIRE(a.size() == b.size());
     for (std::size_t i = 0; i < a.size(); ++i) {
-        // Pictures that are decoded in another order are parted at the next place that allows it.
+        // Where pictures are decoded in another order the cut comes at the next clean place.
         CHECK(b[i]->start - a[i]->start >= 0);
         CHECK(b[i]->start - a[i]->start <= (feed.videos[1].reorder ? 2 * 3600 : 0));
         CHECK(decode(*b[i]).front().key == b[i]->independent);

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include <base/result.hpp>
+#include <packagers/clean_cuts.hpp>
 #include <packagers/live_rendition.hpp>
-#include <packagers/picture_order.hpp>
 
 namespace sg::packagers {
 
@@ -111,7 +111,7 @@ class LivePackager {
         std::int64_t last_dts_ns = 0;
         std::int64_t last_key_ns = 0;
         std::int64_t gop_ns = 0;
-        PictureOrder order;
+        CleanCuts cuts;
         std::optional<std::int64_t> newest_ns;  ///< latest decode time that has come
     };
 
