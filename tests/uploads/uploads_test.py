@@ -8,6 +8,7 @@ Ends with 77 (skipped) where node or the package cannot be had.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,10 +25,13 @@ CHUNK = 1 << 20
 
 
 class Sender:
-    def __init__(self, modules, server, file, url=""):
+    started = []
+
+    def __init__(self, modules, server, file, stop=0, url=""):
         self.process = subprocess.Popen(
-            ["node", here / "send.mjs", modules, server.url("/v1/uploads"), file, str(CHUNK), url],
+            ["node", here / "send.mjs", modules, server.url("/v1/uploads"), file, str(CHUNK), str(stop), url],
             stdout=subprocess.PIPE, text=True, bufsize=1)
+        self.started.append(self.process)
         self.lines = []
         threading.Thread(target=self.read, daemon=True).start()
 
@@ -54,14 +58,14 @@ def main(binary, cache):
         server = PlainServer(binary, folder)
         try:
             # The client is killed and another one goes on.
-            first = Sender(modules, server, file)
+            first = Sender(modules, server, file, stop=4 * CHUNK)
             until(lambda: first.sent() > 4 * CHUNK)
             first.process.kill()
             url = first.url()
             path = url[url.index("/v1/"):]
             status, upload = server.call("GET", path)
             assert status == 200 and upload["state"] == "open" and upload["offset"] >= 3 * CHUNK, upload
-            second = Sender(modules, server, file, url)
+            second = Sender(modules, server, file, url=url)
             second.finish()
             status, upload = server.call("GET", path)
             assert upload["state"] == "finished" and upload["name"] == "film one.mov", upload
@@ -69,10 +73,11 @@ def main(binary, cache):
             assert stored.read_bytes() == file.read_bytes(), "the bytes differ"
 
             # The service is killed under the client, which goes on by itself.
-            third = Sender(modules, server, file)
+            third = Sender(modules, server, file, stop=4 * CHUNK)
             until(lambda: third.sent() > 4 * CHUNK)
             server.kill()
             server.start()
+            third.process.send_signal(signal.SIGCONT)
             third.finish()
             url = third.url()
             status, upload = server.call("GET", url[url.index("/v1/"):])
@@ -80,6 +85,8 @@ def main(binary, cache):
             stored = Path(folder) / "data" / "uploads" / upload["id"]
             assert stored.read_bytes() == file.read_bytes(), "the bytes differ after the kill"
         finally:
+            for sender in Sender.started:
+                sender.kill()  # also where it stopped itself
             server.stop()
     print("resumed on both sides")
     return 0
