@@ -124,7 +124,7 @@ class Server:
     def state(self, job):
         return self.job(job)["state"]
 
-    def wait(self, job, *states, seconds=120):
+    def wait(self, job, *states, seconds=300):
         states = states or ("succeeded", "failed", "cancelled")
         until(f"{job} becomes {states}", lambda: self.state(job) in states, seconds)
         return self.job(job)

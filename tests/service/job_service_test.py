@@ -21,7 +21,8 @@ from job_server import FAST, Failed, Server, make_film, until
 
 BINARY = ""
 FILM = None
-LONG = None
+LONG = None  # takes a while also where machines are fast
+ENDLESS = None  # takes longer than any test waits for it
 CASES = []
 
 
@@ -67,10 +68,24 @@ def is_ready_for(pid, number):
     return (int(status["SigBlk"], 16) | int(status["SigCgt"], 16)) >> (number - 1) & 1
 
 
+def goes_on(server, job, *outcomes):
+    """A job that was running when the service ended, and would for long: its next attempt gets further."""
+    def chunks():
+        return sum(t["name"].startswith("chunk") and t["state"] == "succeeded" for t in server.job(job)["tasks"])
+
+    server.wait(job, "running")
+    attempts = server.job(job)["attempts"]
+    check(len(attempts) == 2 and attempts[0]["outcome"] in outcomes, f"{attempts}")
+    before = chunks()
+    until("it goes on", lambda: chunks() > before)
+    server.ok("POST", f"/v1/jobs/{job}/cancel")
+    check(server.wait(job)["state"] == "cancelled", "cancelled")
+
+
 @case
 def submits_watches_and_downloads(folder):
     server = Server(BINARY, folder)
-    stream = Events(server, "/v1/events")
+    stream = Events(server, "/v1/events?after=0")
     try:
         film = FILM
         made = server.ok("POST", "/v1/jobs", {"inputs": [{"uri": str(film)}], "preset": "mobile", "set": FAST, "tags": {"show": "news"}, "external_id": "ep-1"})
@@ -81,7 +96,7 @@ def submits_watches_and_downloads(folder):
         check(done["state"] == "succeeded", f"{done['state']}: {done['message']}")
         check(done["external_id"] == "ep-1" and done["tags"] == {"show": "news"}, "tags")
         check(len(done["attempts"]) == 1, "one attempt")
-        until("the last event", lambda: "job.succeeded" in stream.types(), 10)
+        until("the last event", lambda: "job.succeeded" in stream.types())
         types = stream.types()
         for wanted in ("job.queued", "job.planning", "job.running", "job.verifying", "job.publishing", "task.started", "task.finished"):
             check(wanted in types, f"{wanted} is missing of {types}")
@@ -121,18 +136,18 @@ def submit_command_waits_as_transcode_does(folder):
     (folder / "mine.yaml").write_text("name: mine\nversion: 3\nextends: mobile\nvideo: {speed: ultrafast, ladder: [{name: s, width: 160, height: 90}]}\n")
     server.cli("submit", "film.mp4", "-p", "mine.yaml", "--wait", "-q", check=0)
     # A time-out leaves the job alone.
-    done = server.cli("submit", str(LONG), "-p", "mobile", *flags, "--wait", "--timeout", "1s", "-q")
+    done = server.cli("submit", str(ENDLESS), "-p", "mobile", *flags, "--wait", "--timeout", "1s", "-q")
     check(done.returncode == 124, f"124, not {done.returncode}: {done.stderr}")
     job = json.loads(server.cli("jobs", "list", "-n", "1", "--json", check=0).stdout)["items"][0]["id"]
     check(server.state(job) != "cancelled", "it goes on")
     server.cli("cancel", job, "--reason", "enough", check=0)
     check(server.cli("watch", job, "-q").returncode == 1, "watch tells that it did not succeed")
     # Ctrl-C as well.
-    job = server.submit(LONG)
+    job = server.submit(ENDLESS)
     watching = subprocess.Popen([BINARY, "watch", job, "-q", "--server", server.url], stderr=subprocess.PIPE, text=True)
     until("watch is ready for Ctrl-C", lambda: is_ready_for(watching.pid, signal.SIGINT))
     watching.send_signal(signal.SIGINT)
-    _, words = watching.communicate(timeout=10)
+    _, words = watching.communicate(timeout=60)
     check(watching.returncode == 130 and "goes on" in words, f"{watching.returncode} {words}")
     server.cli("cancel", job, check=0)
     server.stop()
@@ -159,15 +174,11 @@ def goes_on_after_kill_9(folder):
 @case
 def drains_and_hands_back(folder):
     server = Server(BINARY, folder, "--set", "drain.jobs=1s")
-    job = server.submit(LONG)
+    job = server.submit(ENDLESS)
     server.wait(job, "running")
-    begin = time.monotonic()
     check(server.stop() == 0, "SIGTERM ends it with 0")
-    check(time.monotonic() - begin < 30, "within its grace, more or less")
     server.start()
-    done = server.wait(job)
-    check(done["state"] == "succeeded", f"{done['state']}: {done['message']}")
-    check(done["attempts"][0]["outcome"] == "handed_back", f"{done['attempts']}")
+    goes_on(server, job, "handed_back")
     # Drained by hand nothing begins; what is sent is kept.
     server.cli("drain", check=0)
     job = server.submit(FILM)
@@ -182,19 +193,17 @@ def drains_and_hands_back(folder):
 @case
 def second_signal_is_immediate(folder):
     server = Server(BINARY, folder, "--set", "drain.jobs=1h")
-    job = server.submit(LONG)
+    job = server.submit(ENDLESS)
     server.wait(job, "running")
     server.process.send_signal(signal.SIGTERM)
-    until("it drains", lambda: "stopping" in server.text(), 10)
+    until("it drains", lambda: "stopping" in server.text())
     time.sleep(0.3)
     check(server.process.poll() is None, "the first one waits")
-    begin = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
-    server.process.wait(20)
-    check(time.monotonic() - begin < 15, "the second does not")
+    server.process.wait(60)  # the second does not: its job lasts for longer
     server.flags = ()
     server.start()
-    check(server.wait(job)["state"] == "succeeded", "no accepted job is lost")
+    goes_on(server, job, "handed_back", "lost")
     server.stop()
 
 
@@ -298,7 +307,7 @@ def refuses_what_it_must(folder):
     gone = subprocess.run([BINARY, "jobs", "list", "--server", "http://127.0.0.1:9"], capture_output=True, text=True)
     check(gone.returncode == 3 and "cannot reach the server" in gone.stderr, f"{gone.returncode} {gone.stderr}")
     check(subprocess.run([BINARY, "jobs", "list", "--server", "tcp://x"], capture_output=True).returncode == 2, "no address")
-    second = subprocess.run([BINARY, "serve", "--rtmp", "off", "--srt", "off", "--http", "127.0.0.1:0", "--data", str(server.data)], capture_output=True, text=True, timeout=30)
+    second = subprocess.run([BINARY, "serve", "--rtmp", "off", "--srt", "off", "--http", "127.0.0.1:0", "--data", str(server.data)], capture_output=True, text=True, timeout=60)
     check(second.returncode == 2 and "another" in second.stderr, f"two services of one folder: {second.returncode} {second.stderr}")
     server.stop()
 
@@ -371,7 +380,7 @@ def full_disk_loses_nothing(folder):
 
 
 def main():
-    global BINARY, FILM, LONG
+    global BINARY, FILM, LONG, ENDLESS
     BINARY = str(Path(sys.argv[1]).resolve())
     wanted = sys.argv[2:]
     failed = []
@@ -379,11 +388,13 @@ def main():
         # Below the folder that each server is started in, so that it may be named.
         FILM = make_film(Path(shared) / "film.mp4", 4)
         LONG = make_film(Path(shared) / "long.mp4", 60, size="640x360")
+        ENDLESS = Path(shared) / "endless.mp4"
+        subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-stream_loop", "59", "-i", str(LONG), "-c", "copy", str(ENDLESS)], check=True)
         for function in CASES:
             if wanted and function.__name__ not in wanted:
                 continue
             folder = Path(tempfile.mkdtemp(prefix=function.__name__ + "-", dir=shared))
-            for film in (FILM, LONG):
+            for film in (FILM, LONG, ENDLESS):
                 os.link(film, folder / film.name) if not (folder / film.name).exists() else None
             begin = time.monotonic()
             try:
@@ -404,13 +415,13 @@ def main():
 
 
 def run(function, folder):
-    global FILM, LONG
-    before = FILM, LONG
-    FILM, LONG = folder / FILM.name, folder / LONG.name
+    global FILM, LONG, ENDLESS
+    before = FILM, LONG, ENDLESS
+    FILM, LONG, ENDLESS = (folder / film.name for film in before)
     try:
         function(folder)
     finally:
-        FILM, LONG = before
+        FILM, LONG, ENDLESS = before
 
 
 main()
