@@ -7,12 +7,16 @@ namespace sg::packagers {
 void CleanCuts::add(std::int64_t pts_ns, std::int64_t dts_ns, bool key) {
     if (key) {
         lead_ns_ = pts_ns - dts_ns;
+        key_dts_ns_ = dts_ns;
         latest_pts_ns_ = pts_ns;
         clean_dts_ns_ = dts_ns;
         step_ns_ = 0;
-    } else if (is_clean(dts_ns)) {
-        step_ns_ = std::max(step_ns_, dts_ns - clean_dts_ns_);
-        clean_dts_ns_ = dts_ns;
+    } else {
+        lead_ns_ = std::min(lead_ns_, pts_ns - key_dts_ns_);
+        if (is_clean(dts_ns)) {
+            step_ns_ = std::max(step_ns_, dts_ns - clean_dts_ns_);
+            clean_dts_ns_ = dts_ns;
+        }
     }
     latest_pts_ns_ = std::max(latest_pts_ns_, pts_ns);
     last_dts_ns_ = dts_ns;

@@ -176,7 +176,17 @@ bool LivePackager::must_cut(const Rendition& r, const LiveSample& sample) const 
     // The next clean cut comes too late.
     if (r.cuts.is_clean(sample.dts_ns))
         step = std::max(step, std::min(r.cuts.step_ns(), limit / 4));
-    return sample.dts_ns - r.first_dts_ns + step > limit;
+    // It may have begun with a hole, before its first picture.
+    const std::int64_t lasts =
+        std::max(sample.dts_ns - r.first_dts_ns,
+                 r.cuts.shown_from(sample.dts_ns) - borders_.back().start_ns);
+    return lasts + step > limit;
+}
+
+/// The border that is set when nothing comes of the leader: behind all that its segment has.
+std::int64_t LivePackager::next_without(const Rendition& leader) const {
+    const std::int64_t usual = borders_.back().start_ns + config_.segment.count();
+    return leader.announced ? std::max(usual, leader.shown_until_ns) : usual;
 }
 
 Status LivePackager::lead(LiveSample sample) {
@@ -190,7 +200,7 @@ Status LivePackager::lead(LiveSample sample) {
     const std::int64_t limit = nanoseconds(config_.target).count() + kRoundedUpNs;
     while (!borders_.empty() && sample.dts_ns - borders_.back().start_ns > limit &&
            (!r.announced || sample.dts_ns - r.last_dts_ns > config_.segment.count() / 4)) {
-        push_border(borders_.back().start_ns + config_.segment.count());
+        push_border(next_without(r));
         SG_TRY(advance(leader_, borders_.back().number, std::nullopt, std::nullopt));
     }
     if (borders_.empty()) {
@@ -295,10 +305,12 @@ Status LivePackager::emit(std::size_t index, LiveSample sample) {
     const bool key = sample.key || !r.writer.is_video();
     const std::int64_t pts_ns = sample.pts_ns;
     const std::int64_t dts_ns = sample.dts_ns;
-    if (!r.announced) {
+    const bool first = !r.announced;
+    if (first) {
         const bool late = pts_ns - border(r.segment.number).start_ns >= kLateStartNs;
         r.segment.independent = key;
         r.first_dts_ns = dts_ns;
+        r.shown_until_ns = pts_ns;
         announce(index, late ? r.writer.ticks(border(r.segment.number).start_ns) : placed->pts);
     }
     if (Status status = r.writer.add(*placed, std::move(sample), parts_); !status) {
@@ -312,6 +324,9 @@ Status LivePackager::emit(std::size_t index, LiveSample sample) {
         r.last_key_ns = pts_ns;
         r.needs_key = false;
     }
+    const std::int64_t step = first ? 0 : dts_ns - r.last_dts_ns;
+    r.shown_until_ns =
+        std::max(r.shown_until_ns, pts_ns + std::min(step, config_.segment.count() / 4));
     r.last_dts_ns = dts_ns;
     if (r.writer.is_video()) r.cuts.add(pts_ns, dts_ns, key);
     deliver(index);
@@ -430,9 +445,9 @@ Status LivePackager::check_stalls() {
             for (std::size_t i = 0; i < renditions_.size(); ++i)
                 if (renditions_[i]->active) open(i, borders_.back());
         }
-        while (others - borders_.back().start_ns >= config_.segment.count()) {
+        while (others >= next_without(leader)) {
             ++counts_.stalls;
-            push_border(borders_.back().start_ns + config_.segment.count());
+            push_border(next_without(leader));
             SG_TRY(advance(leader_, borders_.back().number, std::nullopt, std::nullopt));
         }
         for (std::size_t i = 0; i < renditions_.size(); ++i)

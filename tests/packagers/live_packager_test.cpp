@@ -283,6 +283,55 @@ TEST_CASE("a GOP that outlasts the target duration is cut before it is exceeded"
     CHECK(packager.counts().dependent_segments == 4);
 }
 
+TEST_CASE("pictures that pause where a long GOP must be cut stay in the segment they came in") {
+    LiveRecorder out;
+    auto packager = *LivePackager::create(config(), {live_video("v"), live_audio("a")}, out);
+    LiveFeed feed(packager);
+    feed.videos = {{}};
+    feed.videos[0].gop = 250;  // 10 s
+    feed.videos[0].reorder = GENERATE(false, true);
+    // Across the 6.4 s at which it would be cut: by a pause, or by a leader that stalls.
+    const std::int64_t pause = GENERATE(1'200, 5'000) * (kSecond / 1000);
+    feed.audios = {{}};
+    feed.run_until(16 * kSecond);
+    const auto videos = std::exchange(feed.videos, {});
+    feed.run_until(16 * kSecond + pause);
+    feed.videos = videos;
+    feed.run_until(41 * kSecond);
+    REQUIRE(packager.finish());
+    for (const std::size_t track : {0U, 1U}) {
+        check_contiguous(out.track(track));
+        const auto& segments = out.track(track).segments;
+        for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
+            const LiveSegment& s = *segments[i];
+            const auto scale = track == 0 ? 90'000 : 48'000;
+            CHECK(s.duration < scale * 13 / 2);
+            if (s.gap) continue;
+            const auto [first, last] = shown(s);
+            CHECK(first >= s.start);
+            CHECK(last < s.start + s.duration);
+            CHECK((track == 0 || first - s.start < 1024));
+        }
+    }
+}
+
+TEST_CASE("clean cuts of a GOP whose first pictures are shown before its key frame") {
+    // Decoded I6 b4 b5 P9 b7 b8 P12 b10 b11: shown one picture after it is decoded.
+    constexpr std::int64_t kPicture = 40'000'000;
+    const std::vector<std::int64_t> shown_as = {6, 4, 5, 9, 7, 8, 12, 10, 11, 15};
+    CleanCuts cuts;
+    std::vector<std::size_t> clean;
+    for (std::size_t i = 0; i < shown_as.size(); ++i) {
+        const auto dts = static_cast<std::int64_t>(i + 3) * kPicture;
+        if (i > 1 && cuts.is_clean(dts)) {
+            clean.push_back(i);
+            CHECK(cuts.shown_from(dts) == static_cast<std::int64_t>(i + 4) * kPicture);
+        }
+        cuts.add(shown_as[i] * kPicture, dts, i == 0);
+    }
+    CHECK(clean == std::vector<std::size_t>{3, 6, 9});
+}
+
 TEST_CASE("GOPs that do not divide the segment are not cut through") {
     LiveRecorder out;
     auto packager = *LivePackager::create(config(), {live_video("v")}, out);

@@ -19,7 +19,10 @@ class CleanCuts {
     [[nodiscard]] std::int64_t step_ns() const { return step_ns_; }
 
   private:
-    std::int64_t lead_ns_ = 0;  ///< of the key frame: shown after it is decoded
+    /// The GOP's first picture is shown so long after the key frame is decoded: the key frame
+    /// itself, or one of an open GOP that leads it.
+    std::int64_t lead_ns_ = 0;
+    std::int64_t key_dts_ns_ = 0;
     std::int64_t latest_pts_ns_ = 0;
     std::int64_t last_dts_ns_ = 0;
     std::int64_t clean_dts_ns_ = 0;

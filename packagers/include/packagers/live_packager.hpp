@@ -109,6 +109,7 @@ class LivePackager {
         std::optional<std::int64_t> end;  ///< of the segment before, if this goes on from it
         std::int64_t first_dts_ns = 0;    ///< of the segment
         std::int64_t last_dts_ns = 0;
+        std::int64_t shown_until_ns = 0;  ///< what has come, if nothing follows soon
         std::int64_t last_key_ns = 0;
         std::int64_t gop_ns = 0;
         CleanCuts cuts;
@@ -125,6 +126,7 @@ class LivePackager {
     [[nodiscard]] Status lead(LiveSample sample);
     [[nodiscard]] bool key_ends_segment(const Rendition& r, const LiveSample& sample) const;
     [[nodiscard]] bool must_cut(const Rendition& r, const LiveSample& sample) const;
+    [[nodiscard]] std::int64_t next_without(const Rendition& leader) const;
     void push_border(std::int64_t start_ns);
     [[nodiscard]] Status drain(std::size_t index);
     [[nodiscard]] Status place(std::size_t index, LiveSample sample);
