@@ -227,6 +227,9 @@ void TimelineRepair::State::emit(RepairTrack& t, TimedUnit unit, std::int64_t ar
 }
 
 void TimelineRepair::State::give_up_silent(std::int64_t arrival) {
+    // While the network stands still no track is silent beside others.
+    if (arrival - last_push >= kSilent) resumed = arrival;
+    last_push = arrival;
     if (session_fresh) return;
     for (const auto& t : tracks) {
         if (!t->announced) continue;
@@ -242,7 +245,7 @@ void TimelineRepair::State::give_up_silent(std::int64_t arrival) {
             since = t->last_arrival;
             limit = std::max(kSilent, 4 * t->interval);
         }
-        if (arrival - since <= limit) continue;
+        if (arrival - std::max(since, resumed) <= limit) continue;
         t->announced = false;
         t->config_pending = t->in_session;
         ++counters.tracks_silent;

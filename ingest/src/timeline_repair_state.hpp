@@ -79,6 +79,8 @@ struct TimelineRepair::State {
     bool session_fresh = true;
     std::int64_t session_began = 0;
     std::int64_t now = std::numeric_limits<std::int64_t>::min();
+    std::int64_t last_push = 0;
+    std::int64_t resumed = 0;  ///< when something came after all had been silent
     std::int64_t first_arrival = 0;
     std::int64_t anchor_lead = 0;  ///< of the channel's first seconds
     std::int64_t dts_end = TimelineRepair::kOriginNs;

@@ -57,6 +57,25 @@ TEST_CASE("pictures whose first key frame is still to come are waited for") {
     CHECK(channel.out.units(0).size() >= 60);
 }
 
+TEST_CASE("a network that stands still for seconds ends no track") {
+    Channel channel;
+    channel.publisher.begin();
+    channel.publisher.headers();
+    channel.publisher.run(5 * kSecond);
+    Publisher& p = channel.publisher;
+    // What the sender went on to send comes at once, in its order.
+    const bool late = GENERATE(false, true);
+    p.now += 5 * kSecond;
+    if (late) {
+        p.media += 5 * kSecond;
+        while (p.next_audio < p.media || p.next_video < p.media)
+            p.next_audio < p.next_video ? p.send_audio() : p.send_video();
+    }
+    p.run(5 * kSecond);
+    CHECK(channel.out.count(Kind::kEnd) == 0);
+    CHECK(channel.repair.counters().tracks_silent == 0);
+}
+
 TEST_CASE("pictures without a key frame do not keep the channel waiting for ever") {
     Channel channel;
     channel.publisher.begin();
