@@ -110,6 +110,22 @@ Result<std::vector<std::pair<std::string, std::string>>> Webhooks::Impl::notify_
     return out;
 }
 
+Status Webhooks::Impl::find_cursor() {
+    {
+        SG_TRY_ASSIGN(const auto reader, database.read());
+        SG_TRY_ASSIGN(cursor_, webhook_cursor(*reader));
+    }
+    if (cursor_ < 0) {
+        // The first start: what happened before is nobody's, what happens from now on is not lost.
+        SG_TRY(database.write_now([&](sql::Connection& db) -> Status {
+            SG_TRY_ASSIGN(cursor_, jobs::last_event(db));
+            return set_webhook_cursor(db, cursor_);
+        }));
+    }
+    stored_cursor_ = cursor_;
+    return {};
+}
+
 /// Gives whether there may be more.
 Result<bool> Webhooks::Impl::fan_out() {
     struct Made {
@@ -118,18 +134,10 @@ Result<bool> Webhooks::Impl::fan_out() {
         std::string url;
     };
     std::vector<Made> made;
-    std::int64_t last = cursor_;
+    auto last = cursor_;
     bool more = false;
     {
         SG_TRY_ASSIGN(const auto reader, database.read());
-        if (cursor_ < 0) {
-            SG_TRY_ASSIGN(cursor_, webhook_cursor(*reader));
-            // The first start: what happened before is nobody's.
-            if (cursor_ < 0) {
-                SG_TRY_ASSIGN(cursor_, jobs::last_event(*reader));
-            }
-            last = cursor_;
-        }
         SG_TRY_ASSIGN(const auto events, jobs::events_after(*reader, cursor_, "", kPage));
         more = static_cast<std::int64_t>(events.size()) == kPage;
         for (const auto& event : events) {

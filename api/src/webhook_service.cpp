@@ -67,7 +67,8 @@ Millis Webhooks::Impl::now() const {
     return std::chrono::duration_cast<milliseconds>(clock.wall().time_since_epoch()).count();
 }
 
-void Webhooks::Impl::start(jobs::EventHub& hub) {
+Status Webhooks::Impl::start(jobs::EventHub& hub) {
+    SG_TRY(find_cursor());
     if (auto reader = database.read()) {
         if (const auto endpoints = endpoints_with_work(**reader)) {
             for (const auto& endpoint : *endpoints) lanes_[endpoint];
@@ -85,6 +86,7 @@ void Webhooks::Impl::start(jobs::EventHub& hub) {
     for (std::size_t i = 0; i < options.threads; ++i) {
         senders_.emplace_back([this](const std::stop_token& stop) { send_all(stop); });
     }
+    return {};
 }
 
 void Webhooks::Impl::reload() {
@@ -249,7 +251,7 @@ Result<std::unique_ptr<Webhooks>> Webhooks::start(sql::Database& database,
         return Error{Errc::kInvalidArgument, "start webhooks: they need at least one thread"};
     }
     auto impl = std::make_unique<Impl>(database, std::move(secrets), options, clock, metrics);
-    impl->start(hub);
+    SG_TRY(impl->start(hub));
     return std::unique_ptr<Webhooks>(new Webhooks(std::move(impl)));
 }
 

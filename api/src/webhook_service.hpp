@@ -37,7 +37,7 @@ struct Webhooks::Impl {
     const WebhookOptions options;
     const Clock& clock;
 
-    void start(jobs::EventHub& hub);
+    Status start(jobs::EventHub& hub);
     [[nodiscard]] Millis now() const;
 
     // For routes, any thread.
@@ -72,6 +72,7 @@ struct Webhooks::Impl {
 
     // webhook_fanout.cpp, on the dispatcher's thread.
     void load_endpoints();
+    [[nodiscard]] Status find_cursor();
     [[nodiscard]] Result<bool> fan_out();
     [[nodiscard]] Result<std::vector<std::pair<std::string, std::string>>> notify_addresses(
         sql::Connection& db, const jobs::Event& event) const;

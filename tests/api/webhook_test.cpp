@@ -25,8 +25,11 @@ WebhookOptions quick() {
 }
 
 struct HooksApi : RunningApi {
-    explicit HooksApi(WebhookOptions options = quick())
-        : RunningApi(webhook_migrations(), [options](RunningApi& api, ApiRouter& router) {
+    /// `before` is called at each start, before anything is sent.
+    explicit HooksApi(WebhookOptions options = quick(),
+                      std::function<void(RunningApi&)> before = [](RunningApi&) {})
+        : RunningApi(webhook_migrations(), [options, before](RunningApi& api, ApiRouter& router) {
+              before(api);
               auto secrets = SecretBox::open(api.folder / "webhooks.key");
               REQUIRE(secrets);
               auto hooks = Webhooks::start(
@@ -194,6 +197,18 @@ TEST_CASE("deliveries survive the service", "[webhooks]") {
     api.start();
     REQUIRE(eventually([&] { return api.deliveries(hook["id"], "delivered").size() == 2; }));
     CHECK(api.deliveries(hook["id"], "waiting").empty());
+}
+
+TEST_CASE("what happened when nobody had looked yet is sent by the next start", "[webhooks]") {
+    int starts = 0;
+    HooksApi api(quick(), [&](RunningApi& starting) {
+        if (++starts == 2) starting.tell("job.queued", "job_1", "alice");
+    });
+    const WebhookReceiver receiver(ok);
+    api.make("alice", {{"url", receiver.url()}});
+    api.stop();
+    api.start();
+    CHECK(eventually([&] { return receiver.count() == 1; }));
 }
 
 TEST_CASE("after a rotation both secrets sign for a while", "[webhooks]") {
