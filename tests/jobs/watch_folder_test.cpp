@@ -77,6 +77,20 @@ WatchRule rule_of(const fs::path& folder) {
     return rule;
 }
 
+/// Time goes on when a test says so.
+class HandClock final : public Clock {
+  public:
+    [[nodiscard]] Monotonic now() const override {
+        return begin_ + std::chrono::milliseconds(passed_.load());
+    }
+    [[nodiscard]] Wall wall() const override { return kClock.wall(); }
+    void pass(std::chrono::milliseconds time) { passed_ += time.count(); }
+
+  private:
+    Monotonic begin_ = kClock.now();
+    std::atomic<std::int64_t> passed_ = 0;
+};
+
 /// A service that watches, without anybody who does the jobs.
 struct Watching {
     NullMetrics metrics;
@@ -84,7 +98,10 @@ struct Watching {
     std::unique_ptr<EventHub> hub;
     std::unique_ptr<WatchFolders> watch;
 
-    Watching(const fs::path& data, WatchRule rule, SubmitFile submit = make_job) {
+    Watching(const fs::path& data,
+             WatchRule rule,
+             SubmitFile submit = make_job,
+             const Clock& clock = kClock) {
         auto tables = migrations();
         for (auto& table : watch_migrations()) tables.push_back(table);
         auto opened = sql::Database::open({data / "streamgate.db", tables}, metrics);
@@ -95,7 +112,7 @@ struct Watching {
         options.rules = {std::move(rule)};
         options.rescan = 400ms;
         options.submit = std::move(submit);
-        auto started = WatchFolders::start(std::move(options), *database, *hub, kClock, metrics);
+        auto started = WatchFolders::start(std::move(options), *database, *hub, clock, metrics);
         if (!started) FAIL(started.error().message);
         watch = std::move(*started);
     }
@@ -223,29 +240,34 @@ TEST_CASE("links that a sender lays out do not lead what ended out of the watche
 
 TEST_CASE("a growing file is left alone until it stands still") {
     const test::TempFolder folder;
+    HandClock clock;
     std::atomic<std::uintmax_t> size_when_taken = 0;
     Watching service(folder / "data",
                      rule_of(folder / "in"),
                      [&](sql::Connection& db, const WatchRule& rule, const fs::path& file) {
                          size_when_taken = fs::file_size(file);
                          return make_job(db, rule, file);
-                     });
+                     },
+                     clock);
     fs::create_directories(folder / "in");
     std::ofstream file(folder / "in/film.mp4");
     std::uintmax_t written = 0;
     for (int i = 0; i < 40; ++i) {
         file << std::string(1000, 'x') << std::flush;
         written += 1000;
+        clock.pass(100ms);
         std::this_thread::sleep_for(20ms);
     }
     CHECK(service.jobs().empty());
+    const auto taken = [&] {
+        clock.pass(20ms);
+        return service.jobs().size() == 1;
+    };
     SECTION("and closed") {
         file.close();
-        REQUIRE(eventually([&] { return service.jobs().size() == 1; }));
+        REQUIRE(eventually(taken));
     }
-    SECTION("or, still open, for much longer") {
-        REQUIRE(eventually([&] { return service.jobs().size() == 1; }));
-    }
+    SECTION("or, still open, for much longer") { REQUIRE(eventually(taken)); }
     CHECK(size_when_taken == written);
 }
 
