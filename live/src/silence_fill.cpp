@@ -52,6 +52,7 @@ void SilenceFill::on_unit(ingest::TimedUnit unit) {
     }
     const auto time_ns = unit.dts_ns;
     const auto arrival_ns = unit.arrival_ns;
+    pictures_ns_ = std::max(pictures_ns_, time_ns);
     sink_.on_unit(std::move(unit));
     for (auto& [id, sound] : sounds_) {
         if (!sound.silence || !sound.base_ns) continue;
@@ -59,12 +60,14 @@ void SilenceFill::on_unit(ingest::TimedUnit unit) {
             sound.filling = true;
             log::info("live_sound_missing channel={} track={} effect=\"silence\"", channel_, id);
         }
-        if (sound.filling) fill(id, sound, time_ns, arrival_ns);
+        // Sound that always lags finds its place when it is back.
+        if (sound.filling) fill(id, sound, time_ns - sound.lag_ns, arrival_ns);
     }
 }
 
 bool SilenceFill::take_sound(int id, Sound& sound, const ingest::TimedUnit& unit) {
     if (!sound.silence) return true;
+    sound.lag_ns = std::clamp(pictures_ns_ - unit.pts_ns, sound.lag_ns, kPatienceNs);
     if (sound.filling) {
         if (unit.pts_ns + sound.frame_ns(1) / 2 < sound.due_ns()) return false;
         fill(id, sound, unit.pts_ns, unit.arrival_ns);

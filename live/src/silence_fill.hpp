@@ -34,6 +34,7 @@ class SilenceFill final : public ingest::TimelineSink {
         std::optional<formats::SilentFrame> silence;
         std::optional<std::int64_t> base_ns;  ///< of frame 0; nothing came yet
         std::int64_t count = 0;               ///< frames since
+        std::int64_t lag_ns = 0;              ///< the most it came behind the pictures
         bool filling = false;
         bool ended = false;  ///< and nobody was told
 
@@ -49,6 +50,7 @@ class SilenceFill final : public ingest::TimelineSink {
     const std::string channel_;
     ingest::TimelineSink& sink_;
     std::map<int, Sound> sounds_;
+    std::int64_t pictures_ns_ = 0;  ///< of the newest one
     std::uint64_t frames_ = 0;
 };
 

@@ -93,6 +93,28 @@ TEST_CASE("sound that comes back takes the place of silence") {
     CHECK(rig.out.told == "+0+1");
 }
 
+TEST_CASE("sound that always lags behind the pictures is heard when it is back") {
+    Rig rig;
+    // Each picture comes before the sound of 300 ms earlier.
+    const auto lagging = [&rig](std::int64_t from_ms, std::int64_t to_ms) {
+        for (; from_ms < to_ms; from_ms += 40) {
+            rig.unit(kVideo, (from_ms + 300) * kMs);
+            const auto first = (from_ms * kMs + kFrame - 1) / kFrame;
+            const auto end = ((from_ms + 40) * kMs + kFrame - 1) / kFrame;
+            rig.sound(first * kFrame, static_cast<int>(end - first));
+        }
+    };
+    lagging(0, 3'000);
+    rig.pictures(3'300, 9'000);
+    REQUIRE(rig.fill.frames() > 0);
+    lagging(8'720, 12'000);
+    const auto all = rig.times(kSound, false);
+    for (std::size_t i = 1; i < all.size(); ++i) CHECK(all[i] > all[i - 1]);
+    CHECK(all.back() > 11'950 * kMs);
+    const auto silent = rig.times(kSound, true);
+    CHECK(silent.back() < 8'800 * kMs);
+}
+
 TEST_CASE("behind a discontinuity silence begins where the pictures do") {
     Rig rig;
     rig.sound(0, 47);
