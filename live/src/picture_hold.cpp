@@ -12,6 +12,8 @@ namespace {
 constexpr std::int64_t kPatienceNs = 1'500'000'000;
 /// Pictures that come rarely are waited for longer.
 constexpr std::int64_t kPatienceIntervals = 4;
+/// Where open GOPs follow, a closed key frame of longer ago shows what is long past.
+constexpr std::int64_t kOldKeyNs = 5'000'000'000;
 
 bool is_closed_key(const ingest::LiveTrack& track, const ingest::TimedUnit& unit) {
     if (!unit.key || unit.damaged) return false;
@@ -63,14 +65,8 @@ void PictureHold::on_unit(ingest::TimedUnit unit) {
     sink_.on_unit(std::move(unit));
     for (auto& [id, video] : videos_) {
         if (!video.due_ns || video.key.empty()) continue;
-        if (!video.holding && (video.ended || time_ns - *video.due_ns > video.patience_ns())) {
-            video.holding = true;
-            log::info(
-                "live_pictures_missing channel={} track={} effect=\"the last key frame stays\"",
-                channel_,
-                id);
-        }
-        if (video.holding) hold(id, video, time_ns, arrival_ns);
+        if (video.holding || video.ended || time_ns - *video.due_ns > video.patience_ns())
+            hold(id, video, time_ns, arrival_ns);
     }
 }
 
@@ -85,7 +81,12 @@ bool PictureHold::take_picture(int id, Video& video, const ingest::TimedUnit& un
     } else if (video.due_ns) {
         video.interval_ns = unit.dts_ns - video.last_dts_ns;
     }
-    if (is_closed_key(video.track, unit)) video.key = unit.data;
+    if (is_closed_key(video.track, unit)) {
+        video.key = unit.data;
+        video.key_dts_ns = unit.dts_ns;
+    } else if (unit.key && unit.dts_ns - video.key_dts_ns > kOldKeyNs) {
+        video.key.clear();
+    }
     video.last_dts_ns = unit.dts_ns;
     const auto lasts_ns = video.interval_ns > 0 ? video.interval_ns : cadence_ns_;
     video.due_ns = std::max(video.due_ns.value_or(unit.pts_ns), unit.pts_ns + lasts_ns);
@@ -96,6 +97,11 @@ bool PictureHold::take_picture(int id, Video& video, const ingest::TimedUnit& un
 /// so that those that are back find their place.
 void PictureHold::hold(int id, Video& video, std::int64_t until_ns, std::int64_t arrival_ns) {
     while (*video.due_ns + cadence_ns_ + video.lag_ns <= until_ns) {
+        if (!std::exchange(video.holding, true))
+            log::info(
+                "live_pictures_missing channel={} track={} effect=\"the last key frame stays\"",
+                channel_,
+                id);
         ingest::TimedUnit unit;
         unit.track = id;
         unit.pts_ns = unit.dts_ns = *video.due_ns;

@@ -35,13 +35,14 @@ class PictureHold final : public ingest::TimelineSink {
   private:
     struct Video {
         ingest::LiveTrack track;
-        std::vector<std::byte> key;          ///< the last closed key frame; empty before one
+        std::vector<std::byte> key;  ///< the last closed key frame; empty before one
+        std::int64_t key_dts_ns = 0;
         std::optional<std::int64_t> due_ns;  ///< end of the last picture; nothing came yet
         std::int64_t last_dts_ns = 0;
         std::int64_t interval_ns = 0;  ///< between the last two pictures
         std::int64_t lag_ns = 0;       ///< the most it came behind the sound
-        bool holding = false;
-        bool ended = false;  ///< and nobody was told
+        bool holding = false;          ///< a repeat was sent
+        bool ended = false;            ///< and nobody was told
 
         [[nodiscard]] std::int64_t patience_ns() const;
     };

@@ -146,6 +146,25 @@ TEST_CASE("what is no closed key frame is not repeated") {
     CHECK(rig.out.told == "+0+1-0");
 }
 
+TEST_CASE("a closed key frame from before open ones is no picture to come back to") {
+    Rig rig;
+    for (int i = 0; i < 200; ++i) rig.picture(i * 40, i == 0 ? kIdr : kSlice, kVideo, i % 25 == 0);
+    rig.sound(0, 20'000);
+    CHECK(rig.hold.pictures() == 0);
+}
+
+TEST_CASE("pictures that were not repeated go on where they were") {
+    Rig rig;
+    rig.both(0, 3'480);
+    // Told to have ended, as when all came to a halt for seconds; back before one was missing.
+    rig.hold.on_track_end(kVideo);
+    rig.sound(3'480, 3'560);
+    rig.announce(kVideo, true);
+    rig.both(3'480, 5'000);
+    CHECK(rig.hold.pictures() == 0);
+    CHECK(rig.pictures(0).size() == 125);
+}
+
 TEST_CASE("pictures beside others that go on end as their sender says") {
     Rig rig;
     rig.announce(kOther, true);
