@@ -91,6 +91,8 @@ void SegmentLog::append(std::shared_ptr<const LiveSegment> segment, const MediaB
     packagers::append_live_segment(
         *segment, {packagers::LiveContainer::kCmaf, entry->has_map, false}, entry->text);
     memory_bytes_ += segment->bytes();
+    if (!segment->date_ranges.empty())
+        now_.date_ranges.emplace_back(segment->number, segment->date_ranges);
     entry->segment = std::move(segment);
     now_.tail.push_back(std::move(entry));
     dirty_ = true;
@@ -155,6 +157,7 @@ std::int64_t SegmentLog::newest_unstored_beyond(std::size_t keep) const {
 }
 
 void SegmentLog::drop_before(std::int64_t number) {
+    std::erase_if(now_.date_ranges, [number](const auto& each) { return each.first < number; });
     while (!now_.blocks.empty() && now_.blocks.front()->entries.back()->number() < number) {
         for (const SegmentEntryPtr& e : now_.blocks.front()->entries)
             memory_bytes_ -= e->segment->bytes() + (e->ts ? e->ts->size() : 0);

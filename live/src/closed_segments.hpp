@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <live/playback.hpp>
@@ -44,6 +45,8 @@ struct ClosedSegments {
     std::vector<SegmentEntryPtr> tail;
     SegmentLines tail_lines;     ///< the newest with their parts
     SegmentLines tail_ts_lines;  ///< of the tail's segments that have a transport stream
+    /// EXT-X-DATERANGE lines of segments that have some, by number.
+    std::vector<std::pair<std::int64_t, std::string>> date_ranges;
 
     [[nodiscard]] bool empty() const { return blocks.empty() && tail.empty(); }
     /// Numbers in [first, end) are here; numbers follow each other. Empty: -1 and 0.

@@ -125,7 +125,8 @@ std::string WindowView::render_open(const RenditionState& r) const {
     if (r.open)
         packagers::append_preload_hint(
             packagers::live_part_name(r.open->epoch, r.open->number, r.open->parts.size()), out);
-    else if (last != nullptr)
+    else if (last != nullptr && (last->in_memory() || last->segment->gap))
+        // One of an earlier run does not tell what its follower will be called.
         packagers::append_preload_hint(
             packagers::live_part_name(last->segment->epoch, last->number() + 1, 0), out);
     for (const RenditionState& other : renditions_) {
@@ -163,7 +164,11 @@ Lookup WindowView::playlist(const RenditionState& r, const PlaylistDirectives& d
     Resource& list = out.resource;
     list.kind = ResourceKind::kPlaylist;
     list.content_type = kType;
-    list.pieces.push_back(text_piece(to_bytes(head(r, first, skipped))));
+    // Only segments are skipped: clients take date ranges that are not told for gone.
+    auto begin = head(r, first, skipped);
+    for (const auto& [number, lines] : r.closed->date_ranges)
+        if (number >= first && number < first + skipped) begin += lines;
+    list.pieces.push_back(text_piece(to_bytes(begin)));
     r.closed->append_lines(first + skipped, list.pieces);
     const auto& open = open_text(r);
     if (!open->empty()) list.pieces.push_back(text_piece(open));

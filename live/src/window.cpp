@@ -419,7 +419,8 @@ std::shared_ptr<const ManifestText> LiveWindow::Impl::manifest(WallTime now) {
     o.minimum_update_us = config.fixed_grid ? target_us : segment_us;
     o.time_shift_us = length_us > 0 ? std::max(listed_us, segment_us) : 0;
     o.max_segment_us = (std::max(longest_us, segment_us) + 999) / 1000 * 1000;
-    o.suggested_delay_us = 3 * segment_us;
+    // A segment can be had when it is whole: who is closer than that waits for each.
+    o.suggested_delay_us = std::max(3 * segment_us, o.max_segment_us + segment_us);
     o.utc_timing_url = config.utc_timing_url;
     if (ended) o.ended_us = end_us;
     if (config.fixed_grid) {

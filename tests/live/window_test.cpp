@@ -246,6 +246,29 @@ TEST_CASE("delta updates leave out what lies before the skip boundary") {
     CHECK(full.find("EXT-X-PART:") > full.find("k3x-119.m4s"));
 }
 
+TEST_CASE("delta updates tell of all date ranges that the whole playlist has") {
+    WindowConfig window = window_config(true);
+    window.length = std::chrono::minutes(10);
+    const auto model = channel(window);
+    const std::string line = "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-01-31T12:00:05.000Z\"\n";
+    model->feed->run_until(5 * kSecond);
+    model->window.announce(line);
+    model->feed->run_until(50 * kSecond);
+    const auto count = [&](const PlaylistDirectives& directives) {
+        const auto text = text_of(*model->view(), "720p/index.m3u8", directives);
+        std::size_t found = 0;
+        for (auto at = text.find(line); at != std::string::npos; at = text.find(line, at + 1))
+            ++found;
+        return found;
+    };
+    CHECK(count({}) == 1);
+    CHECK(count({std::nullopt, std::nullopt, true}) == 1);
+    // Long ago, in a block of old segments.
+    model->feed->run_until(400 * kSecond);
+    CHECK(count({}) == 1);
+    CHECK(count({std::nullopt, std::nullopt, true}) == 1);
+}
+
 TEST_CASE("a window of hours is served from files, and memory stays bounded") {
     test::TempFolder folder;
     const auto file = folder / "dvr.bin";
@@ -333,8 +356,21 @@ TEST_CASE("a rendition without media has gaps in its playlist, and the rest can 
     CHECK(view->find("audio/k3x-100.m4s", {}).outcome == Outcome::kNotFound);
 }
 
-TEST_CASE("segments of an earlier run come first, with their own epoch and Period") {
+TEST_CASE("players of DASH are told to stay a segment behind, however long segments get") {
     WindowConfig window = window_config(false);
+    window.segment = std::chrono::seconds(1);
+    const auto model = channel(window);
+    model->feed->videos[0].gop = 250;
+    model->feed->run_until(12 * kSecond);
+    const auto mpd = manifest(*model->view());
+    REQUIRE(mpd.max_segment_duration_us);
+    CHECK(*mpd.max_segment_duration_us > 3'000'000);
+    REQUIRE(mpd.suggested_delay_us);
+    CHECK(*mpd.suggested_delay_us >= *mpd.max_segment_duration_us + 1'000'000);
+}
+
+TEST_CASE("segments of an earlier run come first, with their own epoch and Period") {
+    WindowConfig window = window_config(GENERATE(false, true));
     window.discontinuity_sequence = 7;
     LiveRenditionConfig video = live_video("720p");
     const auto writer = LiveRenditionWriter::create(
@@ -359,11 +395,13 @@ TEST_CASE("segments of an earlier run come first, with their own epoch and Perio
         where.file = std::make_shared<StoredFile>();
         model.window.restore(0, old, where);
     }
+    CHECK(text_of(*model.view(), "720p/index.m3u8").find("PRELOAD-HINT") == std::string::npos);
     model.feed->videos = {{}};
     model.feed->run_until(5 * kSecond);
     const auto view = model.view();
     const std::string text = text_of(*view, "720p/index.m3u8");
     const auto list = media(text);
+    CHECK((text.find("PRELOAD-HINT:TYPE=PART,URI=\"k4-54.") != text.npos) == window.low_latency);
     CHECK(list.media_sequence == 50);
     CHECK(list.discontinuity_sequence == 7);
     REQUIRE(list.segments.size() == 4);
