@@ -26,8 +26,9 @@ WebhookOptions quick() {
 
 struct HooksApi : RunningApi {
     /// `before` is called at each start, before anything is sent.
-    explicit HooksApi(WebhookOptions options = quick(),
-                      std::function<void(RunningApi&)> before = [](RunningApi&) {})
+    explicit HooksApi(
+        WebhookOptions options = quick(),
+        std::function<void(RunningApi&)> before = [](RunningApi&) {})
         : RunningApi(webhook_migrations(), [options, before](RunningApi& api, ApiRouter& router) {
               before(api);
               auto secrets = SecretBox::open(api.folder / "webhooks.key");

@@ -45,7 +45,7 @@ TEST_CASE("a pipe that nobody writes to yet does not hold up the other inputs") 
                                  "--jobs",
                                  "1",
                                  "--open-timeout",
-                                 "30s"}));
+                                 "200s"}));
     // No pipe has ended by then, or its event would have been the first to end an input.
     std::string ended;
     while (ended.empty()) {

@@ -106,17 +106,20 @@ void Program::signal(int number) const {
 
 std::vector<pid_t> Program::children() const {
     std::vector<pid_t> found;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-        const auto name = entry.path().filename().string();
-        if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-        const auto stat = contents(entry.path() / "stat");
-        const auto after_name = stat.rfind(')');
-        if (after_name == std::string::npos || after_name + 4 >= stat.size()) continue;
-        // "pid (name) state ppid ..."
-        if (std::atoi(stat.c_str() + after_name + 4) == pid_)
-            found.push_back(std::atoi(name.c_str()));
+    std::error_code gone;
+    const auto threads = "/proc/" + std::to_string(pid_) + "/task";
+    std::filesystem::directory_iterator thread(threads, gone);
+    for (; !gone && thread != std::filesystem::directory_iterator(); thread.increment(gone)) {
+        std::ifstream list(thread->path() / "children");
+        for (pid_t pid = 0; list >> pid;) found.push_back(pid);
     }
     return found;
+}
+
+bool Program::over() const {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+           info.si_pid == pid_;
 }
 
 std::string Program::err() const {

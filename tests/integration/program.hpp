@@ -38,6 +38,8 @@ class Program {
     bool read_until(const std::string& type);
     void signal(int number) const;
     [[nodiscard]] std::vector<pid_t> children() const;
+    /// Whether it has ended.
+    [[nodiscard]] bool over() const;
     /// What it has said on standard error so far.
     [[nodiscard]] std::string err() const;
     /// Reads the rest, waits for the end.

@@ -3,6 +3,8 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,29 +14,35 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <base/unique_fd.hpp>
 #include <support/catch.hpp>
 
 #include "live_service.hpp"
 
 // Sources are ffmpeg, python3 and GStreamer's RTSP server.
 
+using sg::UniqueFd;
 using namespace sg::test;
 
 namespace {
 
-/// Free a moment ago; for programs that cannot choose one themselves.
+/// Free a moment ago, and below those that the system gives to others meanwhile; for programs that
+/// cannot choose one themselves. Never the same twice.
 std::string free_port(int type) {
-    const int fd = ::socket(AF_INET, type, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof address;
-    std::string port;
-    if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), length) == 0 &&
-        ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0)
-        port = std::to_string(ntohs(address.sin_port));
-    ::close(fd);
-    return port;
+    static std::set<int> given;
+    std::random_device random;
+    for (;;) {
+        const int port = std::uniform_int_distribution(10'000, 32'000)(random);
+        const UniqueFd fd(::socket(AF_INET, type | SOCK_CLOEXEC, 0));
+        REQUIRE(fd.valid());
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        address.sin_port = htons(static_cast<std::uint16_t>(port));
+        const auto* any = reinterpret_cast<const sockaddr*>(&address);
+        if (::bind(fd.get(), any, sizeof address) == 0 && given.insert(port).second)
+            return std::to_string(port);
+    }
 }
 
 std::string input(const std::string& kind, const std::string& url) {

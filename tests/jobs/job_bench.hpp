@@ -46,7 +46,7 @@ class JobBench {
     void write(const sql::Database::Work& work);
     /// Waits, generously, until it is so.
     [[nodiscard]] bool until(const std::function<bool()>& so,
-                             std::chrono::seconds most = std::chrono::seconds(60));
+                             std::chrono::seconds most = std::chrono::seconds(180));
     [[nodiscard]] bool until_ended(const std::string& id);
     [[nodiscard]] bool until_in(const std::string& id, jobs::JobState state);
     [[nodiscard]] jobs::Millis now() const;

@@ -242,13 +242,14 @@ TEST_CASE("a growing file is left alone until it stands still") {
     const test::TempFolder folder;
     HandClock clock;
     std::atomic<std::uintmax_t> size_when_taken = 0;
-    Watching service(folder / "data",
-                     rule_of(folder / "in"),
-                     [&](sql::Connection& db, const WatchRule& rule, const fs::path& file) {
-                         size_when_taken = fs::file_size(file);
-                         return make_job(db, rule, file);
-                     },
-                     clock);
+    Watching service(
+        folder / "data",
+        rule_of(folder / "in"),
+        [&](sql::Connection& db, const WatchRule& rule, const fs::path& file) {
+            size_when_taken = fs::file_size(file);
+            return make_job(db, rule, file);
+        },
+        clock);
     fs::create_directories(folder / "in");
     std::ofstream file(folder / "in/film.mp4");
     std::uintmax_t written = 0;
@@ -267,7 +268,9 @@ TEST_CASE("a growing file is left alone until it stands still") {
         file.close();
         REQUIRE(eventually(taken));
     }
-    SECTION("or, still open, for much longer") { REQUIRE(eventually(taken)); }
+    SECTION("or, still open, for much longer") {
+        REQUIRE(eventually(taken));
+    }
     CHECK(size_when_taken == written);
 }
 
