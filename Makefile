@@ -3,6 +3,7 @@ JOBS ?= $(shell nproc)
 DEMO ?= demo
 FUZZ_SECONDS ?= 20
 export UBSAN_OPTIONS ?= print_stacktrace=1
+export LSAN_OPTIONS ?= suppressions=$(CURDIR)/tools/lsan.supp:print_suppressions=0
 
 .PHONY: help build demo test test-slow test-chaos test-asan test-tsan fuzz bench format-check clean
 
