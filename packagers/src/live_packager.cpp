@@ -185,8 +185,10 @@ bool LivePackager::must_cut(const Rendition& r, const LiveSample& sample) const 
 
 /// The border that is set when nothing comes of the leader: behind all that its segment has.
 std::int64_t LivePackager::next_without(const Rendition& leader) const {
-    const std::int64_t usual = borders_.back().start_ns + config_.segment.count();
-    return leader.announced ? std::max(usual, leader.shown_until_ns) : usual;
+    const std::int64_t start = borders_.back().start_ns;
+    const std::int64_t usual = start + config_.segment.count();
+    const std::int64_t limit = start + nanoseconds(config_.target).count() + kRoundedUpNs;
+    return leader.announced ? std::max(usual, std::min(leader.shown_until_ns, limit)) : usual;
 }
 
 Status LivePackager::lead(LiveSample sample) {
@@ -305,8 +307,7 @@ Status LivePackager::emit(std::size_t index, LiveSample sample) {
     const bool key = sample.key || !r.writer.is_video();
     const std::int64_t pts_ns = sample.pts_ns;
     const std::int64_t dts_ns = sample.dts_ns;
-    const bool first = !r.announced;
-    if (first) {
+    if (!r.announced) {
         const bool late = pts_ns - border(r.segment.number).start_ns >= kLateStartNs;
         r.segment.independent = key;
         r.first_dts_ns = dts_ns;
@@ -324,7 +325,7 @@ Status LivePackager::emit(std::size_t index, LiveSample sample) {
         r.last_key_ns = pts_ns;
         r.needs_key = false;
     }
-    const std::int64_t step = first ? 0 : dts_ns - r.last_dts_ns;
+    const std::int64_t step = dts_ns - r.last_dts_ns;
     r.shown_until_ns =
         std::max(r.shown_until_ns, pts_ns + std::min(step, config_.segment.count() / 4));
     r.last_dts_ns = dts_ns;
