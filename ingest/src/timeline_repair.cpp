@@ -20,7 +20,9 @@ TimelineRepair::~TimelineRepair() = default;
 unsigned TimelineRepair::begin_session(const LiveClock& clock, std::int64_t arrival_ns) {
     State& s = *state_;
     s.output.flush();
-    s.now = std::max(s.now, arrival_ns);
+    s.session_waited = arrival_ns < s.now;
+    s.fast_forward.end();
+    s.now = arrival_ns;
     s.clock = RawClock(clock);
     s.coarse_clock = clock.timescale <= 1000;
     s.has_latest = false;
@@ -91,7 +93,8 @@ void TimelineRepair::push(unsigned session, LiveUnit unit, std::int64_t arrival_
     t->last_wanted = wanted;
     t->note_step(moved);
     std::int64_t time = wanted;
-    const bool keep = t->video || s.even_out(*t, raw, wanted, moved, arrival, time);
+    const bool keep =
+        t->video || (s.even_out(*t, raw, wanted, moved, arrival, time) && s.has_room(*t, time));
     if (t->video) {
         const bool told = cts != 0 || (!first && moved <= 0);
         if (const std::int64_t pictures = t->display.delay(unit.data, told); pictures > 0) {
@@ -109,14 +112,20 @@ void TimelineRepair::push(unsigned session, LiveUnit unit, std::int64_t arrival_
         t->lead.add(arrival, time - arrival);
         t->lead_now = time - arrival;
         t->last_time = t->session_units == 0 ? time : std::max(t->last_time, time);
+        std::int64_t place = time;
+        if (t->video) {
+            if (s.session_fresh && s.session_waited) s.fast_forward.begin(time, s.pts_end);
+            place = s.fast_forward.place(time);
+            cts = s.fast_forward.place(time + cts) - place;
+        }
         TimedUnit timed;
         timed.track = t->track.id;
-        timed.arrival_ns = arrival;
+        timed.arrival_ns = arrival + place - time;
         timed.key = unit.key;
         timed.damaged = unit.damaged;
         timed.data = std::move(unit.data);
-        s.order(*t, timed, time, cts);
-        s.emit(*t, std::move(timed), arrival);
+        s.order(*t, timed, place, cts);
+        s.emit(*t, std::move(timed));
     }
     s.output.advance(arrival);
     s.give_up_silent(arrival);

@@ -35,6 +35,7 @@ const RepairTrack* TimelineRepair::State::reference(const RepairTrack& of,
 std::int64_t TimelineRepair::State::session_start(std::int64_t arrival) const {
     if (!started) return kOriginNs;
     const std::int64_t passed = arrival - front_arrival - front_interval;
+    if (session_waited && passed < 0) return pts_end + passed;
     const std::int64_t after_wait = pts_end + std::max<std::int64_t>(passed, 0);
     // A sender that starts with a backlog runs ahead of arrival: the wait takes that back.
     return std::max(pts_end, std::min(after_wait, arrival + anchor_lead));

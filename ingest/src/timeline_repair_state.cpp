@@ -92,6 +92,14 @@ bool TimelineRepair::State::even_out(RepairTrack& t,
     return true;
 }
 
+/// Sound needs no past: what comes before the other session's end is left out. (Where the track
+/// goes on its cadence sees to that.)
+bool TimelineRepair::State::has_room(const RepairTrack& t, std::int64_t time) {
+    if (t.ever || !fast_forward.hides(time)) return true;
+    ++counters.overlaps_dropped;
+    return false;
+}
+
 /// A clock that stands still or fell back by little must not press pictures together for good.
 std::int64_t TimelineRepair::State::keep_ascending(RepairTrack& t,
                                                    std::uint64_t raw,
@@ -203,7 +211,8 @@ void TimelineRepair::State::announce(RepairTrack& t, const TimedUnit& unit, std:
     tell(t, border);
 }
 
-void TimelineRepair::State::emit(RepairTrack& t, TimedUnit unit, std::int64_t arrival) {
+void TimelineRepair::State::emit(RepairTrack& t, TimedUnit unit) {
+    const std::int64_t arrival = unit.arrival_ns;
     announce(t, unit, arrival);
     if (!started) {
         started = true;

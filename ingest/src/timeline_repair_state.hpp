@@ -16,6 +16,7 @@
 namespace sg::ingest {
 
 using repair::ClockBase;
+using repair::FastForward;
 using repair::RawClock;
 using repair::RepairOutput;
 using repair::RepairTrack;
@@ -53,12 +54,13 @@ struct TimelineRepair::State {
                   std::int64_t moved,
                   std::int64_t arrival,
                   std::int64_t& time);
+    bool has_room(const RepairTrack& t, std::int64_t time);
     std::int64_t keep_ascending(RepairTrack& t,
                                 std::uint64_t raw,
                                 std::int64_t wanted,
                                 std::int64_t moved);
     void order(RepairTrack& t, TimedUnit& unit, std::int64_t time, std::int64_t cts);
-    void emit(RepairTrack& t, TimedUnit unit, std::int64_t arrival);
+    void emit(RepairTrack& t, TimedUnit unit);
     void announce(RepairTrack& t, const TimedUnit& unit, std::int64_t arrival);
     void tell(RepairTrack& t, bool at_border);
     void forget_borders();
@@ -77,6 +79,8 @@ struct TimelineRepair::State {
 
     bool started = false;  ///< anything was delivered, ever
     bool session_fresh = true;
+    bool session_waited = false;  ///< it begins in the past, with what was kept of it
+    FastForward fast_forward;
     std::int64_t session_began = 0;
     std::int64_t now = std::numeric_limits<std::int64_t>::min();
     std::int64_t last_push = 0;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <media/timestamp.hpp>
+
 namespace sg::ingest::repair {
 
 namespace {
@@ -179,6 +181,20 @@ void RepairTrack::note_step(std::int64_t moved) {
     } else {
         interval += (step - interval) / 8;
     }
+}
+
+void FastForward::begin(std::int64_t from, std::int64_t taken) {
+    if (from >= taken) return;
+    from_ = from;
+    taken_ = taken;
+    lasts_ = std::max(kShortest, (taken - from) / kSpeed);
+}
+
+std::int64_t FastForward::place(std::int64_t time) const {
+    const std::int64_t until = taken_ + lasts_;
+    if (time >= until) return time;
+    if (time <= from_) return taken_;
+    return taken_ + media::mul_div(time - from_, lasts_, until - from_, media::Rounding::kDown);
 }
 
 void RepairTrack::forget_session() {

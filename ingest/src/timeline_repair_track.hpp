@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 #include <ingest/live_unit.hpp>
@@ -138,6 +139,25 @@ class PictureGrid {
     std::int64_t last_ = 0;
     std::int64_t average_ = 0;
     int run_ = 0;
+};
+
+/// Pictures that are needed for decoding, of a time whose place is taken: they pass in a moment.
+class FastForward {
+  public:
+    /// What lies from `from` to a little behind `taken` is pressed together behind `taken`.
+    void begin(std::int64_t from, std::int64_t taken);
+    void end() { *this = FastForward(); }
+    [[nodiscard]] bool hides(std::int64_t time) const { return time < taken_; }
+    /// Ascends with `time`; leaves times behind the moment as they are.
+    [[nodiscard]] std::int64_t place(std::int64_t time) const;
+
+  private:
+    static constexpr std::int64_t kSpeed = 25;
+    static constexpr std::int64_t kShortest = 40 * kMs;
+
+    std::int64_t from_ = std::numeric_limits<std::int64_t>::min();
+    std::int64_t taken_ = from_;
+    std::int64_t lasts_ = 0;
 };
 
 struct RepairTrack {

@@ -380,9 +380,10 @@ Status LivePackager::close(std::size_t index,
     Rendition& r = *renditions_[index];
     const bool gap = !r.announced;
     if (gap) announce(index, r.writer.ticks(border(r.segment.number).start_ns));
-    std::int64_t until = std::max(end.value_or(r.writer.presented_until()), r.segment.start + 1);
-    Status status = r.writer.end_segment(
-        next ? std::optional(next->dts) : std::nullopt, end ? std::optional(until) : end, parts_);
+    const std::int64_t until =
+        std::max(end.value_or(r.writer.presented_until()), r.segment.start + 1);
+    Status status =
+        r.writer.end_segment(next ? std::optional(next->dts) : std::nullopt, until, parts_);
     deliver(index);
     r.segment.gap = r.segment.parts.empty();
     if (r.segment.gap) ++counts_.gap_segments;

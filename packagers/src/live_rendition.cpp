@@ -162,7 +162,9 @@ Status LiveRenditionWriter::add(const Place& place,
             segment_span_ = place.dts - *before_first_dts_;
         segment_first_dts_ = place.dts;
         if (sample.key) segment_lead_ = place.pts - place.dts;
+        segment_latest_pts_ = place.pts;
     }
+    segment_latest_pts_ = std::max(segment_latest_pts_, place.pts);
     held_.push_back({place.pts,
                      place.dts,
                      static_cast<std::uint32_t>(size),
@@ -178,12 +180,20 @@ Status LiveRenditionWriter::add(const Place& place,
 
 std::int64_t LiveRenditionWriter::presented_until() const {
     if (!segment_first_dts_ || !last_dts_) return segment_start_;
-    return segment_start_ + (*last_dts_ - *segment_first_dts_) +
-           std::max<std::int64_t>(1, last_duration_);
+    const std::int64_t lasts = std::max<std::int64_t>(1, last_duration_);
+    const auto decoded = [this](std::int64_t dts) {
+        return segment_start_ + (dts - *segment_first_dts_);
+    };
+    const std::int64_t until = decoded(*last_dts_) + lasts;
+    if (!video_ || held_.empty()) return until;
+    // A picture that others were to be shown before, had it not ended there; as far as its part has
+    // room.
+    return std::max(
+        until, std::min(segment_latest_pts_ + lasts, decoded(held_.front().dts) + part_target_));
 }
 
 Status LiveRenditionWriter::end_segment(std::optional<std::int64_t> next_dts,
-                                        std::optional<std::int64_t> end,
+                                        std::int64_t end,
                                         std::vector<LivePart>& parts) {
     const std::size_t before = parts.size();
     if (!held_.empty()) {
@@ -191,19 +201,18 @@ Status LiveRenditionWriter::end_segment(std::optional<std::int64_t> next_dts,
         // Across a hole the last sample does not last; frames of known length never do.
         const bool known = next_dts && expected_ == std::nullopt &&
                            *next_dts - held_.front().dts <= 2 * part_target_;
-        const bool follows = known && (!end || *next_dts <= *end);
-        if (follows) {
+        if (known && *next_dts <= end) {
             end_dts = *next_dts;
-        } else if (end && video_) {
+        } else if (video_) {
             // A picture with none behind it is seen until the segment ends.
-            end_dts = std::max(*end - segment_lead_, held_.back().dts + 1);
+            end_dts = std::max(end - segment_lead_, held_.back().dts + 1);
         }
         SG_TRY(settle(end_dts, 0, parts));
         if (!held_.empty()) SG_TRY(close(held_.size(), end_dts, parts));
     }
-    if (end && parts.size() > before) {
+    if (parts.size() > before) {
         LivePart& last = parts.back();
-        const std::int64_t duration = *end - last.start;
+        const std::int64_t duration = end - last.start;
         if (duration > 0 && duration <= part_target_) last.duration = duration;
     }
     return {};

@@ -16,6 +16,7 @@ struct Channel {
     Recorder out;
     TimelineRepair repair{out};
     Publisher publisher{repair, out};
+    std::int64_t audio_sent = 0;  ///< samples of a backup
 
     void start() {
         publisher.begin();
@@ -420,6 +421,78 @@ TEST_CASE("a backup input of another protocol takes over the channel's tracks") 
     CHECK(out.count(Kind::kTrack) == 2);
     CHECK(out.count(Kind::kBorder) == 0);
     CHECK(out.longest_step(0) < 60 * kMs);
+}
+
+namespace {
+
+/// A backup at 30 pictures a second, every other one shown before the one that is decoded first. It
+/// was kept ready since `since`, goes on air at `now` and stays there until `until`.
+void take_over(Channel& channel, std::int64_t since, std::int64_t now, std::int64_t until) {
+    const unsigned session = channel.repair.begin_session({90000, 33}, since);
+    channel.repair.track(session, audio_track(0x101), since);
+    channel.repair.track(session, video_track(0x100), since);
+    for (int i = 0; since + i * kSecond / 30 < until; ++i) {
+        const std::int64_t arrival = since + i * kSecond / 30;
+        channel.out.now = std::max(now, arrival);
+        const std::int64_t dts = 8'000'000 + i * 3000;
+        const std::int64_t pts = dts + 3000 * (i == 0 ? 1 : i % 2 * 2);
+        const std::string name = std::to_string((pts - 8'000'000) / 3000);
+        LiveUnit unit{0x100, pts, dts, i == 0, false, {}};
+        for (const char c : name) unit.data.push_back(static_cast<std::byte>(c));
+        channel.repair.push(session, std::move(unit), arrival);
+        for (; (dts - 8'000'000) * 8 >= 15 * channel.audio_sent; channel.audio_sent += 1024) {
+            const std::int64_t at = 8'000'000 + channel.audio_sent * 15 / 8;
+            channel.repair.push(session, {0x101, at, at, true, false, {}}, arrival);
+        }
+    }
+    channel.audio_sent = 0;
+}
+
+}  // namespace
+
+TEST_CASE("a backup that was kept ready shows nothing twice and keeps step with arrival") {
+    Channel channel;
+    channel.start();
+    channel.publisher.run(10 * kSecond);
+    Recorder& out = channel.out;
+    const std::int64_t left = channel.publisher.now;
+    const std::int64_t end = channel.repair.end_ns();
+    const std::size_t before = out.units(0).size();
+    take_over(channel, left - 1500 * kMs, left + kSecond, left + 10 * kSecond);
+    CHECK(out.disorder().empty());
+    CHECK(out.count(Kind::kBorder) == 0);
+    CHECK(out.longest_step(0) < 70 * kMs);
+    CHECK(out.longest_step(1) < 30 * kMs);
+    // In the order that they are shown in, whatever was pressed together.
+    auto pictures = out.units(0);
+    pictures.erase(pictures.begin(), pictures.begin() + static_cast<std::ptrdiff_t>(before));
+    CHECK(pictures.front().key);
+    std::sort(pictures.begin(), pictures.end(), [](const auto& a, const auto& b) {
+        return a.pts < b.pts;
+    });
+    REQUIRE(pictures.size() == 345);
+    for (int i = 0; i < 345; ++i) {
+        const auto& picture = pictures[static_cast<std::size_t>(i)];
+        if (i < 344) CHECK(picture.what == std::to_string(i + 1));
+        CHECK(picture.pts >= end);
+        // 45 came while the other was on air.
+        const std::int64_t due = end + (i - 45) * kSecond / 30;
+        if (i < 44) CHECK(picture.pts < end + 70 * kMs);
+        if (i > 48) CHECK(std::abs(picture.pts - due) < 70 * kMs);
+    }
+    CHECK(out.units(1).size() <= 20 * 47);
+}
+
+TEST_CASE("backups that take over again and again do not run away from arrival") {
+    Channel channel;
+    channel.start();
+    channel.publisher.run(10 * kSecond);
+    std::int64_t left = channel.publisher.now;
+    for (int round = 0; round < 10; ++round, left += 6 * kSecond)
+        take_over(channel, left - 4 * kSecond, left + kSecond, left + 6 * kSecond);
+    CHECK(channel.out.disorder().empty());
+    const std::int64_t passed = left - kSecond;
+    CHECK(std::abs(channel.repair.end_ns() - TimelineRepair::kOriginNs - passed) < 500 * kMs);
 }
 
 TEST_CASE("a sender that starts every session with a backlog does not run away from arrival") {

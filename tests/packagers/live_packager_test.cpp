@@ -332,6 +332,23 @@ TEST_CASE("clean cuts of a GOP whose first pictures are shown before its key fra
     CHECK(clean == std::vector<std::size_t>{3, 6, 9});
 }
 
+TEST_CASE("a segment lasts until its last picture, though some before that never came") {
+    LiveRecorder out;
+    auto packager = *LivePackager::create(config(), {live_video("v")}, out);
+    LiveFeed feed(packager);
+    feed.videos = {{}};
+    feed.videos[0].reorder = true;
+    // Picture 18 was decoded, 16 and 17 were to follow.
+    feed.run_until(17 * feed.videos[0].frame_ns - 30'000'000);
+    REQUIRE(packager.finish());
+    REQUIRE(out.track(0).segments.size() == 1);
+    const LiveSegment& s = *out.track(0).segments[0];
+    const auto last = shown(s).second;
+    REQUIRE(decode(s).back().pts == last);
+    CHECK(s.start + s.duration == last + 3600);
+    check_parts(out.track(0), 45'000);
+}
+
 TEST_CASE("GOPs that do not divide the segment are not cut through") {
     LiveRecorder out;
     auto packager = *LivePackager::create(config(), {live_video("v")}, out);

@@ -79,8 +79,11 @@ class TimelineRepair {
     TimelineRepair& operator=(const TimelineRepair&) = delete;
 
     /// A publisher, or another input, takes over the timeline: it goes on at the end of what was
-    /// delivered plus the time that passed since. Returns the session that the calls below name;
-    /// calls for an older one do nothing.
+    /// delivered plus the time that passed since. `arrival_ns` may lie in the past, and the units'
+    /// up to now follow: an input that was kept ready from a key frame on. Pictures of it that came
+    /// before the end of what was delivered pass in a moment, so that nothing is shown twice and
+    /// times keep their relation to arrival; such sound is left out. Returns the session that the
+    /// calls below name; calls for an older one do nothing.
     unsigned begin_session(const LiveClock& clock, std::int64_t arrival_ns);
 
     /// Announces a track or changes its configuration; the same again is silent.

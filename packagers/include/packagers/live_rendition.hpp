@@ -70,9 +70,9 @@ class LiveRenditionWriter {
     [[nodiscard]] Status add(const Place& place, LiveSample sample, std::vector<LivePart>& parts);
 
     /// Closes the last part of a segment. `next_dts`: of the sample that follows, when it is
-    /// known. `end`: of the segment's presentation, when it is known.
+    /// known. `end`: of the segment's presentation.
     [[nodiscard]] Status end_segment(std::optional<std::int64_t> next_dts,
-                                     std::optional<std::int64_t> end,
+                                     std::int64_t end,
                                      std::vector<LivePart>& parts);
 
     /// Where presentation would end if nothing followed; the segment's start without samples.
@@ -117,6 +117,7 @@ class LiveRenditionWriter {
     std::uint32_t sequence_ = 0;
     std::int64_t segment_start_ = 0;
     std::optional<std::int64_t> segment_first_dts_;
+    std::int64_t segment_latest_pts_ = 0;
     std::int64_t segment_lead_ = 0;  ///< of a key frame that began one: shown after it is decoded
     std::optional<std::int64_t> before_first_dts_;  ///< of the segment before
     std::int64_t segment_span_ = 0;                 ///< how long segments last, by the last one
