@@ -40,6 +40,11 @@ void InputSwitch::unit(int number, ingest::LiveUnit unit, std::int64_t arrival_n
     input.last_ns = arrival_ns;
     input.delivered = true;
     if (on_air_ == number) {
+        // A better one will take over; should it not last, this one is ready again.
+        if (!input.filler && better_than(input))
+            keep(input, unit, arrival_ns);
+        else
+            forget(input);
         repair_.push(input.session, std::move(unit), arrival_ns);
         return;
     }
@@ -116,32 +121,34 @@ bool InputSwitch::ready(const Input& input) const {
     return !input.standby.empty();
 }
 
+bool InputSwitch::better_than(const Input& input) const {
+    return std::any_of(inputs_.begin(), inputs_.end(), [&](const auto& other) {
+        return rank(other.second) < rank(input);
+    });
+}
+
 void InputSwitch::keep(Input& input, ingest::LiveUnit unit, std::int64_t arrival_ns) {
     const auto track = input.tracks.find(unit.track);
     const bool video = track != input.tracks.end() && formats::is_video(track->second.config.codec);
     // Sound alone needs no past: every frame is a place to begin at.
     const bool begins = input.has_video ? video && unit.key : true;
     if (begins) {
-        input.standby.clear();
-        input.standby_bytes = 0;
+        forget(input);
     } else if (input.standby.empty()) {
         return;
     }
     input.standby_bytes += unit.data.size();
     input.standby.push_back({std::move(unit), arrival_ns});
-    if (input.standby_bytes > policy_.standby_bytes) {
-        input.standby.clear();
-        input.standby_bytes = 0;
-    }
+    if (input.standby_bytes > policy_.standby_bytes) forget(input);
+}
+
+void InputSwitch::forget(Input& input) {
+    input.standby.clear();
+    input.standby_bytes = 0;
 }
 
 void InputSwitch::put_on_air(int number, std::int64_t now_ns) {
     auto& input = inputs_.at(number);
-    if (on_air_) {
-        auto& before = inputs_.at(*on_air_);
-        before.standby.clear();
-        before.standby_bytes = 0;
-    }
     if (next_ > 1 && on_air_ != number) ++switches_;
     on_air_ = number;
     auto waiting = std::exchange(input.standby, {});

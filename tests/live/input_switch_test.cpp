@@ -89,6 +89,32 @@ TEST_CASE("when the primary leaves, the backup goes on at once with what it kept
     CHECK(rig.delivered() == std::string(60, 'a') + std::string(10, 'b'));
 }
 
+TEST_CASE("a backup that was just left goes on at once when the primary does not last") {
+    Rig rig;
+    int primary = rig.open(0);
+    const int backup = rig.open(1);
+    rig.picture(primary, 0);
+    rig.picture(backup, 0);
+    rig.inputs.close(primary, rig.now);
+    primary = rig.open(0);
+    int n = 10;  // key frames of the two lie apart
+    for (; rig.inputs.on_air() == backup && n < 1000; ++n, rig.now += kFrame) {
+        rig.picture(backup, n);
+        rig.picture(primary, n - 10);
+    }
+    REQUIRE(rig.inputs.on_air() == primary);
+    for (int more = 0; more < 3; ++more, ++n, rig.now += kFrame) {
+        rig.picture(backup, n);
+        rig.picture(primary, n - 10);
+    }
+    REQUIRE(n % 25 != 0);
+    rig.inputs.close(primary, rig.now);
+    CHECK(rig.inputs.on_air() == backup);
+    const auto units = rig.out.units(0);
+    CHECK(std::is_sorted(
+        units.begin(), units.end(), [](const auto& a, const auto& b) { return a.dts < b.dts; }));
+}
+
 TEST_CASE("the primary goes on air again when it has been steady, at a key frame") {
     Rig rig;
     int primary = rig.open(0);

@@ -90,7 +90,10 @@ class InputSwitch {
     }
     [[nodiscard]] bool silent(const Input& input, std::int64_t now_ns) const;
     [[nodiscard]] bool ready(const Input& input) const;
+    /// There is an input of a better rank, whether it delivers or not.
+    [[nodiscard]] bool better_than(const Input& input) const;
     void keep(Input& input, ingest::LiveUnit unit, std::int64_t arrival_ns);
+    void forget(Input& input);
     void put_on_air(int number, std::int64_t now_ns);
     /// The best input that delivers and has a key frame ready, other than `except`.
     [[nodiscard]] std::optional<int> best(std::int64_t now_ns, std::optional<int> except) const;
