@@ -1,5 +1,7 @@
 #include "picture_hold.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include <support/catch.hpp>
@@ -92,7 +94,7 @@ TEST_CASE("pictures that stop go on as the last key frame, and nobody hears of t
     CHECK(rig.out.told == "+0+1");
 }
 
-TEST_CASE("pictures that come back go on at their next key frame") {
+TEST_CASE("pictures that come back find their place, as if they had never been away") {
     Rig rig;
     rig.both(0, 3'000);
     rig.sound(3'000, 8'000);
@@ -104,7 +106,7 @@ TEST_CASE("pictures that come back go on at their next key frame") {
     REQUIRE_FALSE(back.empty());
     const auto all = rig.pictures(0);
     for (std::size_t i = 1; i < all.size(); ++i) CHECK(all[i].dts_ns > all[i - 1].dts_ns);
-    for (const auto& unit : back) CHECK((unit.key || unit.dts_ns > 9'000 * kMs));
+    CHECK(back.size() == 40);
     CHECK(all.back().dts_ns == 9'960 * kMs);
     CHECK(rig.out.told == "+0+1");
 }
@@ -185,4 +187,184 @@ TEST_CASE("behind a discontinuity repeats begin where the sound does") {
     const auto after = rig.pictures(10'000);
     REQUIRE_FALSE(after.empty());
     CHECK(after.front().dts_ns == 60'000 * kMs);
+}
+
+namespace {
+
+/// `count` pictures each 40 ms from `from_ms` on, a key frame first if it is asked for. With
+/// `reorder` one is decoded before the two that are shown before it.
+void gop(Rig& rig, std::int64_t from_ms, int count, bool key, bool reorder) {
+    for (int i = 0; i < count; ++i) {
+        const std::int64_t dts = from_ms + std::int64_t{40} * i;
+        const int place = key ? i - 1 : i;
+        std::int64_t pts = dts;
+        if (reorder) pts += place < 0 ? 80 : place % 3 == 0 ? 160 : 40;
+        ingest::TimedUnit unit;
+        unit.track = kVideo;
+        unit.dts_ns = dts * kMs;
+        unit.pts_ns = pts * kMs;
+        unit.arrival_ns = unit.dts_ns;
+        unit.key = key && i == 0;
+        // What it is: its display time.
+        for (const int byte : {0,
+                               0,
+                               0,
+                               4,
+                               static_cast<int>(unit.key ? kIdr : kSlice),
+                               0,
+                               static_cast<int>(pts / 40 / 256),
+                               static_cast<int>(pts / 40 % 256)})
+            unit.data.push_back(static_cast<std::byte>(byte));
+        rig.hold.on_unit(std::move(unit));
+    }
+}
+
+std::int64_t name_ms(const ingest::TimedUnit& unit) {
+    return (std::to_integer<std::int64_t>(unit.data[6]) * 256 +
+            std::to_integer<std::int64_t>(unit.data[7])) *
+           40;
+}
+
+void check_order(const std::vector<ingest::TimedUnit>& units) {
+    for (std::size_t i = 0; i < units.size(); ++i) {
+        CHECK(units[i].pts_ns >= units[i].dts_ns);
+        // A tick of 1/90000 s.
+        if (i > 0) CHECK((units[i].dts_ns - units[i - 1].dts_ns) * 9 >= 100'000);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("pictures that come back in mid-GOP go on at once, behind all of their GOP") {
+    for (const bool reorder : {false, true}) {
+        CAPTURE(reorder);
+        Rig rig;
+        gop(rig, 0, 61, true, reorder);
+        rig.sound(0, 6'000);
+        const auto repeats = rig.hold.pictures();
+        REQUIRE(repeats > 0);
+        gop(rig, 6'000, 60, false, reorder);
+        const auto all = rig.pictures(0);
+        check_order(all);
+        REQUIRE(all.size() == 121 + rig.hold.pictures());
+        REQUIRE(rig.hold.pictures() >= repeats + 61);
+        // Repeats up to the GOP: the last one no longer than the others.
+        const auto again = all.end() - 60 - 61;
+        for (auto held = all.begin() + 61; held != again; ++held) {
+            CHECK(held->key);
+            CHECK(std::next(held)->dts_ns - held->dts_ns <= kCadence);
+        }
+        auto shown = std::vector<ingest::TimedUnit>(again, all.end());
+        for (std::size_t i = 0; i < 61; ++i) {
+            CHECK(shown[i].data == all[i].data);
+            CHECK(shown[i].key == (i == 0));
+            CHECK(shown[i].pts_ns < 6'000 * kMs);
+            CHECK(shown[i].dts_ns > 5'700 * kMs);
+            CHECK(shown[i].arrival_ns == shown[i].dts_ns);
+        }
+        CHECK(shown[0].pts_ns - shown[0].dts_ns >= (reorder ? 80 : 0) * kMs);
+        std::sort(shown.begin(), shown.end(), [](const auto& a, const auto& b) {
+            return a.pts_ns < b.pts_ns;
+        });
+        for (std::size_t i = 1; i < shown.size(); ++i)
+            CHECK(name_ms(shown[i]) > name_ms(shown[i - 1]));
+    }
+}
+
+TEST_CASE("a GOP goes on behind a second pause as well") {
+    Rig rig;
+    gop(rig, 0, 50, true, false);
+    rig.sound(0, 6'000);
+    gop(rig, 6'000, 50, false, false);
+    rig.sound(6'000, 12'000);
+    gop(rig, 12'000, 50, false, false);
+    const auto all = rig.pictures(0);
+    check_order(all);
+    REQUIRE(all.size() > 150);
+    for (std::size_t i = 0; i < 50; ++i) {
+        CHECK(all[all.size() - 150 + i].data == all[i].data);
+        CHECK(name_ms(all[all.size() - 100 + i]) == 6'000 + static_cast<std::int64_t>(i) * 40);
+    }
+}
+
+TEST_CASE("pictures that come late for what was held are kept until one finds room") {
+    Rig rig;
+    gop(rig, 0, 50, true, false);
+    rig.sound(0, 6'000);
+    // As an encoder's delay lets them come.
+    gop(rig, 2'000, 10, false, false);
+    CHECK(rig.pictures(0).back().key);
+    gop(rig, 6'000, 10, false, false);
+    const auto all = rig.pictures(0);
+    check_order(all);
+    for (std::size_t i = 0; i < 20; ++i)
+        CHECK(name_ms(all[all.size() - 20 + i]) ==
+              (i < 10 ? 2'000 : 5'600) + static_cast<std::int64_t>(i) * 40);
+}
+
+TEST_CASE("pictures of a GOP that is not whole come back with the next key frame") {
+    enum class Fault { kDamaged, kTooMany, kTooLarge, kOpen };
+    for (const auto fault : {Fault::kDamaged, Fault::kTooMany, Fault::kTooLarge, Fault::kOpen}) {
+        CAPTURE(static_cast<int>(fault));
+        Rig rig;
+        const int count = fault == Fault::kTooMany ? 301 : 20;
+        gop(rig, 0, count, true, false);
+        ingest::TimedUnit unit;
+        unit.track = kVideo;
+        unit.dts_ns = unit.pts_ns = std::int64_t{count} * 40 * kMs;
+        unit.damaged = fault == Fault::kDamaged;
+        unit.key = fault == Fault::kOpen;
+        unit.data.resize(fault == Fault::kTooLarge ? live::LastGop::kMaxBytes : 6);
+        unit.data[3] = static_cast<std::byte>(unit.data.size() - 4);
+        unit.data[4] = static_cast<std::byte>(kSlice);
+        rig.hold.on_unit(std::move(unit));
+        rig.sound(0, 18'000);
+        REQUIRE(rig.hold.pictures() > 0);
+        gop(rig, 18'000, 20, false, false);
+        CHECK(rig.pictures(18'000).empty());
+        gop(rig, 19'000, 20, true, false);
+        CHECK(rig.pictures(19'000).size() == 20);
+        // Up to where they are back the key frame is seen, each time as long.
+        const auto all = rig.pictures(16'000);
+        for (std::size_t i = 1; i < all.size(); ++i)
+            CHECK(all[i].dts_ns - all[i - 1].dts_ns <= kCadence);
+    }
+}
+
+TEST_CASE("behind a border in mid-GOP pictures go on at once") {
+    for (const bool hole : {true, false}) {
+        CAPTURE(hole);
+        Rig rig;
+        gop(rig, 0, 50, true, true);
+        rig.sound(0, 2'000);
+        const std::int64_t at = hole ? 5'000 : 2'000;
+        rig.hold.on_discontinuity({at * kMs, ingest::TimelineDiscontinuity::Reason::kGap});
+        rig.sound(at, at + 40);
+        const auto before = rig.pictures(0);
+        gop(rig, at, 10, false, true);
+        const auto all = rig.pictures(0);
+        check_order(all);
+        // Without a hole there is room only when some more have come.
+        CHECK(all.size() == before.size() + 60);
+        CHECK(all[50].key);
+        CHECK(all[50].data == all[0].data);
+        // Not where the pictures before the border are seen.
+        for (std::size_t i = 50; i < all.size(); ++i) CHECK(all[i].pts_ns >= 2'040 * kMs);
+        CHECK(rig.hold.pictures() == (hole ? 50 : 55));
+    }
+}
+
+TEST_CASE("behind a border in a GOP that is not whole the key frame is seen at once") {
+    Rig rig;
+    gop(rig, 0, 301, true, false);
+    rig.sound(0, 12'040);
+    rig.hold.on_discontinuity({15'000 * kMs, ingest::TimelineDiscontinuity::Reason::kGap});
+    gop(rig, 15'000, 3, false, false);
+    rig.sound(15'000, 16'000);
+    const auto held = rig.pictures(15'000);
+    REQUIRE_FALSE(held.empty());
+    CHECK(held.front().dts_ns == 15'000 * kMs);
+    for (const auto& unit : held) CHECK(unit.data == rig.pictures(0).front().data);
+    gop(rig, 16'000, 3, true, false);
+    CHECK(rig.pictures(16'000).size() == 3);
 }

@@ -1,0 +1,77 @@
+#include "last_gop.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace sg::live {
+namespace {
+
+constexpr std::int64_t kStepNs = 1'000'000;
+/// Other tracks that go on with `next` have no hole before them that players would notice.
+constexpr std::int64_t kLongestNs = 80'000'000;
+/// Samples are told apart to 1/90000 s.
+constexpr std::int64_t kLeastStepNs = 11'112;
+
+}  // namespace
+
+void LastGop::begin(const ingest::TimedUnit& key) {
+    pictures_.clear();
+    pictures_.push_back(key);
+    bytes_ = key.data.size();
+    whole_ = bytes_ <= kMaxBytes;
+}
+
+void LastGop::add(const ingest::TimedUnit& picture) {
+    if (!whole_) return;
+    bytes_ += picture.data.size();
+    if (bytes_ > kMaxBytes || pictures_.size() >= kMaxPictures)
+        keep_key_only();
+    else
+        pictures_.push_back(picture);
+}
+
+void LastGop::keep_key_only() {
+    if (pictures_.size() > 1) pictures_.resize(1);
+    whole_ = false;
+}
+
+void LastGop::clear() {
+    pictures_.clear();
+    whole_ = false;
+}
+
+std::vector<ingest::TimedUnit> LastGop::squeezed(std::int64_t from_ns,
+                                                 const ingest::TimedUnit& next) const {
+    if (!whole_) return {};
+    const auto count = static_cast<std::int64_t>(pictures_.size());
+    std::vector<std::size_t> shown(pictures_.size());
+    std::iota(shown.begin(), shown.end(), std::size_t{0});
+    std::stable_sort(shown.begin(), shown.end(), [this](std::size_t a, std::size_t b) {
+        return pictures_[a].pts_ns < pictures_[b].pts_ns;
+    });
+    // How far behind its place in the order of display a picture is decoded.
+    std::int64_t delay = 0;
+    for (std::int64_t rank = 0; rank < count; ++rank)
+        delay = std::max(delay,
+                         static_cast<std::int64_t>(shown[static_cast<std::size_t>(rank)]) - rank);
+    // Cuts are found by the time from decoding the key frame to showing it: it stays as it was.
+    const std::int64_t room = next.dts_ns - from_ns;
+    const std::int64_t step =
+        std::min({kStepNs, kLongestNs / count, (room - lead_ns()) / count, room / (count + delay)});
+    if (step < kLeastStepNs) return {};
+    const std::int64_t lead = std::max(lead_ns(), delay * step);
+    const std::int64_t start = next.dts_ns - lead - count * step;
+
+    auto units = pictures_;
+    for (std::int64_t rank = 0; rank < count; ++rank) {
+        const auto place = static_cast<std::int64_t>(shown[static_cast<std::size_t>(rank)]);
+        auto& unit = units[static_cast<std::size_t>(place)];
+        unit.dts_ns = start + place * step;
+        if (unit.pts_ns < next.dts_ns) unit.pts_ns = start + lead + rank * step;
+        // As if it had come at its time.
+        unit.arrival_ns = next.arrival_ns - (next.dts_ns - unit.dts_ns);
+    }
+    return units;
+}
+
+}  // namespace sg::live

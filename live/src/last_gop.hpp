@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <ingest/timed_unit.hpp>
+
+namespace sg::live {
+
+/// Pictures of one track from its last closed key frame on, so that decoders can be brought back to
+/// where they were. Of a GOP that grows too large only the key frame stays. One thread.
+class LastGop {
+  public:
+    static constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
+    static constexpr std::size_t kMaxPictures = 300;
+
+    /// A closed key frame, of any size.
+    void begin(const ingest::TimedUnit& key);
+    /// In decoding order.
+    void add(const ingest::TimedUnit& picture);
+    /// Something is missing: what follows cannot be decoded.
+    void keep_key_only();
+    void clear();
+
+    [[nodiscard]] bool empty() const { return pictures_.empty(); }
+    [[nodiscard]] const ingest::TimedUnit& key() const { return pictures_.front(); }
+    [[nodiscard]] bool whole() const { return whole_; }
+    /// From decoding the key frame to showing it.
+    [[nodiscard]] std::int64_t lead_ns() const { return key().pts_ns - key().dts_ns; }
+
+    /// All pictures, to be decoded between `from_ns` and `next`, as late as possible, in less than
+    /// 0.1 s. They are shown in their order, before `next` is decoded; those
+    /// that are shown later keep their times. Empty where they find no room.
+    [[nodiscard]] std::vector<ingest::TimedUnit> squeezed(std::int64_t from_ns,
+                                                          const ingest::TimedUnit& next) const;
+
+  private:
+    std::vector<ingest::TimedUnit> pictures_;
+    std::size_t bytes_ = 0;
+    bool whole_ = false;
+};
+
+}  // namespace sg::live
