@@ -135,6 +135,11 @@ Status LivePackager::add(std::size_t rendition, LiveSample sample) {
                                  r.writer.config().name,
                                  (sample.dts_ns - *newest) / 1'000'000'000)};
     }
+    if (rendition == leader_ && r.needs_key && r.writer.is_video() && !sample.key) {
+        // The others do not wait for what comes of it only with a key frame.
+        ++counts_.dropped_samples;
+        return {};
+    }
     r.newest_ns = std::max(r.newest_ns.value_or(sample.dts_ns), sample.dts_ns);
     Status status;
     if (rendition == leader_) {
@@ -193,10 +198,6 @@ std::int64_t LivePackager::next_without(const Rendition& leader) const {
 
 Status LivePackager::lead(LiveSample sample) {
     Rendition& r = *renditions_[leader_];
-    if (r.needs_key && r.writer.is_video() && !sample.key) {
-        ++counts_.dropped_samples;
-        return {};
-    }
     const bool key = sample.key || !r.writer.is_video();
     // Over a hole the segments go on, so that none outlasts the target.
     const std::int64_t limit = nanoseconds(config_.target).count() + kRoundedUpNs;

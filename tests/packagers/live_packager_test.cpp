@@ -399,3 +399,27 @@ TEST_CASE("times far ahead are refused, not filled with segments") {
     REQUIRE(packager.finish());
     CHECK(out.track(0).segments.size() == 3);
 }
+
+TEST_CASE("behind a border sound does not wait for long for the leader's key frame") {
+    LiveRecorder out;
+    const std::vector<LiveRenditionConfig> renditions{live_video("v"), live_audio("a")};
+    auto packager = *LivePackager::create(config(), renditions, out);
+    LiveFeed feed(packager);
+    feed.videos = {{.gop = 425}};
+    feed.audios = {{}};
+    feed.run_until(6 * kSecond);
+    feed.skip_until(9 * kSecond);
+    REQUIRE(packager.discontinuity(renditions));
+    const auto before = out.track(1).segments.size();
+    feed.run_until(16 * kSecond);
+    CHECK(out.track(1).segments.size() > before);
+    // Two seconds are held back.
+    CHECK(out.track(1).parts.back().start > (13 * kSecond) / 1'000'000 * 48);
+    feed.run_until(26 * kSecond);
+    REQUIRE(packager.finish());
+    check_contiguous(out.track(0));
+    check_contiguous(out.track(1));
+    CHECK(out.track(0).segments.size() == out.track(1).segments.size());
+    CHECK(out.track(0).segments[before]->gap);
+    CHECK_FALSE(out.track(0).segments.back()->gap);
+}
