@@ -61,10 +61,16 @@ void ArrivalClock::observe_wall(Clock::Wall wall, Clock::Monotonic steady) {
     const std::int64_t at = (steady - steady_).count();
     const std::int64_t most = std::max<std::int64_t>(at - wall_seen_, 0) / kSteadyPerSlew;
     wall_seen_ = std::max(wall_seen_, at);
-    const std::int64_t error =
-        std::chrono::duration_cast<Nanos>(wall - wall_).count() - at - wall_offset_;
+    wall_step_ = std::chrono::duration_cast<Nanos>(wall - wall_).count() - at;
+    const std::int64_t error = wall_step_ - wall_offset_;
     wall_following_ = std::abs(error) > (wall_following_ ? kReached : kTolerated);
     if (wall_following_) wall_offset_ += std::clamp(error, -most, most);
+}
+
+std::optional<Clock::Wall> ArrivalClock::arrival_of(std::int64_t media_ns) const {
+    if (!running_) return std::nullopt;
+    return wall_ +
+           std::chrono::duration_cast<Clock::Wall::duration>(Nanos(media_ns + lag() + wall_step_));
 }
 
 std::optional<Clock::Wall> ArrivalClock::date_of(std::int64_t media_ns) {

@@ -226,6 +226,7 @@ void ChannelMedia::on_rendition_end(std::size_t rendition) {
 }
 
 void ChannelMedia::on_segment_start(std::size_t rendition, const packagers::LiveSegment& segment) {
+    if (const auto epoch = dates_.arrival_of(0)) window_.follow(*epoch);
     window_.start_segment(in_window(rendition), segment);
 }
 

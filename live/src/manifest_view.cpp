@@ -16,14 +16,14 @@ std::optional<LiveDashTrack> track_in(const ManifestText::Track& track,
                                       const PeriodMark& period,
                                       std::int64_t from,
                                       std::int64_t to,
-                                      bool newest,
+                                      bool unfinished,
                                       const packagers::LiveDashOptions& options) {
     LiveDashTrack out;
     out.summary = track.summary;
     const std::int64_t first = std::max(from, track.closed->first_number());
     const std::int64_t end = std::min(to, track.closed->end_number());
     const bool any = !track.closed->empty() && first < end;
-    if (!any && !(newest && options.grid_us > 0)) return std::nullopt;
+    if (!any && !(unfinished && options.grid_us > 0)) return std::nullopt;
     std::optional<std::int64_t> next;
     std::shared_ptr<const packagers::LiveInit> init = track.init;
     out.epoch = track.epoch;
@@ -46,9 +46,9 @@ std::string ManifestText::render() const {
     std::vector<LiveDashPeriod> list;
     for (std::size_t i = 0; i < periods.size(); ++i) {
         const PeriodMark& mark = periods[i];
-        const bool newest = i + 1 == periods.size();
-        const std::int64_t to =
-            newest ? std::numeric_limits<std::int64_t>::max() : periods[i + 1].first_number;
+        const std::int64_t to = i + 1 == periods.size() ? std::numeric_limits<std::int64_t>::max()
+                                                        : periods[i + 1].first_number;
+        const bool unfinished = to > newest_started;
         if (to <= first_listed) continue;
         LiveDashPeriod period;
         period.id = fmt::format("{}", mark.first_number);
@@ -56,12 +56,19 @@ std::string ManifestText::render() const {
         period.origin_ns = mark.origin_us * 1000;
         if (mark.end_us) period.duration_us = *mark.end_us - mark.start_us;
         for (const Track& t : tracks) {
-            auto track =
-                track_in(t, mark, std::max(first_listed, mark.first_number), to, newest, options);
+            auto track = track_in(
+                t, mark, std::max(first_listed, mark.first_number), to, unfinished, options);
             if (track) period.tracks.push_back(std::move(*track));
         }
-        if (!period.tracks.empty()) list.push_back(std::move(period));
+        if (period.tracks.empty()) continue;
+        // The first segments of a Period close one after the other: those who see only some would
+        // begin without sound.
+        const bool begins = unfinished && newest_started <= mark.first_number + 1;
+        if (begins && !list.empty() && period.tracks.size() < tracks.size()) continue;
+        list.push_back(std::move(period));
     }
+    // Known to end only together with what follows it.
+    if (!list.empty() && !options.ended_us) list.back().duration_us.reset();
     return packagers::live_dash_manifest(list, options);
 }
 

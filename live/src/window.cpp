@@ -20,8 +20,6 @@ using std::chrono::microseconds;
 /// What left the playlists can still be fetched for the playlist's length, RFC 8216 §6.2.2, as far
 /// as memory allows.
 constexpr std::int64_t kMaxRetainedUs = 30'000'000;
-/// A new Period that starts nearly where the one before ended joins it.
-constexpr std::int64_t kSeamUs = 100'000;
 /// Observed peaks are declared with this margin.
 constexpr double kPeakMargin = 1.1;
 
@@ -92,12 +90,20 @@ struct Rendition {
     std::string date_ranges;  ///< for the segment that is open, or the next
 };
 
+PeriodLogConfig period_config(const WindowConfig& config) {
+    PeriodLogConfig out;
+    out.segment_us = duration_cast<microseconds>(config.segment).count();
+    out.fixed_grid = config.fixed_grid;
+    out.update_us = config.target_seconds * 1'000'000;
+    out.availability_start = config.availability_start;
+    return out;
+}
+
 }  // namespace
 
 struct LiveWindow::Impl {
-    explicit Impl(WindowConfig c) : config(std::move(c)) {
+    explicit Impl(WindowConfig c) : config(std::move(c)), periods(period_config(config)) {
         discontinuity_base = config.discontinuity_sequence;
-        availability = config.availability_start;
         target_us = config.target_seconds * 1'000'000;
         length_us = duration_cast<microseconds>(config.length).count();
         retained_us_limit = std::min(kMaxRetainedUs, length_us + target_us);
@@ -122,9 +128,8 @@ struct LiveWindow::Impl {
     std::int64_t discontinuity_base = 0;
     std::vector<std::int64_t> discontinuities;       ///< listed ones
     std::vector<std::int64_t> kept_discontinuities;  ///< and those that can still be fetched
-    std::vector<PeriodMark> periods;
-    std::int64_t end_us = 0;  ///< of the newest closed segment, from availabilityStartTime
-    std::optional<WallTime> availability;
+    PeriodLog periods;
+    std::optional<WallTime> epoch;  ///< when channel time zero arrived
     bool ended = false;
     bool changed = true;  ///< since `state` was made
     std::uint64_t serial = 0;
@@ -139,6 +144,10 @@ struct LiveWindow::Impl {
     }
 
     void begin(const LiveSegment& s);
+    [[nodiscard]] std::optional<WallTime> arrived_at(const LiveSegment& s) const {
+        if (!epoch) return std::nullopt;
+        return *epoch + microseconds(micros(s.start, *s.init));
+    }
     void list(const LiveSegment& s);
     void trim();
     void drop_front();
@@ -157,25 +166,14 @@ struct LiveWindow::Impl {
 /// The first of a number to start tells of all.
 void LiveWindow::Impl::begin(const LiveSegment& s) {
     if (s.number <= newest_started) return;
-    const bool first = newest_started < 0;
     newest_started = s.number;
     if (s.discontinuity) {
         discontinuities.push_back(s.number);
         kept_discontinuities.push_back(s.number);
     }
-    if (!first && !s.discontinuity) return;
-    changed = true;
-    const std::int64_t origin = micros(s.start, *s.init);
-    if (!s.date) return;
-    if (!availability) availability = *s.date - microseconds(std::max<std::int64_t>(0, origin));
-    std::int64_t start = duration_cast<microseconds>(*s.date - *availability).count();
-    if (periods.empty())
-        start = std::max<std::int64_t>(0, start);
-    else if (start < end_us + kSeamUs)
-        start = end_us;
-    else
-        periods.back().end_us = end_us;
-    periods.push_back({s.number, start, origin, std::nullopt});
+    const std::size_t before = periods.marks().size();
+    periods.begin(s, arrived_at(s));
+    changed = changed || s.discontinuity || periods.marks().size() != before;
 }
 
 void LiveWindow::Impl::list(const LiveSegment& s) {
@@ -184,9 +182,7 @@ void LiveWindow::Impl::list(const LiveSegment& s) {
     const std::int64_t us = micros(s.duration, *s.init);
     listed.push_back({s.number, us});
     listed_us += us;
-    if (!periods.empty())
-        end_us = periods.back().start_us + micros(s.start + s.duration, *s.init) -
-                 periods.back().origin_us;
+    periods.close(s);
 }
 
 void LiveWindow::Impl::drop_front() {
@@ -199,8 +195,7 @@ void LiveWindow::Impl::drop_front() {
         discontinuities.erase(discontinuities.begin());
         ++discontinuity_base;
     }
-    while (periods.size() > 1 && periods[1].first_number <= first_listed())
-        periods.erase(periods.begin());
+    periods.drop_before(first_listed());
 }
 
 void LiveWindow::Impl::trim() {
@@ -279,6 +274,10 @@ void LiveWindow::declare_rate(std::size_t rendition, DeclaredRate rate) {
     impl_->changed = true;
 }
 
+void LiveWindow::follow(WallTime epoch) {
+    impl_->epoch = epoch;
+}
+
 void LiveWindow::start_segment(std::size_t rendition, const LiveSegment& segment) {
     Rendition& r = impl_->at(rendition);
     r.open = segment;
@@ -350,6 +349,7 @@ void LiveWindow::restore(std::size_t rendition, LiveSegment segment, MediaBytes 
 
 void LiveWindow::end() {
     impl_->ended = true;
+    impl_->periods.end();
     impl_->changed = true;
     for (const auto& r : impl_->renditions) {
         r->log.hide_parts();
@@ -402,7 +402,7 @@ std::shared_ptr<const TsMultivariantText> LiveWindow::Impl::ts_multivariant() {
 }
 
 std::shared_ptr<const ManifestText> LiveWindow::Impl::manifest(WallTime now) {
-    if (!config.dash || !availability || periods.empty()) return nullptr;
+    if (!config.dash || periods.marks().empty()) return nullptr;
     // Without a grid nothing can be asked for before the first segment is whole.
     if (listed.empty() && !(config.fixed_grid && config.low_latency)) return nullptr;
     auto out = std::make_shared<ManifestText>(++serial);
@@ -410,11 +410,12 @@ std::shared_ptr<const ManifestText> LiveWindow::Impl::manifest(WallTime now) {
         if (!r->present || (r->ended && r->log.end_number() == 0)) continue;
         out->tracks.push_back({r->log.snapshot(), summary(*r), r->init, r->epoch});
     }
-    out->periods = periods;
+    out->periods = periods.marks();
     out->first_listed = first_listed();
+    out->newest_started = newest_started;
     packagers::LiveDashOptions& o = out->options;
     const std::int64_t segment_us = duration_cast<microseconds>(config.segment).count();
-    o.availability_start = *availability;
+    o.availability_start = *periods.availability_start();
     o.published = now;
     o.minimum_update_us = config.fixed_grid ? target_us : segment_us;
     o.time_shift_us = length_us > 0 ? std::max(listed_us, segment_us) : 0;
@@ -422,7 +423,7 @@ std::shared_ptr<const ManifestText> LiveWindow::Impl::manifest(WallTime now) {
     // A segment can be had when it is whole: who is closer than that waits for each.
     o.suggested_delay_us = std::max(3 * segment_us, o.max_segment_us + segment_us);
     o.utc_timing_url = config.utc_timing_url;
-    if (ended) o.ended_us = end_us;
+    if (ended) o.ended_us = periods.end_us();
     if (config.fixed_grid) {
         o.grid_us = segment_us;
         if (config.low_latency) {
@@ -486,7 +487,7 @@ std::int64_t LiveWindow::discontinuity_sequence() const {
 }
 
 std::optional<WallTime> LiveWindow::availability_start() const {
-    return impl_->availability;
+    return impl_->periods.availability_start();
 }
 
 std::uint64_t LiveWindow::bytes_in_memory() const {

@@ -12,6 +12,7 @@
 #include <packagers/live_dash.hpp>
 
 #include "closed_segments.hpp"
+#include "period_log.hpp"
 #include "resource_path.hpp"
 
 namespace sg::live {
@@ -64,15 +65,6 @@ struct TsMultivariantText final : LazyText {
     [[nodiscard]] std::string render() const override;
 };
 
-/// A stretch between two discontinuities.
-struct PeriodMark {
-    std::int64_t first_number = 0;
-    std::int64_t start_us = 0;   ///< from availabilityStartTime
-    std::int64_t origin_us = 0;  ///< channel time that plays there
-    /// Where its media ends, when the next one begins later than that.
-    std::optional<std::int64_t> end_us;
-};
-
 struct ManifestText final : LazyText {
     using LazyText::LazyText;
     struct Track {
@@ -84,6 +76,7 @@ struct ManifestText final : LazyText {
     std::vector<Track> tracks;
     std::vector<PeriodMark> periods;
     std::int64_t first_listed = 0;
+    std::int64_t newest_started = 0;
     packagers::LiveDashOptions options;
     [[nodiscard]] std::string render() const override;
 };

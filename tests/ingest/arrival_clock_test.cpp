@@ -125,3 +125,18 @@ TEST_CASE("after a restart of the service dates go on from the last one told") {
     CHECK(off_ms(clock.date_of(0), kWall + 10s) == Approx(0));
     CHECK(off_ms(clock.date_of(ns(12s)), kWall + 12s) == Approx(0));
 }
+
+TEST_CASE("arrival as measured follows any rate within seconds, and the wall clock at once") {
+    ArrivalClock clock(kWall, kSteady);
+    CHECK_FALSE(clock.arrival_of(0));
+    for (auto media = 0ms; media <= 200s; media += 20ms)
+        clock.observe(ns(media),
+                      kSteady + media * 105 / 100 + (media % 100ms == 0ms ? 0ms : 300ms));
+    // 5 % of at most ten seconds.
+    CHECK(std::abs(off_ms(clock.arrival_of(ns(200s)), kWall + 210s)) < 550);
+    CHECK(std::abs(off_ms(clock.date_of(ns(200s)), kWall + 210s)) > 5'000);
+    const auto before = clock.arrival_of(ns(200s));
+    clock.observe_wall(kWall + 210s + 3s, kSteady + 210s);
+    REQUIRE(before);
+    CHECK(off_ms(clock.arrival_of(ns(200s)), *before + 3s) == 0);
+}

@@ -30,6 +30,10 @@ class ArrivalClock {
     /// observations, the answers ascend.
     [[nodiscard]] std::optional<Clock::Wall> date_of(std::int64_t media_ns);
 
+    /// When it arrived, or will: as measured over the last seconds, by the wall clock as it was last
+    /// told, nothing smoothed.
+    [[nodiscard]] std::optional<Clock::Wall> arrival_of(std::int64_t media_ns) const;
+
     /// Continues the dates of an earlier run of the channel: no answer comes before this.
     void not_before(Clock::Wall date) { floor_ = date; }
 
@@ -41,6 +45,7 @@ class ArrivalClock {
     Clock::Wall wall_;
     Clock::Monotonic steady_;
     std::int64_t wall_offset_ = 0;  ///< slewed so far, ns
+    std::int64_t wall_step_ = 0;    ///< as last told
     bool wall_following_ = false;
     std::int64_t wall_seen_ = 0;  ///< steady ns of the last observe_wall()
 

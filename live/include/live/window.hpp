@@ -58,6 +58,9 @@ class LiveWindow {
     void set_rendition(std::size_t rendition, std::shared_ptr<const packagers::LiveInit> init);
     void end_rendition(std::size_t rendition);
     void declare_rate(std::size_t rendition, DeclaredRate rate);
+    /// When channel time zero arrived, as measured of late; where segments really come by. DASH
+    /// follows it with new Periods. Without it, the segments' dates tell.
+    void follow(packagers::WallTime epoch);
     void start_segment(std::size_t rendition, const packagers::LiveSegment& segment);
     void add_part(std::size_t rendition, const packagers::LivePart& part);
     void end_segment(std::size_t rendition, std::shared_ptr<const packagers::LiveSegment> segment);
