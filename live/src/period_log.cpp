@@ -82,7 +82,8 @@ void PeriodLog::correct(const LiveSegment& s, WallTime arrived) {
     const std::int64_t most = std::min(segment, (media_end - now.start_us) / 2);
     std::int64_t start = std::max(came + ahead * segment, media_end - most);
     if (std::abs(start - media_end) < kSeamUs) start = media_end;
-    if (start > media_end) now.end_us = media_end;
+    // On a grid the number that the next Period begins with fills the time before it as well.
+    if (start > media_end && !config_.fixed_grid) now.end_us = media_end;
     marks_.push_back({s.number + ahead, start, origin, std::nullopt});
 }
 

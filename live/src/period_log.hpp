@@ -29,9 +29,10 @@ struct PeriodLogConfig {
 /// The Periods of a live MPD (ISO/IEC 23009-1 §5.3.2): one for each discontinuity, and one wherever
 /// the sender's clock has left the wall clock by more than a bound, since clients tell from
 /// availabilityStartTime and Period@start what there is to be had (§5.3.9.5.3) and how late they
-/// are. A correction leaves a hole in the presentation behind a slow sender, and cuts the end of
-/// the Period before off behind a fast one. On a fixed grid it is announced before a client can
-/// ask for its segments, so the last marks may lie ahead. One thread.
+/// are. Behind a slow sender a correction leaves a hole in the presentation, or on a fixed grid
+/// shows the begin of a segment twice; behind a fast one it cuts off the Period before. On a fixed
+/// grid it is announced before a client can ask for its segments, so the last marks may lie ahead.
+/// One thread.
 class PeriodLog {
   public:
     explicit PeriodLog(const PeriodLogConfig& config);

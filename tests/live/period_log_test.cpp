@@ -141,7 +141,7 @@ TEST_CASE("for hours clients find segments by the clock, however the sender's go
                 const PeriodMark& last = marks[marks.size() - 2];
                 const std::int64_t media_end =
                     last.start_us + marks.back().origin_us - last.origin_us;
-                CHECK(last.end_us.has_value() == (ppm > 0));
+                CHECK(last.end_us.has_value() == (ppm > 0 && !fixed_grid));
                 CHECK(last.end_us.value_or(media_end) == media_end);
                 CHECK((marks.back().start_us > media_end) == (ppm > 0));
                 CHECK(marks.back().start_us > last.start_us);
@@ -193,7 +193,6 @@ TEST_CASE("an announced Period is withdrawn when something else comes first") {
     log.begin(segment(10), sender.arrival(10, 2'000'000));
     REQUIRE(log.marks().size() == 2);
     CHECK(log.marks()[1].first_number == 13);
-    CHECK(log.marks()[0].end_us == 13 * kSegment);
     log.close(segment(10));
     SECTION("a discontinuity") {
         LiveSegment next = segment(11);
@@ -239,7 +238,7 @@ TEST_CASE("an MPD follows the sender's clock by Periods that HLS knows nothing o
     const auto& before = mpd.periods[0];
     const auto& after = mpd.periods[1];
     REQUIRE(after.start_us);
-    CHECK(before.duration_us.has_value() == (rate > 1));
+    CHECK(before.duration_us.has_value() == (rate > 1 && !fixed_grid));
     CHECK(!after.duration_us);
     REQUIRE(before.adaptation_sets.size() == 2);
     REQUIRE(after.adaptation_sets.size() == 2);
