@@ -6,6 +6,8 @@
 namespace sg::live {
 namespace {
 
+/// Behind GOPs like these the next key frame is not far.
+constexpr std::int64_t kShortNs = 2'500'000'000;
 constexpr std::int64_t kStepNs = 1'000'000;
 /// Other tracks that go on with `next` have no hole before them that players would notice.
 constexpr std::int64_t kLongestNs = 80'000'000;
@@ -15,29 +17,54 @@ constexpr std::int64_t kLeastStepNs = 11'112;
 }  // namespace
 
 void LastGop::begin(const ingest::TimedUnit& key) {
+    const bool follows_short = !pictures_.empty() && key.dts_ns - key_dts_ns() <= kShortNs;
     pictures_.clear();
-    pictures_.push_back(key);
-    bytes_ = key.data.size();
-    whole_ = bytes_ <= kMaxBytes;
+    bytes_.clear();
+    track_ = key.track;
+    append(key);
+    whole_ = !follows_short && bytes_.size() <= kMaxBytes;
 }
 
 void LastGop::add(const ingest::TimedUnit& picture) {
     if (!whole_) return;
-    bytes_ += picture.data.size();
-    if (bytes_ > kMaxBytes || pictures_.size() >= kMaxPictures)
+    if (bytes_.size() + picture.data.size() > kMaxBytes || pictures_.size() >= kMaxPictures)
         keep_key_only();
     else
-        pictures_.push_back(picture);
+        append(picture);
+}
+
+void LastGop::append(const ingest::TimedUnit& picture) {
+    const std::size_t begin = bytes_.size();
+    bytes_.insert(bytes_.end(), picture.data.begin(), picture.data.end());
+    pictures_.push_back({picture.pts_ns, picture.dts_ns, picture.arrival_ns, begin, bytes_.size()});
 }
 
 void LastGop::keep_key_only() {
-    if (pictures_.size() > 1) pictures_.resize(1);
     whole_ = false;
+    if (pictures_.size() <= 1) return;
+    pictures_.resize(1);
+    bytes_.resize(pictures_.front().end);
+    bytes_.shrink_to_fit();
 }
 
 void LastGop::clear() {
     pictures_.clear();
+    bytes_ = {};
     whole_ = false;
+}
+
+ingest::TimedUnit LastGop::unit(const Picture& picture) const {
+    ingest::TimedUnit out;
+    out.track = track_;
+    out.pts_ns = picture.pts_ns;
+    out.dts_ns = picture.dts_ns;
+    out.arrival_ns = picture.arrival_ns;
+    out.key = picture.begin == 0;
+    const auto at = [this](std::size_t place) {
+        return bytes_.begin() + static_cast<std::ptrdiff_t>(place);
+    };
+    out.data.assign(at(picture.begin), at(picture.end));
+    return out;
 }
 
 std::vector<ingest::TimedUnit> LastGop::squeezed(std::int64_t from_ns,
@@ -62,7 +89,9 @@ std::vector<ingest::TimedUnit> LastGop::squeezed(std::int64_t from_ns,
     const std::int64_t lead = std::max(lead_ns(), delay * step);
     const std::int64_t start = next.dts_ns - lead - count * step;
 
-    auto units = pictures_;
+    std::vector<ingest::TimedUnit> units;
+    units.reserve(pictures_.size());
+    for (const Picture& picture : pictures_) units.push_back(unit(picture));
     for (std::int64_t rank = 0; rank < count; ++rank) {
         const auto place = static_cast<std::int64_t>(shown[static_cast<std::size_t>(rank)]);
         auto& unit = units[static_cast<std::size_t>(place)];

@@ -9,7 +9,8 @@
 namespace sg::live {
 
 /// Pictures of one track from its last closed key frame on, so that decoders can be brought back to
-/// where they were. Of a GOP that grows too large only the key frame stays. One thread.
+/// where they were. Of a GOP that grows too large only the key frame stays, and of those of streams
+/// whose key frames come each two seconds or sooner: keeping costs a copy. One thread.
 class LastGop {
   public:
     static constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
@@ -24,10 +25,13 @@ class LastGop {
     void clear();
 
     [[nodiscard]] bool empty() const { return pictures_.empty(); }
-    [[nodiscard]] const ingest::TimedUnit& key() const { return pictures_.front(); }
     [[nodiscard]] bool whole() const { return whole_; }
+    [[nodiscard]] ingest::TimedUnit key() const { return unit(pictures_.front()); }
+    [[nodiscard]] std::int64_t key_dts_ns() const { return pictures_.front().dts_ns; }
     /// From decoding the key frame to showing it.
-    [[nodiscard]] std::int64_t lead_ns() const { return key().pts_ns - key().dts_ns; }
+    [[nodiscard]] std::int64_t lead_ns() const {
+        return pictures_.front().pts_ns - pictures_.front().dts_ns;
+    }
 
     /// All pictures, to be decoded between `from_ns` and `next`, as late as possible, in less than
     /// 0.1 s. They are shown in their order, before `next` is decoded; those
@@ -36,8 +40,20 @@ class LastGop {
                                                           const ingest::TimedUnit& next) const;
 
   private:
-    std::vector<ingest::TimedUnit> pictures_;
-    std::size_t bytes_ = 0;
+    struct Picture {
+        std::int64_t pts_ns = 0;
+        std::int64_t dts_ns = 0;
+        std::int64_t arrival_ns = 0;
+        std::size_t begin = 0;  ///< in `bytes_`
+        std::size_t end = 0;
+    };
+
+    void append(const ingest::TimedUnit& picture);
+    [[nodiscard]] ingest::TimedUnit unit(const Picture& picture) const;
+
+    int track_ = 0;
+    std::vector<Picture> pictures_;
+    std::vector<std::byte> bytes_;  ///< of all: one place, used by one GOP after the other
     bool whole_ = false;
 };
 

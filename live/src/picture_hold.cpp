@@ -83,7 +83,7 @@ bool PictureHold::take_picture(int id, Video& video, const ingest::TimedUnit& un
         video.gop.begin(unit);
     } else if (unit.key || unit.damaged) {
         video.gop.keep_key_only();
-        if (unit.key && !video.gop.empty() && unit.dts_ns - video.gop.key().dts_ns > kOldKeyNs)
+        if (unit.key && !video.gop.empty() && unit.dts_ns - video.gop.key_dts_ns() > kOldKeyNs)
             video.gop.clear();
     } else {
         video.gop.add(unit);

@@ -45,10 +45,10 @@ struct Rig {
             unit.data.push_back(static_cast<std::byte>(byte));
         hold.on_unit(std::move(unit));
     }
-    /// A picture and sound each 40 ms, with a key frame each second.
-    void both(std::int64_t from_ms, std::int64_t to_ms) {
+    /// A picture and sound each 40 ms, with a key frame each `gop_ms`.
+    void both(std::int64_t from_ms, std::int64_t to_ms, std::int64_t gop_ms = 1000) {
         for (; from_ms < to_ms; from_ms += 40) {
-            const bool key = from_ms % 1000 == 0;
+            const bool key = from_ms % gop_ms == 0;
             picture(from_ms, key ? kIdr : kSlice, kVideo, key);
             sound(from_ms, from_ms + 40);
         }
@@ -96,17 +96,25 @@ TEST_CASE("pictures that stop go on as the last key frame, and nobody hears of t
 
 TEST_CASE("pictures that come back find their place, as if they had never been away") {
     Rig rig;
-    rig.both(0, 3'000);
+    const bool long_gops = GENERATE(false, true);
+    const std::int64_t gop_ms = long_gops ? 5'000 : 1'000;
+    rig.both(0, 3'000, gop_ms);
     rig.sound(3'000, 8'000);
     rig.hold.on_track_end(kVideo);
     rig.announce(kVideo, true);
     REQUIRE(rig.hold.pictures() > 0);
-    rig.both(8'400, 10'000);
+    rig.both(8'400, 10'000, gop_ms);
     const auto back = rig.pictures(8'400);
     REQUIRE_FALSE(back.empty());
     const auto all = rig.pictures(0);
     for (std::size_t i = 1; i < all.size(); ++i) CHECK(all[i].dts_ns > all[i - 1].dts_ns);
-    CHECK(back.size() == 40);
+    if (long_gops) {
+        CHECK(back.size() == 40);
+    } else {
+        // The next key frame was not far.
+        CHECK(back.size() < 30);
+        CHECK(rig.pictures(9'000).size() == 25);
+    }
     CHECK(all.back().dts_ns == 9'960 * kMs);
     CHECK(rig.out.told == "+0+1");
 }
