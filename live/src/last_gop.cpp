@@ -20,6 +20,7 @@ void LastGop::begin(const ingest::TimedUnit& key) {
     const bool follows_short = !pictures_.empty() && key.dts_ns - key_dts_ns() <= kShortNs;
     pictures_.clear();
     bytes_.clear();
+    if (follows_short) bytes_.shrink_to_fit();
     track_ = key.track;
     append(key);
     whole_ = !follows_short && bytes_.size() <= kMaxBytes;
