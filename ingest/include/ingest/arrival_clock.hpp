@@ -30,8 +30,8 @@ class ArrivalClock {
     /// observations, the answers ascend.
     [[nodiscard]] std::optional<Clock::Wall> date_of(std::int64_t media_ns);
 
-    /// When it arrived, or will: as measured over the last seconds, by the wall clock as it was last
-    /// told, nothing smoothed.
+    /// When it arrived, or will: as measured over the last seconds, by the wall clock as it was
+    /// last told, nothing smoothed.
     [[nodiscard]] std::optional<Clock::Wall> arrival_of(std::int64_t media_ns) const;
 
     /// Continues the dates of an earlier run of the channel: no answer comes before this.
