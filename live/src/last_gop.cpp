@@ -11,8 +11,6 @@ constexpr std::int64_t kShortNs = 2'500'000'000;
 constexpr std::int64_t kStepNs = 1'000'000;
 /// Other tracks that go on with `next` have no hole before them that players would notice.
 constexpr std::int64_t kLongestNs = 80'000'000;
-/// Samples are told apart to 1/90000 s.
-constexpr std::int64_t kLeastStepNs = 11'112;
 
 }  // namespace
 
@@ -37,7 +35,7 @@ void LastGop::add(const ingest::TimedUnit& picture) {
 void LastGop::append(const ingest::TimedUnit& picture) {
     const std::size_t begin = bytes_.size();
     bytes_.insert(bytes_.end(), picture.data.begin(), picture.data.end());
-    pictures_.push_back({picture.pts_ns, picture.dts_ns, picture.arrival_ns, begin, bytes_.size()});
+    pictures_.push_back({picture.pts_ns, picture.dts_ns, begin, bytes_.size()});
 }
 
 void LastGop::keep_key_only() {
@@ -59,7 +57,6 @@ ingest::TimedUnit LastGop::unit(const Picture& picture) const {
     out.track = track_;
     out.pts_ns = picture.pts_ns;
     out.dts_ns = picture.dts_ns;
-    out.arrival_ns = picture.arrival_ns;
     out.key = picture.begin == 0;
     const auto at = [this](std::size_t place) {
         return bytes_.begin() + static_cast<std::ptrdiff_t>(place);
@@ -86,7 +83,7 @@ std::vector<ingest::TimedUnit> LastGop::squeezed(std::int64_t from_ns,
     const std::int64_t room = next.dts_ns - from_ns;
     const std::int64_t step =
         std::min({kStepNs, kLongestNs / count, (room - lead_ns()) / count, room / (count + delay)});
-    if (step < kLeastStepNs) return {};
+    if (step < kTickNs) return {};
     const std::int64_t lead = std::max(lead_ns(), delay * step);
     const std::int64_t start = next.dts_ns - lead - count * step;
 

@@ -15,6 +15,8 @@ class LastGop {
   public:
     static constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
     static constexpr std::size_t kMaxPictures = 300;
+    /// Samples are told apart to 1/90000 s.
+    static constexpr std::int64_t kTickNs = 11'112;
 
     /// A closed key frame, of any size.
     void begin(const ingest::TimedUnit& key);
@@ -26,6 +28,7 @@ class LastGop {
 
     [[nodiscard]] bool empty() const { return pictures_.empty(); }
     [[nodiscard]] bool whole() const { return whole_; }
+    /// Its arrival is left to the caller.
     [[nodiscard]] ingest::TimedUnit key() const { return unit(pictures_.front()); }
     [[nodiscard]] std::int64_t key_dts_ns() const { return pictures_.front().dts_ns; }
     /// From decoding the key frame to showing it.
@@ -34,8 +37,8 @@ class LastGop {
     }
 
     /// All pictures, to be decoded between `from_ns` and `next`, as late as possible, in less than
-    /// 0.1 s. They are shown in their order, before `next` is decoded; those
-    /// that are shown later keep their times. Empty where they find no room.
+    /// 0.1 s. They are shown in their order, before `next` is decoded; those that are shown later
+    /// keep their times. Empty where they find no room.
     [[nodiscard]] std::vector<ingest::TimedUnit> squeezed(std::int64_t from_ns,
                                                           const ingest::TimedUnit& next) const;
 
@@ -43,7 +46,6 @@ class LastGop {
     struct Picture {
         std::int64_t pts_ns = 0;
         std::int64_t dts_ns = 0;
-        std::int64_t arrival_ns = 0;
         std::size_t begin = 0;  ///< in `bytes_`
         std::size_t end = 0;
     };

@@ -14,8 +14,6 @@ constexpr std::int64_t kPatienceNs = 1'500'000'000;
 constexpr std::int64_t kPatienceIntervals = 4;
 /// Where open GOPs follow, a closed key frame of longer ago shows what is long past.
 constexpr std::int64_t kOldKeyNs = 5'000'000'000;
-/// Samples are told apart to 1/90000 s.
-constexpr std::int64_t kTickNs = 11'112;
 
 bool is_closed_key(const ingest::LiveTrack& track, const ingest::TimedUnit& unit) {
     if (!unit.key || unit.damaged) return false;
@@ -115,7 +113,7 @@ bool PictureHold::come_back(int id, Video& video, const ingest::TimedUnit& unit)
 /// The GOP so far, up to `next`.
 bool PictureHold::send_again(Video& video, const ingest::TimedUnit& next) {
     if (!video.gop.whole()) return false;
-    auto from_ns = video.last_dts_ns + kTickNs;
+    auto from_ns = video.last_dts_ns + LastGop::kTickNs;
     if (!video.holding) from_ns = std::max(from_ns, *video.cut_ns - video.gop.lead_ns());
     auto pictures = video.gop.squeezed(from_ns, next);
     if (pictures.empty()) return false;
@@ -127,7 +125,7 @@ bool PictureHold::send_again(Video& video, const ingest::TimedUnit& next) {
 
 /// No repeat lasts longer than the others.
 void PictureHold::fill(Video& video, const ingest::TimedUnit& until) {
-    while (video.holding && !video.gop.empty() && *video.due_ns + kTickNs < until.dts_ns)
+    while (video.holding && !video.gop.empty() && *video.due_ns + LastGop::kTickNs < until.dts_ns)
         repeat(video, until.arrival_ns - (until.dts_ns - *video.due_ns));
 }
 

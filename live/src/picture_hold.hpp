@@ -19,9 +19,9 @@ namespace sg::live {
 /// going on, of which nothing was lost, go on at once: decoders get all of that GOP again, in a
 /// moment just before them. The same brings them back behind a discontinuity that came within a
 /// GOP. Where that GOP is not at hand, or there is no room, the key frame stays until the next one.
-/// Repeats of H.264 keep their idr_pic_id, against ITU-T
-/// H.264 section 7.4.3: only decoders that look for picture borders by themselves would mind, and
-/// in the samples of MP4 and behind the delimiters of transport streams none has to. One thread.
+/// Repeats of H.264 keep their idr_pic_id, against ITU-T H.264 section 7.4.3: only decoders that
+/// look for picture borders by themselves would mind, and in the samples of MP4 and behind the
+/// delimiters of transport streams none has to. One thread.
 class PictureHold final : public ingest::TimelineSink {
   public:
     /// Each held picture lasts `cadence_ns`, at most one low-latency part.

@@ -34,6 +34,11 @@ struct Rig {
         out.now = now;
         inputs.unit(input, std::move(unit), now);
     }
+    [[nodiscard]] bool ascends() const {
+        const auto units = out.units(0);
+        return std::is_sorted(
+            units.begin(), units.end(), [](const auto& a, const auto& b) { return a.dts < b.dts; });
+    }
     [[nodiscard]] std::string delivered() const {
         std::string text;
         for (const auto& unit : out.units(0)) text += unit.what;
@@ -71,8 +76,7 @@ TEST_CASE("a silent primary is left for the backup within its silence, from a ke
     CHECK(first->key);
     CHECK(first - units.begin() == 55);
     CHECK(first->arrival - units[54].arrival <= kSecond + kFrame);
-    CHECK(std::is_sorted(
-        units.begin(), units.end(), [](const auto& a, const auto& b) { return a.dts < b.dts; }));
+    CHECK(rig.ascends());
 }
 
 TEST_CASE("when the primary leaves, the backup goes on at once with what it kept ready") {
@@ -110,9 +114,7 @@ TEST_CASE("a backup that was just left goes on at once when the primary does not
     REQUIRE(n % 25 != 0);
     rig.inputs.close(primary, rig.now);
     CHECK(rig.inputs.on_air() == backup);
-    const auto units = rig.out.units(0);
-    CHECK(std::is_sorted(
-        units.begin(), units.end(), [](const auto& a, const auto& b) { return a.dts < b.dts; }));
+    CHECK(rig.ascends());
 }
 
 TEST_CASE("the primary goes on air again when it has been steady, at a key frame") {

@@ -12,17 +12,12 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 
-LivePackagerConfig config() {
-    LivePackagerConfig c;
-    c.epoch = "k3x";
-    return c;
-}
-
 }  // namespace
 
 TEST_CASE("a GOP that outlasts the target duration is cut before it is exceeded") {
     LiveRecorder out;
-    auto packager = *LivePackager::create(config(), {live_video("v"), live_audio("a")}, out);
+    auto packager =
+        *LivePackager::create(live_packager_config(), {live_video("v"), live_audio("a")}, out);
     LiveFeed feed(packager);
     feed.videos = {{}};
     feed.videos[0].gop = 250;  // 10 s
@@ -60,7 +55,8 @@ TEST_CASE("a GOP that outlasts the target duration is cut before it is exceeded"
 
 TEST_CASE("pictures that pause where a long GOP must be cut stay in the segment they came in") {
     LiveRecorder out;
-    auto packager = *LivePackager::create(config(), {live_video("v"), live_audio("a")}, out);
+    auto packager =
+        *LivePackager::create(live_packager_config(), {live_video("v"), live_audio("a")}, out);
     LiveFeed feed(packager);
     feed.videos = {{}};
     feed.videos[0].gop = 250;  // 10 s
@@ -109,7 +105,7 @@ TEST_CASE("clean cuts of a GOP whose first pictures are shown before its key fra
 
 TEST_CASE("a segment lasts until its last picture, though some before that never came") {
     LiveRecorder out;
-    auto packager = *LivePackager::create(config(), {live_video("v")}, out);
+    auto packager = *LivePackager::create(live_packager_config(), {live_video("v")}, out);
     LiveFeed feed(packager);
     feed.videos = {{}};
     feed.videos[0].reorder = true;
@@ -126,7 +122,7 @@ TEST_CASE("a segment lasts until its last picture, though some before that never
 
 TEST_CASE("GOPs that do not divide the segment are not cut through") {
     LiveRecorder out;
-    auto packager = *LivePackager::create(config(), {live_video("v")}, out);
+    auto packager = *LivePackager::create(live_packager_config(), {live_video("v")}, out);
     LiveFeed feed(packager);
     feed.videos = {{}};
     feed.videos[0].gop = 95;  // 3.8 s: two would be 7.6 s
@@ -138,7 +134,8 @@ TEST_CASE("GOPs that do not divide the segment are not cut through") {
 
 TEST_CASE("other video renditions are cut at the same time, with or without a key frame there") {
     LiveRecorder out;
-    auto packager = *LivePackager::create(config(), {live_video("v"), live_video("w")}, out);
+    auto packager =
+        *LivePackager::create(live_packager_config(), {live_video("v"), live_video("w")}, out);
     LiveFeed feed(packager);
     feed.videos = {{}, {}};
     feed.videos[1].rendition = 1;

@@ -52,6 +52,12 @@ Bytes picture(bool key, int size, bool annex_b) {
 
 }  // namespace
 
+LivePackagerConfig live_packager_config() {
+    LivePackagerConfig config;
+    config.epoch = "k3x";
+    return config;
+}
+
 LiveRenditionConfig live_video(const std::string& name, bool annex_b) {
     Bytes extradata;
     for (const Bytes* unit : {&kSps, &kPps}) {

@@ -9,6 +9,8 @@
 
 namespace sg::test {
 
+/// Segments of 4 s, a target of 6 s, parts of 0.5 s.
+[[nodiscard]] packagers::LivePackagerConfig live_packager_config();
 [[nodiscard]] packagers::LiveRenditionConfig live_video(const std::string& name,
                                                         bool annex_b = false);
 /// AAC, stereo, 48 kHz.

@@ -14,17 +14,12 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 
-LivePackagerConfig config() {
-    LivePackagerConfig c;
-    c.epoch = "k3x";
-    return c;
-}
-
 }  // namespace
 
 TEST_CASE("segments begin at key frames, and audio at the first frame behind them") {
     LiveRecorder out;
-    auto packager = *LivePackager::create(config(), {live_video("v"), live_audio("a")}, out);
+    auto packager =
+        *LivePackager::create(live_packager_config(), {live_video("v"), live_audio("a")}, out);
     LiveFeed feed(packager);
     feed.videos = {{}};
     feed.videos[0].reorder = GENERATE(false, true);
@@ -70,7 +65,7 @@ TEST_CASE("segments begin at key frames, and audio at the first frame behind the
 
 TEST_CASE("parts divide segments evenly, and key frames begin parts") {
     LiveRecorder out;
-    auto settings = config();
+    auto settings = live_packager_config();
     settings.segment = std::chrono::seconds(2);
     settings.part_target = std::chrono::milliseconds(360);
     auto packager = *LivePackager::create(settings, {live_video("v"), live_audio("a")}, out);
@@ -96,7 +91,7 @@ TEST_CASE("parts divide segments evenly, and key frames begin parts") {
 
 TEST_CASE("the part behind the newest one always comes to exist") {
     LiveRecorder out;
-    auto settings = config();
+    auto settings = live_packager_config();
     settings.segment = std::chrono::seconds(2);
     settings.part_target = std::chrono::milliseconds(360);
     const std::vector<LiveRenditionConfig> renditions{live_video("v"), live_audio("a")};
@@ -142,7 +137,8 @@ TEST_CASE("the part behind the newest one always comes to exist") {
 
 TEST_CASE("audio with times in milliseconds counts samples and has no gaps") {
     LiveRecorder out;
-    auto packager = *LivePackager::create(config(), {live_video("v"), live_audio("a")}, out);
+    auto packager =
+        *LivePackager::create(live_packager_config(), {live_video("v"), live_audio("a")}, out);
     LiveFeed feed(packager);
     feed.videos = {{}};
     feed.videos[0].frame_ns = 33'333'333;
@@ -165,7 +161,7 @@ TEST_CASE("audio with times in milliseconds counts samples and has no gaps") {
 
 TEST_CASE("start codes, delimiters and known parameter sets do not reach the segments") {
     LiveRecorder out;
-    auto packager = *LivePackager::create(config(), {live_video("v", true)}, out);
+    auto packager = *LivePackager::create(live_packager_config(), {live_video("v", true)}, out);
     LiveFeed feed(packager);
     feed.videos = {{}};
     feed.annex_b = true;
@@ -189,7 +185,7 @@ LiveSample picture_at(std::int64_t ns, bool key) {
 
 TEST_CASE("of rungs whose key frames are aligned the smallest leads, and waits for no other") {
     LiveRecorder out;
-    auto settings = config();
+    auto settings = live_packager_config();
     settings.aligned = true;
     auto small = live_video("w");
     small.codec.video.width /= 2;
@@ -225,7 +221,7 @@ TEST_CASE("of rungs whose key frames are aligned the smallest leads, and waits f
 
 TEST_CASE("a rung that has next to nothing never reaches over a segment's border") {
     LiveRecorder out;
-    auto settings = config();
+    auto settings = live_packager_config();
     settings.aligned = true;
     settings.segment = std::chrono::seconds(2);
     auto small = live_video("w");
@@ -260,7 +256,8 @@ TEST_CASE("a rung that has next to nothing never reaches over a segment's border
 
 TEST_CASE("a track that stays away leaves gaps of the right length, and may come late") {
     LiveRecorder out;
-    auto packager = *LivePackager::create(config(), {live_video("v"), live_audio("a")}, out);
+    auto packager =
+        *LivePackager::create(live_packager_config(), {live_video("v"), live_audio("a")}, out);
     LiveFeed feed(packager);
     feed.videos = {{}};
     feed.run_until(13 * kSecond);
@@ -283,7 +280,8 @@ TEST_CASE("a track that stays away leaves gaps of the right length, and may come
 
 TEST_CASE("when the leader stalls the others go on without it") {
     LiveRecorder out;
-    auto packager = *LivePackager::create(config(), {live_video("v"), live_audio("a")}, out);
+    auto packager =
+        *LivePackager::create(live_packager_config(), {live_video("v"), live_audio("a")}, out);
     LiveFeed feed(packager);
     feed.videos = {{}};
     feed.audios = {{}};
@@ -308,7 +306,7 @@ TEST_CASE("when the leader stalls the others go on without it") {
 
 TEST_CASE("a hole in a lone track makes gap segments, none longer than the target") {
     LiveRecorder out;
-    auto packager = *LivePackager::create(config(), {live_video("v")}, out);
+    auto packager = *LivePackager::create(live_packager_config(), {live_video("v")}, out);
     LiveFeed feed(packager);
     feed.videos = {{}};
     feed.run_until(6 * kSecond);
@@ -322,7 +320,8 @@ TEST_CASE("a hole in a lone track makes gap segments, none longer than the targe
 
 TEST_CASE("a discontinuity closes all renditions; only changed ones get another init segment") {
     LiveRecorder out;
-    auto packager = *LivePackager::create(config(), {live_video("v"), live_audio("a")}, out);
+    auto packager =
+        *LivePackager::create(live_packager_config(), {live_video("v"), live_audio("a")}, out);
     LiveFeed feed(packager);
     feed.videos = {{}};
     feed.audios = {{}};
@@ -357,7 +356,7 @@ TEST_CASE("a discontinuity closes all renditions; only changed ones get another 
 
 TEST_CASE("a damaged sample is left out with all that needs it") {
     LiveRecorder out;
-    auto packager = *LivePackager::create(config(), {live_video("v")}, out);
+    auto packager = *LivePackager::create(live_packager_config(), {live_video("v")}, out);
     LiveFeed feed(packager);
     feed.videos = {{}};
     feed.run_until(kSecond);
@@ -374,7 +373,7 @@ TEST_CASE("a damaged sample is left out with all that needs it") {
 
 TEST_CASE("an audio channel is led by its audio") {
     LiveRecorder out;
-    auto packager = *LivePackager::create(config(), {live_audio("a")}, out);
+    auto packager = *LivePackager::create(live_packager_config(), {live_audio("a")}, out);
     LiveFeed feed(packager);
     feed.audios = {{0, 60}};
     feed.run_until(21 * kSecond);
@@ -387,7 +386,7 @@ TEST_CASE("an audio channel is led by its audio") {
 
 TEST_CASE("times far ahead are refused, not filled with segments") {
     LiveRecorder out;
-    auto packager = *LivePackager::create(config(), {live_video("v")}, out);
+    auto packager = *LivePackager::create(live_packager_config(), {live_video("v")}, out);
     LiveFeed feed(packager);
     feed.videos = {{}};
     feed.run_until(5 * kSecond);
@@ -403,7 +402,7 @@ TEST_CASE("times far ahead are refused, not filled with segments") {
 TEST_CASE("behind a border sound does not wait for long for the leader's key frame") {
     LiveRecorder out;
     const std::vector<LiveRenditionConfig> renditions{live_video("v"), live_audio("a")};
-    auto packager = *LivePackager::create(config(), renditions, out);
+    auto packager = *LivePackager::create(live_packager_config(), renditions, out);
     LiveFeed feed(packager);
     feed.videos = {{.gop = 425}};
     feed.audios = {{}};
