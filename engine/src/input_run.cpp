@@ -121,6 +121,7 @@ Status InputRun::take_output_folder() {
     };
     if (auto ledger = read_ledger(setup_.folder); ledger) {
         if (resumes_ && !there(WorkFolder::kName)) {
+            WorkFolder::remove_rest(work_path());
             reporter_.emit("warning",
                            setup_.name,
                            {{"code", "already_complete"},

@@ -26,6 +26,11 @@ Status remove_tree(const fs::path& folder) {
     return {};
 }
 
+/// Where a folder lies while it is removed.
+fs::path doomed(fs::path folder) {
+    return folder += "-done";
+}
+
 /// What a task made as another user (kWorkerUserVariable) becomes ours. The task has ended.
 Status take_back(const fs::path& attempt) {
     struct stat about {};
@@ -52,6 +57,7 @@ Result<WorkFolder> WorkFolder::open(const fs::path& output, const fs::path& path
     std::error_code ec;
     const bool existed = fs::exists(output, ec);
     SG_TRY(make_folders(path));
+    remove_rest(path);
     SG_TRY_ASSIGN(auto lock, open_file(path / "lock", O_RDWR | O_CREAT));
     if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK) {
@@ -139,8 +145,18 @@ Result<std::string> WorkFolder::journal(const std::string& track) const {
 
 void WorkFolder::remove() {
     std::error_code ignored;
-    fs::remove_all(path(), ignored);
+    // Half a folder, left by a kill, would be taken for work to go on with.
+    remove_rest(path());
+    if (::rename(path().c_str(), doomed(path()).c_str()) == 0)
+        remove_rest(path());
+    else
+        fs::remove_all(path(), ignored);
     if (made_output_) fs::remove(output_, ignored);  // only when empty
+}
+
+void WorkFolder::remove_rest(const fs::path& path) {
+    std::error_code ignored;
+    fs::remove_all(doomed(path), ignored);
 }
 
 }  // namespace sg::engine

@@ -20,8 +20,12 @@ namespace sg::engine {
 ///     attempts/<task>-<n>/   what a running task writes
 ///     stage/                 the CMAF segments of finished tasks
 ///     final/                 the presentation as it will be published, when it is not the stage
-///     itself (TS, single files) results/<task>.json    finished tasks journal/<track>.ndjson audio
-///     segments as they were made
+///                            itself (TS, single files)
+///     results/<task>.json    finished tasks
+///     journal/<track>.ndjson audio segments as they were made
+///
+/// It is gone at once, by its name, when a presentation is published: a kill leaves all of it or
+/// nothing to go on with.
 class WorkFolder {
   public:
     /// Makes the folder at `path` and takes its lock. kInvalidArgument when another run holds it.
@@ -52,6 +56,9 @@ class WorkFolder {
 
     /// Removes the folder, and the output folder too when that leaves it empty and we made it.
     void remove();
+    /// Removes what is left of the folder at `path` when its removal was cut off. No lock is
+    /// needed.
+    static void remove_rest(const std::filesystem::path& path);
 
     static constexpr const char* kName = ".streamgate";
 

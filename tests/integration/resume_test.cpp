@@ -106,6 +106,29 @@ TEST_CASE("killed at any moment, a resumed run makes what an undisturbed one doe
     }
 }
 
+TEST_CASE("killed while it publishes or clears up, a run makes nothing again") {
+    const Film film;
+    int killed = 0;
+    for (int round = 0; round < 40 && killed < 12; ++round) {
+        CAPTURE(round);
+        const auto out = "publishing" + std::to_string(round);
+        Program program(film.words(out));
+        while (const auto line = program.line()) {
+            if (line->find(R"("stage":"publish")") != std::string::npos) break;
+        }
+        // From the first link to the last removal, whatever this machine needs for them.
+        std::this_thread::sleep_for(std::chrono::microseconds(round % 12 * 500));
+        program.signal(SIGKILL);
+        const auto ended = program.finish();
+        if (ended.exit_code == 0) continue;
+        ++killed;
+        resume(film, out, ended);
+        for (const auto& left : fs::directory_iterator(film.folder / out))
+            CHECK_FALSE(left.path().filename().string().starts_with(".streamgate"));
+    }
+    CHECK(killed > 0);
+}
+
 TEST_CASE("a run killed again and again gets to the same end") {
     const Film film;
     std::mt19937 random(7);
