@@ -153,16 +153,10 @@ Result<std::vector<WebhookDelivery>> due_deliveries(sql::Connection& db,
 }
 
 Result<Millis> next_due(sql::Connection& db, std::string_view endpoint, Millis now) {
-    Millis next = 0;
-    SG_TRY(
-        db.query("SELECT next_at FROM webhook_deliveries WHERE endpoint = $1 AND state = "
-                 "'waiting' AND next_at > $2 ORDER BY next_at LIMIT 1",
-                 {endpoint, now},
-                 [&](const sql::Row& row) -> Status {
-                     next = row.integer(0);
-                     return {};
-                 }));
-    return next;
+    return db.number(
+        "SELECT next_at FROM webhook_deliveries WHERE endpoint = $1 AND state = "
+        "'waiting' AND next_at > $2 ORDER BY next_at LIMIT 1",
+        {endpoint, now});
 }
 
 Result<std::vector<std::string>> endpoints_with_work(sql::Connection& db) {
@@ -259,14 +253,7 @@ Result<std::int64_t> purge_deliveries(sql::Connection& db,
 }
 
 Result<std::int64_t> count_deliveries(sql::Connection& db, std::string_view state) {
-    std::int64_t count = 0;
-    SG_TRY(db.query("SELECT count(*) FROM webhook_deliveries WHERE state = $1",
-                    {state},
-                    [&](const sql::Row& row) -> Status {
-                        count = row.integer(0);
-                        return {};
-                    }));
-    return count;
+    return db.number("SELECT count(*) FROM webhook_deliveries WHERE state = $1", {state});
 }
 
 }  // namespace sg::api

@@ -46,17 +46,6 @@ std::string joined(const std::vector<std::string>& list) {
     return fmt::format("{}", fmt::join(list, ","));
 }
 
-Result<std::int64_t> number(sql::Connection& db,
-                            std::string_view sql,
-                            std::initializer_list<sql::Param> params) {
-    std::int64_t value = 0;
-    SG_TRY(db.query(sql, params, [&](const sql::Row& row) -> Status {
-        value = row.integer(0);
-        return {};
-    }));
-    return value;
-}
-
 }  // namespace
 
 Status insert_endpoint(sql::Connection& db, const WebhookEndpoint& endpoint) {
@@ -159,9 +148,8 @@ Status remove_endpoint(sql::Connection& db, std::string_view id) {
 }
 
 Result<std::int64_t> count_endpoints(sql::Connection& db, std::string_view owner) {
-    return number(db,
-                  "SELECT count(*) FROM webhook_endpoints WHERE owner = $1 AND kind = 'endpoint'",
-                  {owner});
+    return db.number(
+        "SELECT count(*) FROM webhook_endpoints WHERE owner = $1 AND kind = 'endpoint'", {owner});
 }
 
 Result<std::string> notify_endpoint(sql::Connection& db,
@@ -212,7 +200,7 @@ Status set_notify_secret(sql::Connection& db, std::string_view owner, const Noti
 }
 
 Result<std::int64_t> webhook_cursor(sql::Connection& db) {
-    return number(db, "SELECT seq FROM webhook_cursor WHERE one = 1", {});
+    return db.number("SELECT seq FROM webhook_cursor WHERE one = 1", {});
 }
 
 Status set_webhook_cursor(sql::Connection& db, std::int64_t seq) {

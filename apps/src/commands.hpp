@@ -1,5 +1,10 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
+#include <presets/document.hpp>
+
 #include "exit_codes.hpp"
 #include "options.hpp"
 
@@ -30,5 +35,10 @@ namespace sg::apps {
 
 /// "streamgate: text" on standard error.
 ExitCode complain(ExitCode code, const std::string& text);
+
+/// What `check` found in a document, on standard output.
+[[nodiscard]] ExitCode report_problems(const std::string& name,
+                                       const std::vector<presets::Problem>& problems,
+                                       bool json);
 
 }  // namespace sg::apps

@@ -1,8 +1,5 @@
 #include <unistd.h>
 
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
 #include "commands.hpp"
 #include "serve_run.hpp"
 #include "terminal.hpp"
@@ -13,24 +10,7 @@ namespace {
 ExitCode check_file(const ConfigSources& sources, bool json) {
     const auto problems = load_config(sources).problems;
     const auto name = sources.file.empty() ? std::string("configuration") : sources.file;
-    std::string text;
-    if (json) {
-        auto list = nlohmann::json::array();
-        for (const auto& problem : problems) {
-            list.push_back({{"file", problem.file},
-                            {"line", problem.line},
-                            {"column", problem.column},
-                            {"field", problem.field},
-                            {"message", problem.message},
-                            {"accepted", problem.accepted}});
-        }
-        text = nlohmann::json{{"ok", problems.empty()}, {"problems", list}}.dump(2) + "\n";
-    } else {
-        for (const auto& problem : problems) text += presets::to_string(problem) + "\n";
-        if (problems.empty()) text = name + ": good\n";
-    }
-    (void)write_text(STDOUT_FILENO, text);
-    return problems.empty() ? ExitCode::kSuccess : ExitCode::kSomeFailed;
+    return report_problems(name, problems, json);
 }
 
 }  // namespace

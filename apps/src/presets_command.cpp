@@ -33,28 +33,6 @@ std::string list_text(bool json) {
     return table.text(0);
 }
 
-ExitCode check_file(const PresetsOptions& options) {
-    const auto problems = presets::check(options.name);
-    std::string text;
-    if (options.json) {
-        auto list = nlohmann::json::array();
-        for (const auto& problem : problems) {
-            list.push_back({{"file", problem.file},
-                            {"line", problem.line},
-                            {"column", problem.column},
-                            {"field", problem.field},
-                            {"message", problem.message},
-                            {"accepted", problem.accepted}});
-        }
-        text = nlohmann::json{{"ok", problems.empty()}, {"problems", list}}.dump(2) + "\n";
-    } else {
-        for (const auto& problem : problems) text += presets::to_string(problem) + "\n";
-        if (problems.empty()) text = options.name + ": good\n";
-    }
-    (void)write_text(STDOUT_FILENO, text);
-    return problems.empty() ? ExitCode::kSuccess : ExitCode::kSomeFailed;
-}
-
 }  // namespace
 
 ExitCode run_presets(const PresetsOptions& options) {
@@ -63,7 +41,7 @@ ExitCode run_presets(const PresetsOptions& options) {
     std::string text;
     switch (options.action) {
         case PresetsOptions::Action::kCheck:
-            return check_file(options);
+            return report_problems(options.name, presets::check(options.name), options.json);
         case PresetsOptions::Action::kList:
             text = list_text(options.json);
             break;

@@ -1,25 +1,25 @@
-#include <ctime>
-
 #include <fmt/format.h>
 
 #include <base/clock.hpp>
 
 namespace sg {
 
-std::string rfc3339(Clock::Wall time) {
-    const auto ms = std::chrono::floor<std::chrono::milliseconds>(time);
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(ms);
-    const std::time_t t = std::chrono::system_clock::to_time_t(seconds);
-    std::tm utc{};
-    ::gmtime_r(&t, &utc);
+std::string rfc3339(std::chrono::sys_time<std::chrono::milliseconds> time) {
+    const auto day = std::chrono::floor<std::chrono::days>(time);
+    const std::chrono::year_month_day date{day};
+    const std::chrono::hh_mm_ss clock{time - day};
     return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-                       utc.tm_year + 1900,
-                       utc.tm_mon + 1,
-                       utc.tm_mday,
-                       utc.tm_hour,
-                       utc.tm_min,
-                       utc.tm_sec,
-                       (ms - seconds).count());
+                       static_cast<int>(date.year()),
+                       static_cast<unsigned>(date.month()),
+                       static_cast<unsigned>(date.day()),
+                       clock.hours().count(),
+                       clock.minutes().count(),
+                       clock.seconds().count(),
+                       clock.subseconds().count());
+}
+
+std::string rfc3339(Clock::Wall time) {
+    return rfc3339(std::chrono::floor<std::chrono::milliseconds>(time));
 }
 
 std::optional<Clock::Wall> parse_rfc3339(std::string_view text) noexcept {

@@ -11,6 +11,7 @@
 #include <engine/live_preset.hpp>
 #include <engine/planner.hpp>
 #include <media_av/libav.hpp>
+#include <pipeline/packaged_codec.hpp>
 #include <transcoders/encoder_settings.hpp>
 
 #include "picture_branch.hpp"
@@ -92,7 +93,7 @@ ingest::StreamFacts stream_facts(const LiveSeen& seen, int index) {
     const auto& track = seen.track;
     ingest::StreamFacts s;
     s.index = index;
-    s.codec = codec_id(track.codec);
+    s.codec = pipeline::codec_id(track.codec);
     s.codec_detail = std::string(media::codec_name(s.codec));
     s.timebase = media::kNanoseconds;
     s.language = track.language;
@@ -197,32 +198,6 @@ void relax_gop(pipeline::VideoRendition& r) {
 }
 
 }  // namespace
-
-CodecId codec_id(formats::Codec codec) {
-    switch (codec) {
-        case formats::Codec::kH264:
-            return CodecId::kH264;
-        case formats::Codec::kHevc:
-            return CodecId::kHevc;
-        case formats::Codec::kAv1:
-            return CodecId::kAv1;
-        case formats::Codec::kVp9:
-            return CodecId::kVp9;
-        case formats::Codec::kAac:
-            return CodecId::kAac;
-        case formats::Codec::kOpus:
-            return CodecId::kOpus;
-        case formats::Codec::kAc3:
-            return CodecId::kAc3;
-        case formats::Codec::kEac3:
-            return CodecId::kEac3;
-        case formats::Codec::kFlac:
-            return CodecId::kFlac;
-        case formats::Codec::kMp3:
-            return CodecId::kMp3;
-    }
-    return CodecId::kUnknown;
-}
 
 Status check_live_preset(const Preset& preset) {
     for (const auto& rung : preset.video.ladder) {

@@ -48,6 +48,4 @@ struct LiveAims {
 /// what they have when a smaller picture comes for a while.
 [[nodiscard]] bool serves_as_well(const pipeline::Plan& now, const pipeline::Plan& fresh);
 
-[[nodiscard]] media::CodecId codec_id(formats::Codec codec);
-
 }  // namespace sg::engine

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <media_av/libav.hpp>
+#include <pipeline/packaged_codec.hpp>
 
 namespace sg::engine {
 namespace {
@@ -24,7 +25,7 @@ constexpr std::int64_t kTick = 100 * kMillisecond;
 media::StreamInfoPtr stream_info(const LiveSourceTrack& track, int port) {
     auto info = std::make_shared<media::StreamInfo>();
     info->index = port;
-    info->codec = codec_id(track.codec);
+    info->codec = pipeline::codec_id(track.codec);
     info->codec_detail = std::string(media::codec_name(info->codec));
     info->timebase = media::kNanoseconds;
     info->extradata = track.extradata;

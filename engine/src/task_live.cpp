@@ -14,6 +14,7 @@
 #include <base/file.hpp>
 #include <base/log.hpp>
 #include <media_av/libav.hpp>
+#include <pipeline/packaged_codec.hpp>
 #include <pipeline/runner.hpp>
 #include <presets/loader.hpp>
 #include <transcoders/audio_conform_stage.hpp>
@@ -135,17 +136,11 @@ class LiveRun {
 std::vector<LiveRenditionInfo> LiveRun::renditions(std::chrono::milliseconds segment) const {
     const auto& plan = live_.plan;
     std::vector<LiveRenditionInfo> all;
-    const auto codec_of = [](media::CodecId id) {
-        for (int i = 0; i <= static_cast<int>(formats::Codec::kMp3); ++i) {
-            if (codec_id(static_cast<formats::Codec>(i)) == id)
-                return static_cast<formats::Codec>(i);
-        }
-        return formats::Codec::kH264;
-    };
+    // Every codec that a preset can ask for can be packaged.
     for (const auto& r : plan.video.renditions) {
         LiveRenditionInfo info;
         info.name = r.name;
-        info.codec = codec_of(r.codec);
+        info.codec = *pipeline::packaged_codec(r.codec);
         info.source_track = track_of(r.source_stream);
         info.frame_ns = frame_length(r);
         if (r.encoder.max_bitrate > 0) {
@@ -159,7 +154,7 @@ std::vector<LiveRenditionInfo> LiveRun::renditions(std::chrono::milliseconds seg
     for (const auto& r : plan.audio) {
         LiveRenditionInfo info;
         info.name = r.name;
-        info.codec = codec_of(r.codec);
+        info.codec = *pipeline::packaged_codec(r.codec);
         info.source_track = track_of(r.source_stream);
         info.language = r.language;
         info.label = r.label;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <base/clock.hpp>
 #include <formats/m3u8.hpp>
 
 namespace sg::formats::m3u8 {
@@ -82,19 +83,7 @@ Attributes variant_attributes(const Variant& v) {
 }
 
 std::string date_time(std::int64_t ms) {
-    using namespace std::chrono;
-    const sys_time<milliseconds> time{milliseconds{ms}};
-    const auto day = floor<days>(time);
-    const year_month_day date{day};
-    const hh_mm_ss clock{time - day};
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-                       static_cast<int>(date.year()),
-                       static_cast<unsigned>(date.month()),
-                       static_cast<unsigned>(date.day()),
-                       clock.hours().count(),
-                       clock.minutes().count(),
-                       clock.seconds().count(),
-                       clock.subseconds().count());
+    return rfc3339(std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(ms)));
 }
 
 std::string map_line(const Map& map) {

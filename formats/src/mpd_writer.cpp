@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <base/clock.hpp>
 #include <formats/mpd.hpp>
 
 namespace sg::formats::mpd {
@@ -103,19 +104,7 @@ std::string range_text(const ByteRange& range) {
 }
 
 std::string date_time(std::int64_t ms) {
-    using namespace std::chrono;
-    const sys_time<milliseconds> time{milliseconds{ms}};
-    const auto day = floor<days>(time);
-    const year_month_day date{day};
-    const hh_mm_ss clock{time - day};
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-                       static_cast<int>(date.year()),
-                       static_cast<unsigned>(date.month()),
-                       static_cast<unsigned>(date.day()),
-                       clock.hours().count(),
-                       clock.minutes().count(),
-                       clock.seconds().count(),
-                       clock.subseconds().count());
+    return rfc3339(std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(ms)));
 }
 
 void segment_template(XmlWriter& xml, const SegmentTemplate& t) {

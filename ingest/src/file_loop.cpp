@@ -14,6 +14,7 @@
 #include <ingest/pulled_media.hpp>
 #include <ingest/source.hpp>
 #include <ingest/timed_reader.hpp>
+#include <pipeline/packaged_codec.hpp>
 
 namespace sg::ingest {
 namespace {
@@ -24,34 +25,6 @@ using Steady = std::chrono::steady_clock;
 constexpr std::int64_t kReorderNs = 3'000'000'000;
 constexpr std::size_t kReorderBytes = std::size_t{64} << 20;
 constexpr std::int64_t kMostStepNs = 1'000'000'000;
-
-std::optional<formats::Codec> codec_of(media::CodecId id) {
-    using media::CodecId;
-    switch (id) {
-        case CodecId::kH264:
-            return formats::Codec::kH264;
-        case CodecId::kHevc:
-            return formats::Codec::kHevc;
-        case CodecId::kAv1:
-            return formats::Codec::kAv1;
-        case CodecId::kVp9:
-            return formats::Codec::kVp9;
-        case CodecId::kAac:
-            return formats::Codec::kAac;
-        case CodecId::kOpus:
-            return formats::Codec::kOpus;
-        case CodecId::kAc3:
-            return formats::Codec::kAc3;
-        case CodecId::kEac3:
-            return formats::Codec::kEac3;
-        case CodecId::kFlac:
-            return formats::Codec::kFlac;
-        case CodecId::kMp3:
-            return formats::Codec::kMp3;
-        default:
-            return std::nullopt;
-    }
-}
 
 class FileLoop {
   public:
@@ -123,7 +96,7 @@ void FileLoop::choose() {
     for (const auto& stream : facts.streams) {
         const bool is_video = &stream == video;
         if (!is_video && stream.type != media::MediaType::kAudio) continue;
-        const auto codec = codec_of(stream.codec);
+        const auto codec = pipeline::packaged_codec(stream.codec);
         if (!codec) {
             log::warn("file_loop_track_left_out file={} stream={} codec={}",
                       facts.name,

@@ -43,15 +43,6 @@ Result<std::vector<Event>> read(sql::Connection& db,
     return events;
 }
 
-Result<std::int64_t> number(sql::Connection& db, std::string_view sql) {
-    std::int64_t value = 0;
-    SG_TRY(db.query(sql, {}, [&](const sql::Row& row) -> Status {
-        value = row.integer(0);
-        return {};
-    }));
-    return value;
-}
-
 }  // namespace
 
 std::string Event::to_json() const {
@@ -105,11 +96,11 @@ Result<std::vector<Event>> events_of(sql::Connection& db,
 }
 
 Result<std::int64_t> last_event(sql::Connection& db) {
-    return number(db, "SELECT value FROM job_counters WHERE name = 'event'");
+    return db.number("SELECT value FROM job_counters WHERE name = 'event'");
 }
 
 Result<std::int64_t> oldest_event(sql::Connection& db) {
-    SG_TRY_ASSIGN(const auto oldest, number(db, "SELECT coalesce(min(seq), 0) FROM job_events"));
+    SG_TRY_ASSIGN(const auto oldest, db.number("SELECT coalesce(min(seq), 0) FROM job_events"));
     if (oldest > 0) return oldest;
     SG_TRY_ASSIGN(const auto last, last_event(db));
     return last + 1;

@@ -92,17 +92,6 @@ std::vector<Group> groups_of(const JobFilter& filter) {
     return groups;
 }
 
-Result<std::int64_t> number(sql::Connection& db,
-                            std::string_view sql,
-                            std::initializer_list<sql::Param> params) {
-    std::int64_t value = 0;
-    SG_TRY(db.query(sql, params, [&](const sql::Row& row) -> Status {
-        value = row.integer(0);
-        return {};
-    }));
-    return value;
-}
-
 struct Bounds {
     std::int64_t top = std::numeric_limits<std::int64_t>::max();
     std::int64_t bottom = 1;
@@ -116,18 +105,17 @@ Result<Bounds> bounds_of(sql::Connection& db, const JobFilter& filter) {
     constexpr auto kFirstAt =
         "SELECT seq FROM jobs WHERE clock_high >= $1 ORDER BY clock_high, seq LIMIT 1";
     if (filter.created_from > 0) {
-        SG_TRY_ASSIGN(const auto first, number(db, kFirstAt, {filter.created_from}));
+        SG_TRY_ASSIGN(const auto first, db.number(kFirstAt, {filter.created_from}));
         bounds.bottom = first == 0 ? std::numeric_limits<std::int64_t>::max() : first;
     }
     if (filter.created_to > 0) {
         SG_TRY_ASSIGN(const auto step,
-                      number(db,
-                             "SELECT coalesce(max(clock_high - created), 0) FROM jobs "
-                             "WHERE clock_high > created",
-                             {}));
+                      db.number("SELECT coalesce(max(clock_high - created), 0) FROM jobs "
+                                "WHERE clock_high > created",
+                                {}));
         const auto room = std::numeric_limits<Millis>::max() - filter.created_to;
         SG_TRY_ASSIGN(const auto beyond,
-                      number(db, kFirstAt, {filter.created_to + std::min(step, room)}));
+                      db.number(kFirstAt, {filter.created_to + std::min(step, room)}));
         if (beyond > 0) bounds.top = std::min(bounds.top, beyond - 1);
     }
     return bounds;

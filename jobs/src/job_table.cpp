@@ -11,13 +11,7 @@ namespace sg::jobs {
 namespace {
 
 Result<Millis> clock_high(sql::Connection& db) {
-    Millis high = 0;
-    SG_TRY(db.query(
-        "SELECT coalesce(max(clock_high), 0) FROM jobs", {}, [&](const sql::Row& row) -> Status {
-            high = row.integer(0);
-            return {};
-        }));
-    return high;
+    return db.number("SELECT coalesce(max(clock_high), 0) FROM jobs");
 }
 
 }  // namespace
@@ -136,14 +130,7 @@ Result<QueueTotals> queue_totals(sql::Connection& db) {
 }
 
 Result<std::int64_t> open_jobs(sql::Connection& db, std::string_view owner) {
-    std::int64_t open = 0;
-    SG_TRY(db.query("SELECT open FROM job_owners WHERE owner = $1",
-                    {owner},
-                    [&](const sql::Row& row) -> Status {
-                        open = row.integer(0);
-                        return {};
-                    }));
-    return open;
+    return db.number("SELECT open FROM job_owners WHERE owner = $1", {owner});
 }
 
 Result<std::optional<std::int64_t>> queue_position(sql::Connection& db, const Job& job) {

@@ -4,6 +4,7 @@
 
 #include <packagers/cmaf_init.hpp>
 #include <packagers/segmenter.hpp>
+#include <pipeline/packaged_codec.hpp>
 
 #include "held_end.hpp"
 
@@ -13,35 +14,6 @@ namespace {
 using media::CodecId;
 using pipeline::Flow;
 using pipeline::Item;
-
-Result<formats::Codec> packaged_codec(CodecId id) {
-    switch (id) {
-        case CodecId::kH264:
-            return formats::Codec::kH264;
-        case CodecId::kHevc:
-            return formats::Codec::kHevc;
-        case CodecId::kAv1:
-            return formats::Codec::kAv1;
-        case CodecId::kVp9:
-            return formats::Codec::kVp9;
-        case CodecId::kAac:
-            return formats::Codec::kAac;
-        case CodecId::kOpus:
-            return formats::Codec::kOpus;
-        case CodecId::kAc3:
-            return formats::Codec::kAc3;
-        case CodecId::kEac3:
-            return formats::Codec::kEac3;
-        case CodecId::kFlac:
-            return formats::Codec::kFlac;
-        case CodecId::kMp3:
-            return formats::Codec::kMp3;
-        default:
-            break;
-    }
-    return Error{Errc::kUnsupported,
-                 fmt::format("package {}: it has no place in CMAF", media::codec_name(id))};
-}
 
 /// AC-3, E-AC-3 and MP3 describe themselves in every frame, VP9 in every key frame.
 bool described_by_first_sample(CodecId id) {
@@ -105,15 +77,19 @@ bool reorders(const formats::CodecConfig& codec) {
 
 Result<formats::CodecConfig> codec_config(const media::StreamInfo& info,
                                           std::span<const std::byte> first_sample) {
-    SG_TRY_ASSIGN(const auto codec, packaged_codec(info.codec));
+    const auto codec = pipeline::packaged_codec(info.codec);
+    if (!codec)
+        return Error{
+            Errc::kUnsupported,
+            fmt::format("package {}: it has no place in CMAF", media::codec_name(info.codec))};
     const std::span<const std::byte> declared(info.extradata);
     const bool by_sample = described_by_first_sample(info.codec);
     // What AV1 encoders declare before the first picture (SVT-AV1) is not always what they write.
     const bool sample_first = by_sample || info.codec == CodecId::kAv1;
-    auto config = formats::make_codec_config(codec, sample_first ? first_sample : declared);
+    auto config = formats::make_codec_config(*codec, sample_first ? first_sample : declared);
     // Either place may leave the sequence header to the other.
     if (!config && !by_sample && config.error().code == Errc::kAgain) {
-        config = formats::make_codec_config(codec, sample_first ? declared : first_sample);
+        config = formats::make_codec_config(*codec, sample_first ? declared : first_sample);
     }
     return config;
 }

@@ -25,6 +25,7 @@ class SystemClock final : public Clock {
 };
 
 /// RFC 3339 in UTC with milliseconds: 2026-01-31T12:00:00.000Z
+[[nodiscard]] std::string rfc3339(std::chrono::sys_time<std::chrono::milliseconds> time);
 [[nodiscard]] std::string rfc3339(Clock::Wall time);
 
 /// With "Z" or an offset, to the millisecond; further digits are dropped. Nothing for anything else

@@ -76,6 +76,9 @@ class Connection {
                                              const OnRow& on_row) {
         return query_span(sql, std::span(params.begin(), params.size()), on_row);
     }
+    /// The one number that a query gives; 0 when it gives no row.
+    [[nodiscard]] Result<std::int64_t> number(std::string_view sql,
+                                              std::initializer_list<Param> params = {});
     /// For statements made at run time, such as filters.
     [[nodiscard]] virtual Result<std::int64_t> run_span(std::string_view sql,
                                                         std::span<const Param> params) = 0;
