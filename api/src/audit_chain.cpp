@@ -2,14 +2,13 @@
 
 #include <utility>
 
-#include <fcntl.h>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <base/digest.hpp>
 #include <base/file.hpp>
 
+#include "key_file.hpp"
 #include "random_text.hpp"
 
 namespace sg::api {
@@ -48,12 +47,7 @@ Result<AuditKey> load_or_make_audit_key(const std::filesystem::path& path) {
     auto found = load_audit_key(path);
     if (found || found.error().code != Errc::kNotFound) return found;
     SG_TRY_ASSIGN(const auto secret, random_base62(64));
-    {
-        SG_TRY_ASSIGN(const auto file, open_file(path, O_WRONLY | O_CREAT | O_EXCL, 0600));
-        const auto line = secret + "\n";
-        SG_TRY(write_all(file.get(), std::as_bytes(std::span(line)), path.string()));
-    }
-    SG_TRY(sync_folder(path.parent_path()));
+    SG_TRY(make_key_file(path, secret + "\n"));
     return load_audit_key(path);
 }
 

@@ -14,6 +14,7 @@
 
 #include <base/file.hpp>
 #include <base/ids.hpp>
+#include <base/log.hpp>
 
 #include "field_reader.hpp"
 #include "offload.hpp"
@@ -78,7 +79,9 @@ json facts_of(const std::string& id,
 
 struct ClipRoutes::Impl {
     Impl(const OutputRoutesOptions& settings, const Clock& time)
-        : data(settings.data), clock(time), answers(settings, time) {}
+        : data(settings.data), clock(time), answers(settings, time) {
+        boost::asio::post(makers, [this] { remove_halves(); });
+    }
     ~Impl() { makers.join(); }
 
     const fs::path data;
@@ -96,6 +99,8 @@ struct ClipRoutes::Impl {
     [[nodiscard]] ServedOutputs served(std::string_view id) const;
     /// Ids of complete clips, the newest first. Blocks.
     [[nodiscard]] std::vector<std::string> ids() const;
+    /// What a process was killed over while it made or deleted it.
+    void remove_halves() const;
 
     [[nodiscard]] server::Task<Reply> create(Call& call);
     [[nodiscard]] server::Task<Reply> list(Call& call);
@@ -137,6 +142,23 @@ std::vector<std::string> ClipRoutes::Impl::ids() const {
     return out;
 }
 
+void ClipRoutes::Impl::remove_halves() const {
+    std::error_code failed;
+    for (fs::directory_iterator at(data / "clips", failed), end; !failed && at != end;
+         at.increment(failed)) {
+        const auto id = at->path().filename().string();
+        std::error_code kept;
+        // What cannot be looked at is no half.
+        if (!is_clip_id(id) ||
+            fs::status(at->path() / kFacts, kept).type() != fs::file_type::not_found)
+            continue;
+        fs::remove_all(at->path(), kept);
+        if (kept)
+            log::warn(
+                "clip_not_removed folder={} reason=\"{}\"", at->path().string(), kept.message());
+    }
+}
+
 Result<std::string> ClipRoutes::Impl::make(const live::ClipRequest& request,
                                            const std::string& id) const {
     const auto made = live::make_clip(request);
@@ -146,7 +168,12 @@ Result<std::string> ClipRoutes::Impl::make(const live::ClipRequest& request,
         return made.error();
     }
     auto text = facts_of(id, request.channel, request.output, *made).dump();
-    SG_TRY(write_file_atomic(request.output / kFacts, text, Durability::kNone));
+    if (auto status = write_file_atomic(request.output / kFacts, text, Durability::kNone);
+        !status) {
+        std::error_code ignored;
+        fs::remove_all(request.output, ignored);
+        return status.error();
+    }
     return text;
 }
 

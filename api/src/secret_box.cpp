@@ -1,8 +1,6 @@
 #include <array>
 #include <memory>
 
-#include <fcntl.h>
-
 #include <api/secret_box.hpp>
 #include <fmt/format.h>
 #include <openssl/evp.h>
@@ -13,6 +11,7 @@
 #include <base/file.hpp>
 
 #include "base64.hpp"
+#include "key_file.hpp"
 
 namespace sg::api {
 namespace {
@@ -70,11 +69,7 @@ Result<SecretBox> SecretBox::open(const std::filesystem::path& key_file) {
     if (!text && text.error().code == Errc::kNotFound) {
         SG_TRY(make_folders(key_file.parent_path()));
         auto key = random_bytes(kKeyBytes);
-        SG_TRY_ASSIGN(auto file, open_file(key_file, O_WRONLY | O_CREAT | O_EXCL, 0600));
-        const auto line = hex(key) + "\n";
-        SG_TRY(write_all(file.get(), std::as_bytes(std::span(line)), key_file.string()));
-        if (::fsync(file.get()) != 0) return errno_error(errno, "sync " + key_file.string());
-        SG_TRY(sync_folder(key_file.parent_path()));
+        SG_TRY(make_key_file(key_file, hex(key) + "\n"));
         return SecretBox(std::move(key));
     }
     if (!text) return std::move(text).error();

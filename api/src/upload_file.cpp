@@ -71,7 +71,9 @@ Result<std::uint64_t> stored_bytes(const std::filesystem::path& folder, const st
 }
 
 Status remove_upload_files(const std::filesystem::path& folder, const std::string& id) {
-    for (const auto& path : {folder / id, note_of(folder, id)}) {
+    const auto note = note_of(folder, id);
+    // The last is the note of a process that was killed while it wrote it.
+    for (const auto& path : {folder / id, note, std::filesystem::path(note.string() + ".part")}) {
         if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
             return errno_error(errno, "remove " + path.string());
         }

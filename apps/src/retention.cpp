@@ -12,6 +12,7 @@
 #include <jobs/job_folders.hpp>
 #include <jobs/job_table.hpp>
 
+#include <base/file.hpp>
 #include <base/log.hpp>
 
 namespace sg::apps {
@@ -116,8 +117,11 @@ void Retention::forget_outputs(const std::stop_token& stop) {
                 continue;
             std::error_code failed;
             const auto folder = jobs::own_output_folder(data_, job.id);
-            if (std::filesystem::exists(folder, failed))
-                std::filesystem::remove_all(folder, failed);
+            std::filesystem::remove_all(folder, failed);
+            if (failed) {  // tried again with the next sweep
+                tell("outputs", errno_error(failed.value(), "remove " + folder.string()));
+                continue;
+            }
             const auto now = before(clock_, std::chrono::seconds(0));
             tell("outputs", database_.write_now([&](sql::Connection& db) {
                 return jobs::mark_outputs_deleted(db, job.id, now);

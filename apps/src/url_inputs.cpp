@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <jobs/fetch.hpp>
 
+#include <base/digest.hpp>
 #include <base/file.hpp>
 
 #include "terminal.hpp"
@@ -39,7 +40,8 @@ Result<UrlInputs> UrlInputs::fetch(engine::JobDocument& job, std::stop_token sto
         auto& input = job.inputs[i];
         if (!is_url(input.uri)) continue;
         inputs.folder_ = fs::path(job.output) / ".streamgate-fetched";
-        const auto folder = inputs.folder_ / fmt::format("{}", i);
+        // What an interrupted run has fetched is gone on with when it came from the same place.
+        const auto folder = inputs.folder_ / sha256_hex(input.uri).substr(0, 32);
         SG_TRY(make_folders(folder));
         // Outputs and messages are called as the URL is.
         const auto file = folder / names[i];

@@ -286,6 +286,7 @@ Status InputRun::publish_what_is_ready() {
         return {};
     const auto ready = assembly_->common_segments();
     if (ready <= published_segments_) return {};
+    SG_TRY(clear_earlier());
     const auto tracks = assembly_->tracks(ready);
     for (const auto& track : tracks) {
         const auto& name = track.description.rendition;
@@ -363,11 +364,17 @@ std::vector<packagers::TrackIndex> InputRun::final_tracks() const {
     return packaged_.empty() ? assembly_->tracks() : packaged_;
 }
 
+/// What --overwrite replaces goes before anything takes its place; also when the run that was told
+/// so was interrupted, and this one goes on with it.
+Status InputRun::clear_earlier() {
+    if (published_segments_ > 0 || (!setup_.options.overwrite && !setup_.options.resume)) return {};
+    const auto ledger = read_ledger(setup_.folder);
+    const bool ours = ledger && resumes_ && ledger->plan_digest == plan_.digest();
+    return !ledger || ours ? Status() : unpublish(setup_.folder, *ledger);
+}
+
 Status InputRun::finish_publishing() {
-    if (setup_.options.overwrite) {
-        if (auto ledger = read_ledger(setup_.folder); ledger && published_segments_ == 0)
-            SG_TRY(unpublish(setup_.folder, *ledger));
-    }
+    SG_TRY(clear_earlier());
     SG_TRY(publish(presentation_folder(), setup_.folder));
     const auto tracks = final_tracks();
     const auto target = packagers::final_target_seconds(tracks);

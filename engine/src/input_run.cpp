@@ -142,9 +142,13 @@ Status InputRun::take_output_folder() {
                (there("index.m3u8") || there("manifest.mpd"))) {
         return Error{
             Errc::kInvalidArgument,
-            fmt::format(
-                "{} already holds a presentation that is not ours; choose another folder with -o",
-                setup_.folder.string())};
+            there(WorkFolder::kName)
+                ? fmt::format("{} holds what an interrupted run has published so far; give "
+                              "--resume to go on with it, or --overwrite to begin again",
+                              setup_.folder.string())
+                : fmt::format("{} already holds a presentation that is not ours; choose another "
+                              "folder with -o",
+                              setup_.folder.string())};
     }
     return {};
 }
@@ -175,7 +179,13 @@ Status InputRun::open_source() {
     } else {
         source_.fd = std::move(input_.fd);
     }
-    return resumes_ ? work_->clear_attempts() : work_->reset();
+    if (resumes_) return work_->clear_attempts();
+    if (auto ledger = read_ledger(setup_.folder); !ledger) {
+        // A run that is not gone on with may have shown a part: no ledger will ever list that.
+        withdraw(work_->stage(), setup_.folder);
+        withdraw(work_->final(), setup_.folder);
+    }
+    return work_->reset();
 }
 
 std::optional<JobTask> InputRun::next_task(const TaskRoom& room) {

@@ -111,6 +111,7 @@ class InputRun {
     [[nodiscard]] Status publish_what_is_ready();
     [[nodiscard]] Status next_phase();
     [[nodiscard]] Status start_verification();
+    [[nodiscard]] Status clear_earlier();
     [[nodiscard]] Status finish_publishing();
     [[nodiscard]] TaskRequest request_of(const Work& work) const;
     void keep_crash(const Work& work, const process::Outcome& outcome);

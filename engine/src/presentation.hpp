@@ -61,6 +61,10 @@ class Assembly {
 [[nodiscard]] Status publish(const std::filesystem::path& stage,
                              const std::filesystem::path& output);
 
+/// Takes out of `output` what was linked into it from `stage`, which never got a ledger, and the
+/// media playlists beside; nothing else. What was copied is not known any more, and stays.
+void withdraw(const std::filesystem::path& stage, const std::filesystem::path& output);
+
 /// Links one file, or copies it where links cannot be made. An equal file already there is left.
 [[nodiscard]] Status link_file(const std::filesystem::path& from, const std::filesystem::path& to);
 

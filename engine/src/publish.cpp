@@ -76,9 +76,10 @@ Status publish(const fs::path& stage, const fs::path& output) {
     }
     if (ec) return errno_error(ec.value(), "read folder " + stage.string());
     // A player that follows the manifests must find all that they name, also after a power cut.
-    for (const auto& folder : fs::directory_iterator(stage, ec)) {
-        if (folder.is_directory()) SG_TRY(sync_folder(output / folder.path().filename()));
+    for (fs::directory_iterator at(stage, ec), end; !ec && at != end; at.increment(ec)) {
+        if (at->is_directory()) SG_TRY(sync_folder(output / at->path().filename()));
     }
+    if (ec) return errno_error(ec.value(), "read folder " + stage.string());
     std::sort(manifests.begin(), manifests.end(), [](const fs::path& a, const fs::path& b) {
         return std::pair(manifest_rank(a), a) < std::pair(manifest_rank(b), b);
     });
@@ -87,6 +88,31 @@ Status publish(const fs::path& stage, const fs::path& output) {
         SG_TRY(write_file_atomic(output / m, text, Durability::kFsync));
     }
     return {};
+}
+
+void withdraw(const fs::path& stage, const fs::path& output) {
+    std::error_code ec;
+    for (fs::directory_iterator it(stage, ec), end; !ec && it != end; it.increment(ec)) {
+        const auto published = output / it->path().filename();
+        std::error_code ignored;
+        if (!it->is_directory(ignored)) {
+            if (same_file(it->path(), published)) fs::remove(published, ignored);
+            continue;
+        }
+        // Each chunk brings its init segment along, so the stage may have a later one.
+        std::vector<fs::path> others{"index.m3u8", "iframes.m3u8"};
+        std::vector<fs::path> linked;
+        for (fs::directory_iterator at(it->path(), ignored); !ignored && at != end;
+             at.increment(ignored)) {
+            const auto name = at->path().filename();
+            (same_file(at->path(), published / name) ? linked : others).push_back(name);
+        }
+        if (linked.empty()) continue;
+        for (const auto& name : others) fs::remove(published / name, ignored);
+        // Last: they tell whose the folder is.
+        for (const auto& name : linked) fs::remove(published / name, ignored);
+        fs::remove(published, ignored);  // only when empty
+    }
 }
 
 std::string ledger_json(const pipeline::Plan& plan,

@@ -99,15 +99,16 @@ void WorkFolder::remove_attempt(const fs::path& attempt) {
 Status WorkFolder::move_to_stage(const fs::path& attempt) {
     SG_TRY(take_back(attempt));
     std::error_code ec;
-    for (const auto& rendition : fs::directory_iterator(attempt, ec)) {
-        const auto target = stage() / rendition.path().filename();
+    for (fs::directory_iterator at(attempt, ec), end; !ec && at != end; at.increment(ec)) {
+        const auto& rendition = at->path();
+        const auto target = stage() / rendition.filename();
         // Whole when it is the first of its rendition: a copy has thousands of files.
         SG_TRY(make_folders(stage()));
-        if (::rename(rendition.path().c_str(), target.c_str()) == 0) continue;
+        if (::rename(rendition.c_str(), target.c_str()) == 0) continue;
         SG_TRY(make_folders(target));
-        for (const auto& file : fs::directory_iterator(rendition.path(), ec)) {
-            const auto to = target / file.path().filename();
-            if (::rename(file.path().c_str(), to.c_str()) != 0)
+        for (fs::directory_iterator file(rendition, ec); !ec && file != end; file.increment(ec)) {
+            const auto to = target / file->path().filename();
+            if (::rename(file->path().c_str(), to.c_str()) != 0)
                 return errno_error(errno, "move " + to.string());
         }
         if (ec) break;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <jobs/job_folders.hpp>
+#include <nlohmann/json.hpp>
 
 #include <base/file.hpp>
 #include <engine/job.hpp>
@@ -51,6 +52,20 @@ fs::path work_folder(const fs::path& data, std::string_view job) {
 
 fs::path fetched_input(const fs::path& data, std::string_view job, std::size_t input) {
     return work_folder(data, job) / "fetched" / fmt::format("{}", input);
+}
+
+std::vector<fs::path> unfinished_outputs(const fs::path& data, const Job& job) {
+    const auto own = own_output_folder(data, job.id);
+    if (job.state == JobState::kSucceeded) return {};
+    if (job.outputs_bytes == 0) return {own};
+    std::vector<fs::path> out;
+    const auto result = nlohmann::json::parse(job.result, nullptr, false);
+    if (!result.is_object()) return out;
+    for (const auto& input : result.value("inputs", nlohmann::json::array())) {
+        const fs::path name = input.value("name", std::string());
+        if (!input.value("ok", true) && !name.empty()) out.push_back(below(own, name.string()));
+    }
+    return out;
 }
 
 bool published_by(const Job& job, std::string_view plan) {

@@ -66,10 +66,13 @@ Status remove_forgotten_work(sql::Database& database, const fs::path& data) {
     for (const auto& folder : folders) {
         const auto job = find_job(*reader, folder.filename().string(), {});
         if (job ? !ended(job->state) : job.error().code != Errc::kNotFound) continue;
-        fs::remove_all(folder, ec);
-        if (ec) log::warn("remove_failed folder={} error=\"{}\"", folder.string(), ec.message());
-        if (!job || job->state == JobState::kSucceeded || job->outputs_bytes > 0) continue;
-        fs::remove_all(own_output_folder(data, job->id), ec);
+        auto gone = job ? unfinished_outputs(data, *job) : std::vector<fs::path>();
+        // Last: by it the next start finds what a kill leaves of the others.
+        gone.push_back(folder);
+        for (const auto& each : gone) {
+            fs::remove_all(each, ec);
+            if (ec) log::warn("remove_failed folder={} error=\"{}\"", each.string(), ec.message());
+        }
     }
     return {};
 }

@@ -216,8 +216,8 @@ void RunnerCore::hear(const Event& event) {
         fetches_.drop(event.subject);
         if (removing_.insert(event.subject).second) {
             janitor_.remove(event.subject,
-                            {work_folder(options_.data, event.subject),
-                             own_output_folder(options_.data, event.subject)});
+                            {own_output_folder(options_.data, event.subject),
+                             work_folder(options_.data, event.subject)});
         }
     } else if (event.type == "upload.finished") {
         find_accepted();

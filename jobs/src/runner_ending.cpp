@@ -198,7 +198,7 @@ void RunnerCore::on_end_written(const std::string& id, std::int64_t token, const
 }
 
 void RunnerCore::remove_leftovers(const RunnerJob& job) {
-    std::vector<std::filesystem::path> folders{work_folder(options_.data, job.job.id)};
+    std::vector<std::filesystem::path> folders;
     const auto own = own_output_folder(options_.data, job.job.id);
     // Halves of what was shown early; inputs that went well stay.
     if (job.end->state != JobState::kSucceeded && job.document.output == own.string()) {
@@ -208,6 +208,8 @@ void RunnerCore::remove_leftovers(const RunnerJob& job) {
             for (const auto& name : job.unfinished) folders.push_back(own / name);
         }
     }
+    // Last: by it the next start finds what a kill left of the others.
+    folders.push_back(work_folder(options_.data, job.job.id));
     removing_.insert(job.job.id);
     janitor_.remove(job.job.id, std::move(folders));
 }

@@ -93,6 +93,10 @@ std::uint64_t DiskWriter::new_key() {
     return impl_->keys.fetch_add(1);
 }
 
+std::uint64_t DiskWriter::key_of(std::string_view name) {
+    return std::hash<std::string_view>()(name);
+}
+
 void DiskWriter::drain() {
     for (auto& lane : impl_->lanes) {
         std::unique_lock lock(lane->mutex);

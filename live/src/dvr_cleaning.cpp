@@ -22,8 +22,11 @@ constexpr auto kKeepUnknown = std::chrono::hours(24);
 std::vector<fs::path> folders_in(const fs::path& folder) {
     std::vector<fs::path> out;
     std::error_code failed;
-    for (const auto& entry : fs::directory_iterator(folder, failed))
-        if (entry.is_directory(failed) && !entry.is_symlink(failed)) out.push_back(entry.path());
+    for (fs::directory_iterator at(folder, failed), end; !failed && at != end;
+         at.increment(failed)) {
+        std::error_code unseen;
+        if (at->is_directory(unseen) && !at->is_symlink(unseen)) out.push_back(at->path());
+    }
     return out;
 }
 
@@ -38,10 +41,11 @@ std::chrono::seconds age_of(const fs::path& file, Clock::Wall now) {
 std::size_t clean_epoch(const fs::path& epoch, std::chrono::seconds keep, Clock::Wall now) {
     std::vector<fs::path> old;
     std::error_code failed;
-    for (const auto& entry : fs::directory_iterator(epoch, failed)) {
-        const auto extension = entry.path().extension();
+    for (fs::directory_iterator at(epoch, failed), end; !failed && at != end;
+         at.increment(failed)) {
+        const auto extension = at->path().extension();
         const bool ours = extension == kDvrMediaExtension || extension == kDvrIndexExtension;
-        if (ours && age_of(entry.path(), now) > keep) old.push_back(entry.path());
+        if (ours && age_of(at->path(), now) > keep) old.push_back(at->path());
     }
     for (const auto& file : old) fs::remove(file, failed);
     return old.size();
@@ -59,7 +63,9 @@ void clean_channel(const fs::path& channel, const ActiveFolders& active, Clock::
         fs::remove(epoch, failed);  // only when it is empty
     }
     if (gone > 0) log::info("dvr_cleaned folder={} files={}", channel.string(), gone);
-    if (active.any_in(channel) || age_of(state_file, now) <= keep) return;
+    // Without a state it was killed before it had one, or while it was removed.
+    const bool known = fs::exists(state_file, failed);
+    if (active.any_in(channel) || age_of(known ? state_file : channel, now) <= keep) return;
     if (dvr_epochs(channel).empty()) fs::remove(state_file, failed);
     fs::remove(channel, failed);
 }

@@ -1,5 +1,4 @@
 #include <chrono>
-#include <filesystem>
 #include <utility>
 
 #include <fmt/format.h>
@@ -9,6 +8,7 @@
 #include <base/clock.hpp>
 
 #include "clip_archive.hpp"
+#include "clip_folder.hpp"
 #include "clip_media.hpp"
 #include "clip_plan.hpp"
 #include "clip_writer.hpp"
@@ -16,7 +16,6 @@
 namespace sg::live {
 namespace {
 
-namespace fs = std::filesystem;
 using std::chrono::duration_cast;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
@@ -62,12 +61,8 @@ Result<ClipSummary> make_clip(const ClipRequest& request) {
                                  request.channel,
                                  rfc3339(range->from),
                                  rfc3339(range->to))};
-    std::error_code failed;
-    if (fs::exists(request.output, failed) && !fs::is_empty(request.output, failed))
-        return Error{
-            Errc::kInvalidArgument,
-            fmt::format(
-                "clip {}: {} is not an empty folder", request.channel, request.output.string())};
+    auto output = ClipFolder::take(request.output);
+    if (!output) return output.error().within("clip " + request.channel);
     ClipFiles files;
     SG_TRY(files.open(stretches));
     SG_TRY(settle_ends(files, stretches));
@@ -75,6 +70,7 @@ Result<ClipSummary> make_clip(const ClipRequest& request) {
     ClipWriter writer(request.output, files, stretches);
     for (const auto& track : tracks) SG_TRY(writer.add(track));
     SG_TRY(writer.finish());
+    SG_TRY(output->keep());
     auto summary = summary_of(stretches);
     summary.bytes = writer.bytes();
     summary.notes = std::move(notes);

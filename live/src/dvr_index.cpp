@@ -226,9 +226,10 @@ std::vector<DvrFile> read_dvr_epoch(const fs::path& folder) {
     std::vector<DvrFile> files;
     std::error_code failed;
     DvrInits inits;
-    for (const auto& entry : fs::directory_iterator(folder, failed)) {
-        if (entry.path().extension() != kDvrIndexExtension) continue;
-        auto file = read_dvr_file(entry.path(), folder.filename().string(), inits);
+    for (fs::directory_iterator at(folder, failed), end; !failed && at != end;
+         at.increment(failed)) {
+        if (at->path().extension() != kDvrIndexExtension) continue;
+        auto file = read_dvr_file(at->path(), folder.filename().string(), inits);
         if (file && !file->segments.empty()) files.push_back(std::move(*file));
     }
     std::sort(files.begin(), files.end(), [](const DvrFile& a, const DvrFile& b) {
@@ -246,8 +247,11 @@ bool epoch_before(const std::string& a, const std::string& b) {
 std::vector<fs::path> dvr_epochs(const fs::path& channel) {
     std::vector<fs::path> folders;
     std::error_code failed;
-    for (const auto& entry : fs::directory_iterator(channel, failed))
-        if (entry.is_directory(failed)) folders.push_back(entry.path());
+    for (fs::directory_iterator at(channel, failed), end; !failed && at != end;
+         at.increment(failed)) {
+        std::error_code unseen;
+        if (at->is_directory(unseen)) folders.push_back(at->path());
+    }
     std::sort(folders.begin(), folders.end(), [](const fs::path& a, const fs::path& b) {
         return epoch_before(a.filename().string(), b.filename().string());
     });

@@ -4,9 +4,11 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <live/dvr_index.hpp>
 
 #include <packagers/live_hls.hpp>
 
+#include "dvr_cleaning.hpp"
 #include "dvr_track.hpp"
 
 namespace sg::live {
@@ -19,6 +21,7 @@ namespace fs = std::filesystem;
 constexpr auto kBehindWindow = std::chrono::seconds(60);
 /// Of an event, which may be published again from disk.
 constexpr auto kKeepEvent = std::chrono::hours(24);
+constexpr auto kCleanEvery = std::chrono::minutes(5);
 
 std::int64_t micros(std::chrono::nanoseconds duration) {
     return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
@@ -48,6 +51,27 @@ bool ActiveFolders::any_in(const fs::path& channel) const {
     });
 }
 
+StoreParts::StoreParts(fs::path data, const DiskWriter::Limits& limits, const Clock& c, Metrics& m)
+    : folder(std::move(data)),
+      clock(c),
+      metrics(m),
+      health(c),
+      disk(limits, m),
+      clean_key_(disk.new_key()),
+      next_clean_(c.now() + kCleanEvery) {}
+
+void StoreParts::clean() {
+    (void)disk.post(clean_key_, 0, [parts = shared_from_this()] {
+        clean_store(parts->folder / "live", parts->active, parts->clock.wall());
+    });
+}
+
+void StoreParts::clean_when_due() {
+    const auto now = clock.now();
+    auto due = next_clean_.load();
+    if (now >= due && next_clean_.compare_exchange_strong(due, now + kCleanEvery)) clean();
+}
+
 std::chrono::seconds kept_on_disk(const ChannelSettings& settings) {
     const auto& output = settings.output;
     const auto media = output.event ? std::chrono::seconds(kKeepEvent) : output.dvr;
@@ -72,7 +96,14 @@ DvrObserver::DvrObserver(Channel& channel, fs::path folder, std::shared_ptr<Stor
     state_.discontinuities = before.discontinuities;
     state_.end_date = before.not_before;
     state_.keep = kept_on_disk(settings);
-    parts_->active.add(epoch_folder_);
+    active_.push_back(epoch_folder_);
+    if (settings.output.event) {
+        // It lists all that earlier runs have made of it, however long ago.
+        for (auto& epoch : dvr_epochs(folder))
+            if (!epoch_before(epoch.filename(), state_.first_epoch) && epoch != epoch_folder_)
+                active_.push_back(std::move(epoch));
+    }
+    for (const auto& epoch : active_) parts_->active.add(epoch);
     if (!dvr_) return;
     const MetricLabels labels{{"channel", name_}};
     written_bytes_ = parts_->metrics.counter(
@@ -84,7 +115,7 @@ DvrObserver::DvrObserver(Channel& channel, fs::path folder, std::shared_ptr<Stor
 }
 
 DvrObserver::~DvrObserver() {
-    parts_->active.remove(epoch_folder_);
+    for (const auto& epoch : active_) parts_->active.remove(epoch);
 }
 
 void DvrObserver::on_segment(std::size_t rendition,
@@ -100,6 +131,7 @@ void DvrObserver::on_segment(std::size_t rendition,
         if (const auto channel = channel_.lock())
             state_.availability_start = channel->availability_start();
         write_state();
+        parts_->clean_when_due();
     }
     if (dvr_ && !s.gap) store(rendition, segment);
 }

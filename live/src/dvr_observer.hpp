@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -37,16 +38,28 @@ class ActiveFolders {
 };
 
 /// What all channels of a store share.
-struct StoreParts {
-    StoreParts(const DiskWriter::Limits& limits, const Clock& c, Metrics& m)
-        : clock(c), metrics(m), health(c), disk(limits, m) {}
+struct StoreParts : std::enable_shared_from_this<StoreParts> {
+    StoreParts(std::filesystem::path data,
+               const DiskWriter::Limits& limits,
+               const Clock& c,
+               Metrics& m);
 
+    /// clean_store() on a thread of the disk. Any thread.
+    void clean();
+    /// The same when some minutes have passed since: a channel may be on air for months.
+    void clean_when_due();
+
+    const std::filesystem::path folder;
     const Clock& clock;
     Metrics& metrics;
     DiskHealth health;
     ActiveFolders active;
     StateWriters states;
     DiskWriter disk;
+
+  private:
+    std::uint64_t clean_key_;
+    std::atomic<Clock::Monotonic> next_clean_;
 };
 
 /// Writes one channel's state and, with DVR, its closed segments. On the channel's thread.
@@ -67,6 +80,7 @@ class DvrObserver final : public ChannelObserver {
     boost::asio::io_context& home_;
     std::string name_;
     std::filesystem::path epoch_folder_;
+    std::vector<std::filesystem::path> active_;  ///< of which segments are listed
     std::shared_ptr<StoreParts> parts_;
     std::uint64_t key_;
     bool dvr_ = false;

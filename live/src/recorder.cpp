@@ -26,7 +26,8 @@ Recorder::Recorder(std::string channel,
       folder_(std::move(folder)),
       rotate_us_(std::chrono::microseconds(settings.rotate).count()),
       parts_(std::move(parts)),
-      key_(parts_->disk.new_key()) {
+      // Sessions of a channel may overlap: one ends on a slow disk when the next one begins.
+      key_(DiskWriter::key_of(folder_.native())) {
     const MetricLabels labels{{"channel", channel_}};
     written_bytes_ = parts_->metrics.counter(
         "streamgate_recording_written_bytes_total", "Bytes of media recorded.", labels);

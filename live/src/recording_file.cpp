@@ -1,6 +1,8 @@
 #include "recording_file.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -20,7 +22,7 @@ namespace {
 
 constexpr std::int64_t kLeadUs = 1'000'000;
 constexpr auto kSyncEvery = std::chrono::seconds(10);
-constexpr int kMaxSameName = 100;
+constexpr const char* kBegun = "recording.mp4.part";
 
 /// 20260131T120000Z
 std::string name_of(packagers::WallTime time) {
@@ -60,35 +62,47 @@ RecordingFile::~RecordingFile() {
     close();
 }
 
+/// Under a name of its own when it has media: a kill before leaves nothing that does not play.
 Status RecordingFile::open() {
     SG_TRY_ASSIGN(const auto bytes, header(plan_));
     SG_TRY(make_folders(plan_.folder));
-    const std::string base = name_of(plan_.begins);
-    std::filesystem::path path;
-    for (int n = 1; !fd_.valid(); ++n) {
-        path = plan_.folder / (n == 1 ? base + ".mp4" : fmt::format("{}-{}.mp4", base, n));
-        auto fd = open_file(path, O_RDWR | O_CREAT | O_EXCL);
-        if (fd)
-            fd_ = std::move(*fd);
-        else if (n == kMaxSameName || !std::filesystem::exists(path))
-            return std::move(fd).error();
-    }
+    // Always the same: what a killed process left is replaced.
+    name_ = (plan_.folder / kBegun).string();
+    SG_TRY_ASSIGN(fd_, open_file(name_, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW));
     const std::span<const std::byte> piece(bytes);
-    if (auto status = write_pieces_at(fd_.get(), 0, std::span(&piece, 1), path.string()); !status) {
-        fd_.reset();
-        std::error_code ignored;
-        std::filesystem::remove(path, ignored);
-        return status;
-    }
-    name_ = path.string();
+    SG_TRY(write_pieces_at(fd_.get(), 0, std::span(&piece, 1), name_));
     bytes_ = bytes.size();
     synced_ = clock_.now();
+    return {};
+}
+
+Status RecordingFile::give_name() {
+    const std::string base = name_of(plan_.begins);
+    std::filesystem::path path = plan_.folder / (base + ".mp4");
+    std::error_code failed;
+    for (int n = 2; std::filesystem::exists(path, failed); ++n)
+        path = plan_.folder / fmt::format("{}-{}.mp4", base, n);
+    if (::rename(name_.c_str(), path.c_str()) != 0)
+        return errno_error(errno, "rename to " + path.string());
+    name_ = path.string();
     log::info("recording_open file={}", name_);
     return {};
 }
 
 Status RecordingFile::append(std::size_t track, const packagers::LiveSegment& segment) {
-    if (!fd_.valid()) SG_TRY(open());
+    if (fd_.valid()) return add(track, segment);
+    auto status = open();
+    if (status) status = add(track, segment);
+    if (status) status = give_name();
+    if (!status && fd_.valid()) {
+        fd_.reset();
+        std::error_code ignored;
+        std::filesystem::remove(name_, ignored);
+    }
+    return status;
+}
+
+Status RecordingFile::add(std::size_t track, const packagers::LiveSegment& segment) {
     buffer_.clear();
     buffer_.reserve(segment.bytes());
     for (const auto& part : segment.parts) {

@@ -32,14 +32,16 @@ class RecordingFile {
     RecordingFile(const RecordingFile&) = delete;
     RecordingFile& operator=(const RecordingFile&) = delete;
 
-    /// Makes the file when there is none yet. `track` counts in the plan. After an error the file
-    /// is as it was, and the next segment is tried again.
+    /// Makes the file when there is none yet; one of a folder at a time. `track` counts in the
+    /// plan. After an error the file is as it was, and the next segment is tried again.
     [[nodiscard]] Status append(std::size_t track, const packagers::LiveSegment& segment);
     /// All of it on the disk.
     void close();
 
   private:
     [[nodiscard]] Status open();
+    [[nodiscard]] Status give_name();
+    [[nodiscard]] Status add(std::size_t track, const packagers::LiveSegment& segment);
 
     RecordingPlan plan_;
     const Clock& clock_;

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <atomic>
 #include <map>
 #include <utility>
 
@@ -12,7 +11,6 @@
 #include <base/file.hpp>
 #include <base/log.hpp>
 
-#include "dvr_cleaning.hpp"
 #include "dvr_observer.hpp"
 #include "recorder.hpp"
 
@@ -21,7 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr auto kCleanEvery = std::chrono::minutes(5);
 /// Segments that were lost between the last one on disk and the restart are listed as gaps, up to
 /// so many; with more of them the old window is given up.
 constexpr std::int64_t kMaxLost = 32;
@@ -135,15 +132,10 @@ fs::path channel_folder(const fs::path& store, std::string_view channel) {
 
 struct SegmentStore::Impl {
     Impl(SegmentStoreOptions options, const Clock& clock, Metrics& metrics)
-        : folder(std::move(options.folder)),
-          parts(std::make_shared<StoreParts>(options.disk, clock, metrics)),
-          clean_key(parts->disk.new_key()),
-          next_clean(clock.now() + kCleanEvery) {}
+        : parts(std::make_shared<StoreParts>(
+              std::move(options.folder), options.disk, clock, metrics)) {}
 
-    fs::path folder;
     std::shared_ptr<StoreParts> parts;
-    std::uint64_t clean_key;
-    std::atomic<Clock::Monotonic> next_clean;
 };
 
 SegmentStore::SegmentStore(SegmentStoreOptions options, const Clock& clock, Metrics& metrics)
@@ -156,7 +148,7 @@ SegmentStore::~SegmentStore() {
 
 ChannelContinuation SegmentStore::restore(const ChannelSettings& settings) const {
     ChannelContinuation out;
-    const fs::path folder = channel_folder(impl_->folder, settings.name);
+    const fs::path folder = channel_folder(impl_->parts->folder, settings.name);
     // What ended in this run ended for good, also when that is yet to be written.
     if (impl_->parts->states.in_use(folder)) return out;
     const auto state = ChannelStateFile::read(folder / "state");
@@ -181,23 +173,18 @@ void SegmentStore::observe(Channel& channel) {
     const auto& parts = impl_->parts;
     const auto& settings = channel.settings();
     channel.add_observer(std::make_unique<DvrObserver>(
-        channel, channel_folder(impl_->folder, settings.name), parts));
+        channel, channel_folder(impl_->parts->folder, settings.name), parts));
     if (settings.recording.enabled)
         channel.add_observer(
             std::make_unique<Recorder>(settings.name,
-                                       impl_->folder / "recordings" / settings.name,
+                                       impl_->parts->folder / "recordings" / settings.name,
                                        settings.recording,
                                        parts));
-    const auto now = parts->clock.now();
-    auto due = impl_->next_clean.load();
-    if (now >= due && impl_->next_clean.compare_exchange_strong(due, now + kCleanEvery)) clean();
+    parts->clean_when_due();
 }
 
 void SegmentStore::clean() {
-    (void)impl_->parts->disk.post(
-        impl_->clean_key, 0, [parts = impl_->parts, folder = impl_->folder] {
-            clean_store(folder / "live", parts->active, parts->clock.wall());
-        });
+    impl_->parts->clean();
 }
 
 void SegmentStore::drain() {

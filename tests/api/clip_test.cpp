@@ -16,6 +16,8 @@ using nlohmann::json;
 struct ClipsApi : RunningApi {
     ClipsApi()
         : RunningApi({}, [](RunningApi& api, ApiRouter& router) {
+              // Left by a service that was killed.
+              fs::create_directories(api.folder / "data/clips/clip_left/video");
               OutputRoutesOptions options;
               options.data = api.folder / "data";
               options.signature_keys = {"a key of a test"};
@@ -56,6 +58,7 @@ TEST_CASE("a clip says what it holds, and is found again", "[clips]") {
     CHECK(clip["stretches"][1]["ends"] == clip["ends"]);
     CHECK(clip["notes"].empty());
     CHECK(json::parse(api.ask("GET", ClipsApi::url(clip), api.operators()).body) == clip);
+    CHECK_FALSE(fs::exists(api.folder / "data/clips/clip_left"));
     const auto second = api.make();
     const auto page = json::parse(api.ask("GET", "/v1/clips?limit=1", api.operators()).body);
     REQUIRE(page["items"].size() == 1);

@@ -9,6 +9,7 @@
 #include "base64.hpp"
 #include "event_filter.hpp"
 #include "field_reader.hpp"
+#include "key_file.hpp"
 #include "tus_headers.hpp"
 #include "webhook_retry.hpp"
 #include "webhook_signature.hpp"
@@ -49,6 +50,20 @@ TEST_CASE("sealed secrets open with their key and context only", "[secrets]") {
     std::filesystem::permissions(file, std::filesystem::perms(0600));
     std::ofstream(file) << "no key";
     CHECK(SecretBox::open(file).error().code == Errc::kBadData);
+}
+
+TEST_CASE("a key file is made whole, and never over another", "[secrets]") {
+    const sg::test::TempFolder folder;
+    const auto file = folder / "secret.key";
+    // As a kill while it was written leaves it.
+    std::ofstream(folder / "secret.key.part") << "0123";
+    REQUIRE(SecretBox::open(file));
+    CHECK(std::filesystem::file_size(file) == 65);
+    CHECK((std::filesystem::status(file).permissions() & std::filesystem::perms(0777)) ==
+          std::filesystem::perms(0600));
+    CHECK_FALSE(make_key_file(file, "another"));
+    CHECK(std::filesystem::file_size(file) == 65);
+    CHECK_FALSE(std::filesystem::exists(folder / "secret.key.part"));
 }
 
 TEST_CASE("webhooks are signed as Standard Webhooks says", "[webhooks]") {

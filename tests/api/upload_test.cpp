@@ -188,11 +188,13 @@ TEST_CASE("what a killed service had taken stays, what was not checked goes", "[
     std::ofstream(file(checked).string() + ".unchecked") << "5";
     std::ofstream(file(whole)) << "whole";
     std::ofstream(api.folder / "uploads/upl_stranger") << "x";
+    std::ofstream(api.folder / "uploads/upl_other.unchecked.part") << "x";
     api.start();
     CHECK(api.offset_of(path) == "7");
     CHECK(api.offset_of(checked) == "5");
     CHECK(api.get(whole)["state"] == "finished");
     CHECK_FALSE(fs::exists(api.folder / "uploads/upl_stranger"));
+    CHECK_FALSE(fs::exists(api.folder / "uploads/upl_other.unchecked.part"));
     CHECK(api.patch(path, 7, "rld").status == 204);
     CHECK(api.patch(checked, 5, "world").status == 204);
     CHECK(api.stored(path) == "helloworld");

@@ -267,3 +267,51 @@ TEST_CASE("what is complete, changed or made by another preset is not resumed") 
     CHECK(streamgate({"verify", (film.folder / "whole").string()}).exit_code == 0);
     CHECK(digests(film.folder / "whole").size() == film.whole.size());
 }
+
+TEST_CASE("what is overwritten early goes, also when the run was interrupted and resumed") {
+    const Film film;
+    const std::string ladder =
+        "video.ladder=[{name: other, width: 80, height: 60, max_bitrate: 100k}]";
+    const std::vector<std::string> more{"--overwrite", "--publish", "early", "--set", ladder};
+    const auto out = film.folder / "whole";
+    const auto over = streamgate(film.words("whole", more));
+    INFO(over.out << over.err);
+    REQUIRE(over.exit_code == 0);
+    CHECK(fs::exists(out / "other"));
+    CHECK_FALSE(fs::exists(out / "high"));
+
+    Program program(film.words("whole", {"--overwrite"}));
+    REQUIRE(program.read_until("chunk.done"));
+    program.signal(SIGKILL);
+    CHECK(program.finish().exit_code != 0);
+    const auto ended = streamgate(film.words("whole", {"--resume"}));
+    INFO(ended.out << ended.err);
+    REQUIRE(ended.exit_code == 0);
+    CHECK(digests(out) == film.whole);
+}
+
+TEST_CASE("what an interrupted run showed early goes when another one begins again") {
+    const Film film;
+    std::vector<std::string> words{"--publish",
+                                   "early",
+                                   "--set",
+                                   "video.ladder=[{name: other, width: 80, height: 60, "
+                                   "max_bitrate: 100k}]"};
+    Program program(film.words("out", words));
+    REQUIRE(program.read_until("published.early"));
+    program.signal(SIGKILL);
+    CHECK(program.finish().exit_code != 0);
+    const auto out = film.folder / "out";
+    REQUIRE(fs::exists(out / "other" / "seg-1.m4s"));
+    std::ofstream(film.folder / "out" / "notes.txt") << "mine";
+    const auto refused = streamgate(film.words("out"));
+    CHECK(refused.exit_code == 1);
+    CHECK(refused.one("input.failed").at("message").get<std::string>().find("--resume") !=
+          std::string::npos);
+    const auto again = streamgate(film.words("out", {"--overwrite"}));
+    INFO(again.out << again.err);
+    REQUIRE(again.exit_code == 0);
+    CHECK_FALSE(fs::exists(out / "other"));
+    CHECK(fs::remove(out / "notes.txt"));
+    CHECK(digests(out) == film.whole);
+}

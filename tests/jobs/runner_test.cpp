@@ -149,6 +149,16 @@ TEST_CASE("one bad input of several fails the job; what the others made stays") 
     CHECK(work_is_gone(bench, id));
     CHECK(bench.until([&] { return !fs::exists(out / "notes"); }));
     CHECK(job.outputs_bytes > 0);
+
+    // Killed before all of it was removed: the work folder says that the rest is still to go.
+    const auto work = work_folder(bench.folder / "data", id);
+    bench.stop();
+    fs::create_directories(out / "notes" / "high");
+    fs::create_directories(work);
+    bench.start();
+    CHECK_FALSE(fs::exists(work));
+    CHECK_FALSE(fs::exists(out / "notes"));
+    CHECK(fs::exists(out / "film-2" / "index.m3u8"));
 }
 
 TEST_CASE("a cancelled job ends soon, and nothing of it stays") {

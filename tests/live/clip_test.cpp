@@ -1,8 +1,12 @@
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
 #include <set>
 
+#include <fcntl.h>
+
 #include <live/dvr_clip.hpp>
+#include <sys/file.h>
 
 #include <base/clock.hpp>
 #include <base/file.hpp>
@@ -130,6 +134,43 @@ TEST_CASE("a clip is a finished presentation of whole segments") {
     request.channel = "live/b";
     CHECK(live::make_clip(request).error().code == Errc::kNotFound);
     CHECK_FALSE(fs::exists(request.output));
+}
+
+TEST_CASE("a clip that is cut off leaves nothing, or what the next one replaces") {
+    test::TempFolder temp;
+    Run run(temp.path(), "a1", pictures_and_sound());
+    run.until(20);
+    live::ClipRequest request;
+    request.store = temp.path();
+    request.channel = "live/a";
+    request.output = temp.path() / "clip";
+    const auto& out = request.output;
+    // As a kill in the middle leaves it.
+    fs::create_directories(out / "video");
+    std::ofstream(out / "video/seg-1.m4s") << "half";
+    CHECK(live::make_clip(request).error().code == Errc::kInvalidArgument);
+    std::ofstream(out / ".unfinished-clip");
+    {
+        const auto other = open_file(out / ".unfinished-clip", O_RDWR);
+        REQUIRE(::flock(other->get(), LOCK_EX) == 0);
+        CHECK(live::make_clip(request).error().code == Errc::kInvalidArgument);
+        CHECK(fs::exists(out / "video/seg-1.m4s"));
+    }
+    REQUIRE(live::make_clip(request));
+    CHECK(fs::file_size(out / "video/seg-1.m4s") > 4);
+    CHECK_FALSE(fs::exists(out / ".unfinished-clip"));
+
+    // The disk gives back something else than it was given.
+    const auto media = temp.path() / "live/live/a/a1/1-0.mp4";
+    const auto size = fs::file_size(media);
+    fs::resize_file(media, size / 2);
+    fs::resize_file(media, size);
+    request.output = temp.path() / "other";
+    CHECK_FALSE(live::make_clip(request));
+    CHECK_FALSE(fs::exists(request.output));
+    fs::create_directory(request.output);
+    CHECK_FALSE(live::make_clip(request));
+    CHECK(fs::is_empty(request.output));
 }
 
 TEST_CASE("a clip goes on over reconnects, lost segments and a restart") {

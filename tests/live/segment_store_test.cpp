@@ -1,12 +1,16 @@
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <fstream>
+
+#include <fcntl.h>
 
 #include <boost/asio/io_context.hpp>
 #include <live/channel.hpp>
 #include <live/channel_registry.hpp>
 #include <live/dvr_index.hpp>
 #include <live/segment_store.hpp>
+#include <sys/stat.h>
 
 #include <base/file.hpp>
 #include <formats/bmff_reader.hpp>
@@ -16,6 +20,7 @@
 
 #include "../packagers/live_feed.hpp"
 #include "channel_model.hpp"
+#include "recording_file.hpp"
 #include "state_writers.hpp"
 
 using namespace sg;
@@ -286,11 +291,13 @@ TEST_CASE("files of dead channels go when their time is over") {
         run.sound(20s);
     }
     REQUIRE(files_with(temp.path() / "live", ".mp4") == 1);
+    // One that was killed before it had a state.
+    fs::create_directories(temp.path() / "live" / "live" / "b" / "epoch");
     // Files are dated by the machine's clock.
     class LateClock final : public Clock {
       public:
         [[nodiscard]] Monotonic now() const override { return {}; }
-        [[nodiscard]] Wall wall() const override { return std::chrono::system_clock::now() + 24h; }
+        [[nodiscard]] Wall wall() const override { return std::chrono::system_clock::now() + 25h; }
     };
     const LateClock later;
     NullMetrics metrics;
@@ -299,6 +306,68 @@ TEST_CASE("files of dead channels go when their time is over") {
     store.drain();
     CHECK(files_with(temp.path() / "live", ".mp4") == 0);
     CHECK_FALSE(fs::exists(temp.path() / "live" / "live"));
+}
+
+TEST_CASE("what an earlier run left goes while the channel that went on with it runs") {
+    test::TempFolder temp;
+    HeldClock clock;
+    {
+        Run run(temp.path(), clock, 60s);
+        run.sound(20s);
+    }
+    const auto folder = temp.path() / "live" / "live" / "a";
+    const auto old = live::dvr_epochs(folder).at(0);
+    Run run(temp.path(), clock, 60s);
+    run.sound(5s);
+    const auto now = live::dvr_epochs(folder).at(1);
+    for (const auto& epoch : {old, now}) {
+        for (const auto& entry : fs::directory_iterator(epoch)) {
+            const timespec last{clock.wall().time_since_epoch() / 1s - 3600, 0};
+            const std::array times{last, last};
+            REQUIRE(::utimensat(AT_FDCWD, entry.path().c_str(), times.data(), 0) == 0);
+        }
+    }
+    clock.advance(5min);
+    run.sound(3s);
+    CHECK_FALSE(fs::exists(old));
+    CHECK(files_with(now, ".mp4") == 1);
+}
+
+TEST_CASE("a recording has no name before it has media") {
+    test::TempFolder temp;
+    HeldClock clock;
+    struct Keep final : live::ChannelObserver {
+        void on_segment(std::size_t,
+                        const std::shared_ptr<const packagers::LiveSegment>& s) override {
+            segment = s;
+        }
+        std::shared_ptr<const packagers::LiveSegment> segment;
+    };
+    Run run(temp.path() / "data", clock, 0s);
+    auto made = std::make_unique<Keep>();
+    auto& keep = *made;
+    run.channel->add_observer(std::move(made));
+    run.sound(5s);
+    REQUIRE(keep.segment);
+
+    live::RecordingPlan plan;
+    plan.folder = temp.path() / "recordings";
+    plan.begins = *keep.segment->date;
+    plan.tracks = {keep.segment->init};
+    // What a killed process left.
+    fs::create_directories(plan.folder);
+    std::ofstream(plan.folder / "recording.mp4.part") << "half";
+    live::RecordingFile file(plan, clock);
+    auto bad = *keep.segment;
+    bad.parts.resize(1);
+    bad.parts[0].bytes = std::make_shared<const std::vector<std::byte>>(100, std::byte{0xff});
+    CHECK_FALSE(file.append(0, bad));
+    CHECK(fs::is_empty(plan.folder));
+    REQUIRE(file.append(0, *keep.segment));
+    live::RecordingFile second(plan, clock);
+    REQUIRE(second.append(0, *keep.segment));
+    CHECK(files_with(plan.folder, ".mp4") == 2);
+    CHECK(files_with(plan.folder, ".part") == 0);
 }
 
 TEST_CASE("half an index line and half a segment end the list, not the reading") {

@@ -5,7 +5,9 @@
 """
 
 import functools
+import hashlib
 import http.server
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,6 +47,17 @@ def main():
         check(done.returncode == 0 and (folder / "out" / "index.m3u8").exists(), "it is transcoded", done)
         check("secret" not in done.stdout + done.stderr, "what the address carries is not told", done)
         check(not (folder / "out" / ".streamgate-fetched").exists(), "the fetched file is gone", done)
+
+        # What a run that was killed has fetched from another place, under the same name.
+        (folder / "www" / "b").mkdir()
+        make_film(folder / "www" / "b" / "my film.mp4", seconds=3)
+        folder_b, made = folder / "out_b", folder / "out_b" / ".streamgate-fetched"
+        for left in (made / "0", made / hashlib.sha256(f"{root}/my%20film.mp4".encode()).hexdigest()[:32]):
+            left.mkdir(parents=True)
+            shutil.copy(folder / "www" / "my film.mp4", left / "my film.mp4")
+        done = transcode(f"{root}/b/my%20film.mp4", "out_b")
+        check(done.returncode == 0 and not made.exists(), "the right one is fetched", done)
+        check("mediaPresentationDuration=\"PT3" in (folder_b / "manifest.mpd").read_text(), "of three seconds", done)
 
         done = transcode(f"{root}/none.mp4", "none")
         check(done.returncode == 3 and "none.mp4" in done.stderr, "a missing one is told", done)

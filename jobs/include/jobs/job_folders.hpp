@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string_view>
+#include <vector>
 
 #include <jobs/job.hpp>
 
@@ -24,6 +25,11 @@ namespace sg::jobs {
 [[nodiscard]] std::filesystem::path fetched_input(const std::filesystem::path& data,
                                                   std::string_view job,
                                                   std::size_t input);
+
+/// Folders below its own output folder with halves of what an ended job showed early; the folder
+/// itself when nothing of it went well.
+[[nodiscard]] std::vector<std::filesystem::path> unfinished_outputs(
+    const std::filesystem::path& data, const Job& job);
 
 /// Whether the presentation that a ledger of this plan lists is the job's: in a folder that
 /// documents name, another job's may stand.

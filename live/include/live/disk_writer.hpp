@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string_view>
 
 #include <base/metric.hpp>
 
@@ -26,6 +27,8 @@ class DiskWriter {
     [[nodiscard]] bool post(std::uint64_t key, std::size_t bytes, std::function<void()> task);
     /// A key that nobody else has.
     [[nodiscard]] std::uint64_t new_key();
+    /// The key of all who name the same thing.
+    [[nodiscard]] static std::uint64_t key_of(std::string_view name);
     /// Waits until all that was posted has run.
     void drain();
     /// Runs what waits, then nothing any more.

@@ -30,6 +30,7 @@ struct ClipRequest {
     std::string channel;          ///< "live/NAME"
     ClipPoint from{ClipPoint::From::kBeginning, {}, {}};
     ClipPoint to{ClipPoint::From::kEnd, {}, {}};
+    /// Not there, empty, or left unfinished by a clip that was killed.
     std::filesystem::path output;
 };
 
@@ -52,7 +53,7 @@ struct ClipSummary {
 /// A finished HLS and DASH presentation of whole segments that a channel's DVR window still has,
 /// without encoding; while the service runs or after. Where the stream broke or changed in between
 /// there is a discontinuity in HLS and a new Period in DASH. kNotFound when nothing of that time is
-/// on disk.
+/// on disk. After an error nothing of it is left.
 [[nodiscard]] Result<ClipSummary> make_clip(const ClipRequest& request);
 
 }  // namespace sg::live
