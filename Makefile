@@ -40,7 +40,7 @@ test:
 	@ctest --test-dir build/dev -LE slow --output-on-failure -j $(JOBS)
 
 test-slow:
-	@tools/setup build test
+	@tools/setup build test slow
 	$(call sg-build,dev)
 	@ctest --test-dir build/dev -L slow --output-on-failure
 
