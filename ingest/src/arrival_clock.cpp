@@ -77,7 +77,11 @@ std::optional<Clock::Wall> ArrivalClock::date_of(std::int64_t media_ns) {
     if (!running_) return std::nullopt;
     Clock::Wall date = wall_ + std::chrono::duration_cast<Clock::Wall::duration>(
                                    Nanos(media_ns + estimate_ + wall_offset_));
-    if (floor_ && date < *floor_) date = *floor_;
+    if (floor_ && date < *floor_) {
+        // From there on they keep step with the media, however far the wall clock was set back.
+        if (!asked_) wall_offset_ += std::chrono::duration_cast<Nanos>(*floor_ - date).count();
+        date = *floor_;
+    }
     if (asked_ && media_ns >= *asked_ && date < told_) date = told_;
     if (!asked_ || media_ns >= *asked_) {
         asked_ = media_ns;

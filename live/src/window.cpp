@@ -130,6 +130,7 @@ struct LiveWindow::Impl {
     std::vector<std::int64_t> kept_discontinuities;  ///< and those that can still be fetched
     PeriodLog periods;
     std::optional<WallTime> epoch;  ///< when channel time zero arrived
+    WallTime published{};           ///< of the newest MPD
     bool ended = false;
     bool changed = true;  ///< since `state` was made
     std::uint64_t serial = 0;
@@ -416,7 +417,9 @@ std::shared_ptr<const ManifestText> LiveWindow::Impl::manifest(WallTime now) {
     packagers::LiveDashOptions& o = out->options;
     const std::int64_t segment_us = duration_cast<microseconds>(config.segment).count();
     o.availability_start = *periods.availability_start();
-    o.published = now;
+    // A wall clock that is set back must not make the newer MPD look like the older one.
+    published = std::max(published, now);
+    o.published = published;
     o.minimum_update_us = config.fixed_grid ? target_us : segment_us;
     o.time_shift_us = length_us > 0 ? std::max(listed_us, segment_us) : 0;
     o.max_segment_us = (std::max(longest_us, segment_us) + 999) / 1000 * 1000;

@@ -420,3 +420,15 @@ TEST_CASE("segments of an earlier run come first, with their own epoch and Perio
           "720p/k4-$Number$.m4s");
     CHECK(model.window.availability_start() == noon - std::chrono::seconds(100));
 }
+
+TEST_CASE("an MPD is never older than the one before, whatever happens to the wall clock") {
+    auto model = channel(window_config(false));
+    const WallTime noon = std::chrono::sys_days(std::chrono::year(2026) / 1 / 31);
+    const auto published = [&](std::int64_t until, WallTime now) {
+        model->feed->run_until(until);
+        return manifest(*model->window.view(now)).publish_time_ms;
+    };
+    const auto first = published(6 * kSecond, noon);
+    CHECK(published(10 * kSecond, noon - std::chrono::hours(1)) == first);
+    CHECK(published(14 * kSecond, noon + std::chrono::hours(1)) > first);
+}

@@ -34,7 +34,8 @@ class ArrivalClock {
     /// last told, nothing smoothed.
     [[nodiscard]] std::optional<Clock::Wall> arrival_of(std::int64_t media_ns) const;
 
-    /// Continues the dates of an earlier run of the channel: no answer comes before this.
+    /// Continues the dates of an earlier run of the channel: no answer comes before this. Where the
+    /// wall clock is behind it, dates begin there, and come back to the wall clock as it slews.
     void not_before(Clock::Wall date) { floor_ = date; }
 
   private:
