@@ -1,14 +1,38 @@
 #include "service_threads.hpp"
 
 #include <algorithm>
+#include <system_error>
 #include <thread>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <base/log.hpp>
 
 namespace sg::apps {
 
 namespace asio = boost::asio;
+
+namespace {
+
+/// What nobody else caught: mostly a thread or a descriptor that the system does not have, for one
+/// who asked for it. The others on this thread go on. Anything else is a fault of ours, and ends
+/// the process.
+void run_all(asio::io_context& context) noexcept {
+    for (;;) {
+        try {
+            context.run();
+            return;
+        } catch (const std::system_error& error) {
+            log::error("service_out_of_resources error=\"{}\"", error.what());
+        } catch (const boost::system::system_error& error) {
+            log::error("service_out_of_resources error=\"{}\"", error.what());
+        }
+    }
+}
+
+}  // namespace
 
 struct ServiceThreads::Context {
     asio::io_context context{1};
@@ -36,8 +60,8 @@ asio::io_context& ServiceThreads::first() const {
 void ServiceThreads::run() {
     std::vector<std::jthread> threads;
     for (std::size_t i = 1; i < contexts_.size(); ++i)
-        threads.emplace_back([context = contexts_[i]] { context->run(); });
-    contexts_.front()->run();
+        threads.emplace_back([context = contexts_[i]] { run_all(*context); });
+    run_all(*contexts_.front());
 }
 
 void ServiceThreads::stop() {

@@ -1,5 +1,6 @@
 #include "publish_questions.hpp"
 
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -74,14 +75,26 @@ void PublishQuestions::ask(PublishCallback callback,
     {
         const std::lock_guard lock(mutex_);
         if (!closed_ && waiting_.size() < kMostWaiting) {
-            waiting_.push_back({std::move(callback), std::move(claim), std::move(then)});
-            if (threads_.size() < kMostThreads && threads_.size() < busy_ + waiting_.size())
-                threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
-            changed_.notify_one();
-            return;
+            const bool more =
+                threads_.size() < kMostThreads && threads_.size() < busy_ + waiting_.size() + 1;
+            if (more) add_thread();
+            if (!threads_.empty()) {
+                waiting_.push_back({std::move(callback), std::move(claim), std::move(then)});
+                changed_.notify_one();
+                return;
+            }
         }
     }
     then(Error{Errc::kLimit, "publish: too many publishers come at once; try again later"});
+}
+
+/// Those that there are do, where the system has no thread left.
+void PublishQuestions::add_thread() {
+    try {
+        threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
+    } catch (const std::system_error& error) {
+        log::warn("publish_callback_thread error=\"{}\"", error.code().message());
+    }
 }
 
 void PublishQuestions::work(const std::stop_token& stop) {

@@ -26,7 +26,8 @@ class PublishQuestions {
 
     /// Gives up what is under way or waits; their `then` is called.
     void close();
-    /// Any thread. `then` is called once, on a thread of this object; here when too many wait.
+    /// Any thread. `then` is called once, on a thread of this object; here when too many wait, or
+    /// there is no thread for it.
     void ask(PublishCallback callback, PublishClaim claim, std::function<void(Status)> then);
 
   private:
@@ -35,6 +36,7 @@ class PublishQuestions {
         PublishClaim claim;
         std::function<void(Status)> then;
     };
+    void add_thread();
     void work(const std::stop_token& stop);
 
     std::mutex mutex_;

@@ -1,5 +1,6 @@
 #include "pull_threads.hpp"
 
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,10 +17,16 @@ Result<std::stop_source> PullThreads::run(std::function<void(std::stop_token)> w
                                  "limit",
                                  entries_.size())};
     auto& entry = entries_.emplace_back();
-    entry.thread = std::jthread([work = std::move(work), &entry](std::stop_token stop) {
-        work(std::move(stop));
-        entry.over = true;
-    });
+    try {
+        entry.thread = std::jthread([work = std::move(work), &entry](std::stop_token stop) {
+            work(std::move(stop));
+            entry.over = true;
+        });
+    } catch (const std::system_error& error) {
+        entries_.pop_back();
+        return Error{Errc::kLimit,
+                     fmt::format("pull an input: start a thread: {}", error.code().message())};
+    }
     return entry.thread.get_stop_source();
 }
 

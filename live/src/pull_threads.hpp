@@ -17,7 +17,7 @@ class PullThreads {
   public:
     explicit PullThreads(std::size_t most) : most_(most) {}
 
-    /// What stops the work. kLimit when too many run.
+    /// What stops the work. kLimit when too many run, or the system has no thread left.
     [[nodiscard]] Result<std::stop_source> run(std::function<void(std::stop_token)> work);
 
   private:

@@ -223,8 +223,10 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
         watchdog_.async_wait([self = shared_from_this()](error_code error) {
             if (error || self->closed_) return;
             if (steady_clock::now() >= self->deadline_) {
+                // The reader may never come back: a name server is slow, or there was no thread to
+                // ask it on.
                 self->expired_ = true;
-                self->close();
+                self->tell_closed(self->failure(self->connected_ ? "talk to" : "connect to", {}));
             } else {
                 self->watch();
             }

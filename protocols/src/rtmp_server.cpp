@@ -98,7 +98,8 @@ asio::awaitable<void> ServerState::accept(std::shared_ptr<Transport::Tcp::accept
         } else if (error == asio::error::operation_aborted || !acceptor->is_open()) {
             co_return;
         } else if (error != asio::error::connection_aborted) {
-            log::warn("rtmp_accept_failed reason=\"{}\"", error.message());
+            if (const auto times = admission->accept_failures.due(steady_clock::now()))
+                log::warn("rtmp_accept_failed reason=\"{}\" times={}", error.message(), *times);
             pause.expires_after(kAcceptPause);
             co_await pause.async_wait(kAwait);
         }

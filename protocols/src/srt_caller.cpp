@@ -1,3 +1,4 @@
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -132,15 +133,21 @@ void srt_call(SrtService& service, SrtCallSettings settings, SrtExecutor executo
         return;
     }
     // Name servers may be slow, and nothing can hurry getaddrinfo: nobody waits for this thread.
-    std::thread([poller, call, place] {
-        const auto address = resolve(call->settings().host, call->settings().port);
-        if (address) {
-            place(*address);
-        } else {
-            poller->post(
-                [call, error = address.error()] { call->fail(error.code, error.message); });
-        }
-    }).detach();
+    const auto fail = [poller, call](Errc code, std::string why) {
+        poller->post([call, code, why = std::move(why)] { call->fail(code, why); });
+    };
+    try {
+        std::thread([call, place, fail] {
+            const auto address = resolve(call->settings().host, call->settings().port);
+            if (address) {
+                place(*address);
+            } else {
+                fail(address.error().code, address.error().message);
+            }
+        }).detach();
+    } catch (const std::system_error& error) {
+        fail(Errc::kLimit, "start a thread: " + error.code().message());
+    }
 }
 
 }  // namespace sg::protocols

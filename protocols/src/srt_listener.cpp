@@ -26,6 +26,8 @@ constexpr auto kKeepActive = 10s;
 /// A caller that was admitted but never came through, for example with a wrong passphrase.
 constexpr auto kAdmittedFor = 5s;
 constexpr int kUdpBuffer = 4 << 20;
+/// After libsrt could not take over, for want of threads or descriptors.
+constexpr auto kListenPause = 500ms;
 
 int on_call(void* state, SRTSOCKET caller, int version, const sockaddr* address, const char* id) {
     return static_cast<SrtListener::State*>(state)->admit(caller, version, address, id) ? 0 : -1;
@@ -108,10 +110,14 @@ void SrtListener::State::take_over() {
     poller_->forget_fd(udp_.get());
     last_use_ = std::chrono::steady_clock::now();
     if (const Status done = listen(); !done) {
-        log::error("srt_listen_failed port={} why=\"{}\"", port_, done.error().message);
+        // What came first is still there, so that this is tried again and again.
+        if (std::exchange(told_, done.error().message) != done.error().message)
+            log::error("srt_listen_failed port={} why=\"{}\"", port_, told_);
+        again_at_ = last_use_ + kListenPause;
         let_go();
         return;
     }
+    if (!std::exchange(told_, {}).empty()) log::info("srt_listens_again port={}", port_);
     poller_->watch(socket_, kSrtIn | kSrtError, shared_from_this());
 }
 
@@ -142,6 +148,7 @@ void SrtListener::State::let_go() {
     if (socket != SRT_INVALID_SOCK) srt_close(socket);
     poller_->linger([self = shared_from_this(), socket] {
         if (socket != SRT_INVALID_SOCK && srt_getsockstate(socket) != SRTS_NONEXIST) return false;
+        if (std::chrono::steady_clock::now() < self->again_at_) return false;
         self->stand_by();
         return true;
     });

@@ -91,6 +91,8 @@ class SrtListener::State final : public SrtWatcher, public std::enable_shared_fr
     SRTSOCKET socket_ = SRT_INVALID_SOCK;
     bool stopped_ = false;
     Now last_use_{};
+    Now again_at_{};
+    std::string told_;  ///< why it could not listen
 
     std::mutex mutex_;
     std::unordered_map<SRTSOCKET, Admitted> admitted_;  ///< not accepted yet

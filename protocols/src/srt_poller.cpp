@@ -53,12 +53,21 @@ SrtPoller::~SrtPoller() {
 
 Status SrtPoller::begin() {
     if (epoll_ >= 0) return {};
-    if (srt_startup() < 0) return srt_error("start libsrt");
     srt_setlogflags(SRT_LOGF_DISABLE_TIME | SRT_LOGF_DISABLE_THREADNAME |
                     SRT_LOGF_DISABLE_SEVERITY | SRT_LOGF_DISABLE_EOL);
     srt_setloglevel(log::enabled(log::Level::kDebug) ? LOG_ERR : LOG_CRIT);
     srt_setloghandler(nullptr, take_log_line);
+    if (srt_startup() < 0) {
+        // It counts those that fail as well, and would do nothing the next time.
+        srt_cleanup();
+        return Error{Errc::kLimit, "start libsrt: no thread could be started"};
+    }
     epoll_ = srt_epoll_create();
+    if (epoll_ < 0) {
+        Error error = srt_error("wait for SRT sockets");
+        srt_cleanup();
+        return error;
+    }
     return {};
 }
 

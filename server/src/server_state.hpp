@@ -12,6 +12,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <server/http_server.hpp>
 
+#include <base/log_pace.hpp>
 #include <base/metric.hpp>
 
 #include "transport.hpp"
@@ -31,6 +32,7 @@ class ServerState {
     Counter refused;
     Counter sent_bytes;
     std::array<Counter, 6> answers;  ///< by the status' first digit
+    LogPace accept_failures;
 
     std::atomic<std::size_t> connections{0};
     std::atomic<bool> stopping{false};

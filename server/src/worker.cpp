@@ -79,7 +79,8 @@ Task<> Worker::accept_all() {
             take(std::move(socket));
         } else if (!state_->stopping && error != asio::error::connection_aborted) {
             // Out of descriptors or memory: the queue waits in the system meanwhile.
-            log::warn("http_accept_failed reason=\"{}\"", error.message());
+            if (const auto times = state_->accept_failures.due(std::chrono::steady_clock::now()))
+                log::warn("http_accept_failed reason=\"{}\" times={}", error.message(), *times);
             Timer pause(context_.get_executor(), std::chrono::milliseconds(100));
             co_await pause.async_wait(asio::redirect_error(kAwait, error));
         }

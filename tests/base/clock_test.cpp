@@ -1,6 +1,7 @@
 #include <chrono>
 
 #include <base/clock.hpp>
+#include <base/log_pace.hpp>
 #include <support/catch.hpp>
 
 TEST_CASE("clock: RFC 3339 text in UTC with milliseconds", "[base]") {
@@ -43,4 +44,14 @@ TEST_CASE("clock: RFC 3339 text is read back, and only that", "[base]") {
         INFO(bad);
         CHECK(ms(bad) == -1);
     }
+}
+
+TEST_CASE("a fault that lasts is due for the log at once, and then each minute with its count") {
+    using namespace std::chrono_literals;
+    sg::LogPace pace;
+    const sg::Clock::Monotonic start{1h};
+    CHECK(pace.due(start) == 1U);
+    for (int i = 1; i < 600; ++i) CHECK_FALSE(pace.due(start + i * 100ms));
+    CHECK(pace.due(start + 60s) == 600U);
+    CHECK_FALSE(pace.due(start + 60100ms));
 }

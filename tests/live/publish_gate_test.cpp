@@ -13,6 +13,7 @@
 #include <base/digest.hpp>
 #include <base/unique_fd.hpp>
 #include <support/catch.hpp>
+#include <support/thread_limit.hpp>
 
 #include "publish_failures.hpp"
 
@@ -225,4 +226,16 @@ TEST_CASE("the callback is asked only after the key was right") {
     CHECK(yes.asked.empty());
     CHECK(gate.allows("live/a", {{"key", "right-key"}}));
     CHECK_FALSE(yes.asked.empty());
+}
+
+TEST_CASE("a publisher is refused when no thread can be had to ask the callback on") {
+    test::where_threads_can_be_limited([]() -> std::string {
+        PublishRules rules;
+        rules.callback = {"http://127.0.0.1:9/ask", 300ms};
+        Gate gate(std::move(rules));
+        static_cast<void>(test::limit_threads(true));
+        bool refused = false;
+        gate.gate.check(claim("live/a"), [&](const Status& status) { refused = !status; });
+        return refused ? "" : "it was let in, or never answered";
+    });
 }

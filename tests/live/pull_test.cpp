@@ -6,10 +6,12 @@
 #include <live/pull_inputs.hpp>
 
 #include <support/catch.hpp>
+#include <support/thread_limit.hpp>
 
 #include "pull_backoff.hpp"
 #include "pull_hls.hpp"
 #include "pull_pacer.hpp"
+#include "pull_threads.hpp"
 #include "pull_url.hpp"
 
 using namespace std::chrono_literals;
@@ -315,4 +317,18 @@ TEST_CASE("segments are given on at the pace of their own clock") {
         pacer.run(clock.time += 500ms);
         CHECK(out.back() == 600);
     }
+}
+
+TEST_CASE("an input that no thread can be had for is an error, and takes no place") {
+    sg::test::where_threads_can_be_limited([]() -> std::string {
+        sg::live::PullThreads threads(1);
+        static_cast<void>(sg::test::limit_threads(true));
+        for (int i = 0; i < 2; ++i) {
+            const auto none = threads.run([](const std::stop_token&) {});
+            if (none || none.error().code != Errc::kLimit) return "it ran without a thread";
+        }
+        static_cast<void>(sg::test::limit_threads(false));
+        if (!threads.run([](const std::stop_token&) {})) return "there was no place any more";
+        return {};
+    });
 }

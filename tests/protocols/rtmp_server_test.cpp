@@ -9,6 +9,7 @@
 #include <protocols/rtmp_client.hpp>
 #include <protocols/rtmp_server.hpp>
 #include <support/catch.hpp>
+#include <support/thread_limit.hpp>
 
 #include "rtmp_bytes.hpp"
 
@@ -395,4 +396,26 @@ TEST_CASE("a server that is not there, or says nothing, is an error in words") {
     REQUIRE(publisher.closed);
     CHECK(publisher.closed->message.find("rtmp://127.0.0.1") != std::string::npos);
     CHECK(publisher.closed->message.find("secret") == std::string::npos);
+}
+
+TEST_CASE("a client whose name could not even be asked for is told so in time") {
+    test::where_threads_can_be_limited([]() -> std::string {
+        asio::io_context context;
+        Publisher publisher;
+        RtmpClientOptions options;
+        options.url = *parse_rtmp_url("rtmp://localhost:9/live/cam");
+        options.setup_timeout = 200ms;
+        RtmpClient client(context, options, publisher);
+        static_cast<void>(test::limit_threads(true));
+        client.start();
+        for (;;) {
+            try {
+                context.run_for(20s);
+                break;
+            } catch (const boost::system::system_error&) {
+                // As the service does: the others on its thread go on.
+            }
+        }
+        return publisher.closed ? "" : "it waits for ever";
+    });
 }

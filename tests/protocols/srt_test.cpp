@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <base/unique_fd.hpp>
+#include <support/thread_limit.hpp>
 
 #include "srt_harness.hpp"
 
@@ -273,4 +274,49 @@ TEST_CASE("SRT: the service may end before what was made with it") {
     CHECK(server->kept[0]->ended->code == Errc::kCancelled);
     CHECK_FALSE((**caller)->send(pattern(10)));
     (void)(**caller)->statistics();
+}
+
+TEST_CASE("SRT: without threads a call fails, and the listener waits until there are some") {
+    where_threads_can_be_limited([]() -> std::string {
+        Loop loop;
+        auto service = SrtService::create();
+        if (!service) return service.error().message;
+        SrtListenerSettings settings;
+        settings.port = 0;
+        std::vector<std::shared_ptr<SrtConnection>> came;
+        auto listener = SrtListener::create(
+            **service, settings, admit_all(), loop.executor(), [&](auto connection) {
+                came.push_back(std::move(connection));
+            });
+        if (!listener) return listener.error().message;
+        CallResult answer;
+        SrtCallSettings call;
+        call.port = (*listener)->port();
+        const auto ask = [&] {
+            answer.reset();
+            srt_call(
+                **service, call, loop.executor(), [&](auto result) { answer = std::move(result); });
+            return loop.run_until([&] { return answer.has_value(); });
+        };
+        static_cast<void>(limit_threads(true));
+        for (const auto* host : {"127.0.0.1", "localhost"}) {
+            call.host = host;
+            if (!ask() || *answer) return "a call went out";
+        }
+        // The listener wakes and finds no threads, too.
+        const UniqueFd sender(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        sockaddr_in to{};
+        to.sin_family = AF_INET;
+        to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        to.sin_port = htons(call.port);
+        const char byte = 0;
+        (void)!::sendto(
+            sender.get(), &byte, 1, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+        static_cast<void>(loop.run_until([] { return false; }, 1s));
+        static_cast<void>(limit_threads(false));
+        call.host = "127.0.0.1";
+        call.connect_timeout = 10s;
+        if (!ask() || !*answer) return "the next call did not come through";
+        return loop.run_until([&] { return came.size() == 1; }) ? "" : "the listener is dead";
+    });
 }

@@ -8,6 +8,8 @@
 
 #include <boost/asio/ip/address.hpp>
 
+#include <base/log_pace.hpp>
+
 namespace sg::protocols {
 
 /// Counts connections, in total and by address (by /64 for IPv6). Thread-safe.
@@ -36,6 +38,8 @@ class RtmpAdmission : public std::enable_shared_from_this<RtmpAdmission> {
     [[nodiscard]] std::optional<Ticket> admit(const boost::asio::ip::address& address);
     [[nodiscard]] std::size_t admitted() const;
     [[nodiscard]] std::size_t refused() const;
+
+    LogPace accept_failures;  ///< of all who admit by this
 
   private:
     void leave(const boost::asio::ip::address& address);
