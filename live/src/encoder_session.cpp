@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
@@ -35,8 +36,11 @@ process::MessageLimits media_limits() {
 Status watch_copy(Watch& watch, int fd) {
     const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (copy < 0) return errno_error(errno, "watch an encoding child");
-    watch.assign(copy);
-    return {};
+    boost::system::error_code failed;
+    watch.assign(copy, failed);
+    if (!failed) return {};
+    ::close(copy);
+    return Error{Errc::kIo, "watch an encoding child: " + failed.message()};
 }
 
 }  // namespace
