@@ -173,9 +173,10 @@ Result<bool> Webhooks::Impl::fan_out() {
                     SG_TRY(set_notify_secret(db, one.owner, {sealed, "", 0}));
                 }
             } else {
-                // It may have been deleted since.
+                // It may have been deleted or switched off since.
                 const auto still = find_endpoint(db, delivery.endpoint, "");
-                if (!still) continue;
+                if (!still && still.error().code != Errc::kNotFound) return still.error();
+                if (!still || !still->enabled) continue;
             }
             touched.insert(delivery.endpoint);
             SG_TRY(add_delivery(db, std::move(delivery)));
