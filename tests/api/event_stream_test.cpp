@@ -193,7 +193,9 @@ TEST_CASE("a client that is too slow is told where to resume, and cut off", "[ev
     const auto text = client.read_until("\r\n0\r\n\r\n");
     const auto at = text.find("event: stream.overrun");
     REQUIRE(at != std::string::npos);
-    const auto last = ids_in(text).back();
+    // A busy machine may send it before the first event.
+    const auto ids = ids_in(text);
+    const auto last = ids.empty() ? "0" : ids.back();
     CHECK(text.find("\"resume_after\":" + last, at) != std::string::npos);
 }
 
