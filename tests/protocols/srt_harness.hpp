@@ -23,9 +23,21 @@ using Buffer = std::vector<std::byte>;
 /// The owner's thread, which is the test's: posted functions run while it waits for something.
 class Loop {
   public:
+    Loop() = default;
+    Loop(const Loop&) = delete;
+    Loop& operator=(const Loop&) = delete;
+    /// What waits holds connections, and those hold the executor.
+    ~Loop() {
+        std::deque<std::function<void()>> left;  // goes without the lock
+        const std::lock_guard lock(state_->mutex);
+        left.swap(state_->tasks);
+        state_->over = true;
+    }
+
     [[nodiscard]] protocols::SrtExecutor executor() {
         return [state = state_](std::function<void()> task) {
             const std::lock_guard lock(state->mutex);
+            if (state->over) return;
             state->tasks.push_back(std::move(task));
             state->changed.notify_one();
         };
@@ -57,6 +69,7 @@ class Loop {
         std::mutex mutex;
         std::condition_variable changed;
         std::deque<std::function<void()>> tasks;
+        bool over = false;
     };
     std::shared_ptr<State> state_ = std::make_shared<State>();
 };
