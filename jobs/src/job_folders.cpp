@@ -54,14 +54,18 @@ fs::path fetched_input(const fs::path& data, std::string_view job, std::size_t i
     return work_folder(data, job) / "fetched" / fmt::format("{}", input);
 }
 
-std::vector<fs::path> unfinished_outputs(const fs::path& data, const Job& job) {
-    const auto own = own_output_folder(data, job.id);
-    if (job.state == JobState::kSucceeded) return {};
-    if (job.outputs_bytes == 0) return {own};
+std::vector<fs::path> unfinished_outputs(const fs::path& data,
+                                         std::string_view job,
+                                         JobState state,
+                                         std::int64_t outputs_bytes,
+                                         std::string_view result) {
+    const auto own = own_output_folder(data, job);
+    if (state == JobState::kSucceeded) return {};
+    if (outputs_bytes == 0) return {own};
     std::vector<fs::path> out;
-    const auto result = nlohmann::json::parse(job.result, nullptr, false);
-    if (!result.is_object()) return out;
-    for (const auto& input : result.value("inputs", nlohmann::json::array())) {
+    const auto parsed = nlohmann::json::parse(result, nullptr, false);
+    if (!parsed.is_object()) return out;
+    for (const auto& input : parsed.value("inputs", nlohmann::json::array())) {
         const fs::path name = input.value("name", std::string());
         if (!input.value("ok", true) && !name.empty()) out.push_back(below(own, name.string()));
     }

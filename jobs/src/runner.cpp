@@ -66,7 +66,9 @@ Status remove_forgotten_work(sql::Database& database, const fs::path& data) {
     for (const auto& folder : folders) {
         const auto job = find_job(*reader, folder.filename().string(), {});
         if (job ? !ended(job->state) : job.error().code != Errc::kNotFound) continue;
-        auto gone = job ? unfinished_outputs(data, *job) : std::vector<fs::path>();
+        std::vector<fs::path> gone;
+        if (job)
+            gone = unfinished_outputs(data, job->id, job->state, job->outputs_bytes, job->result);
         // Last: by it the next start finds what a kill leaves of the others.
         gone.push_back(folder);
         for (const auto& each : gone) {

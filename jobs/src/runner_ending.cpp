@@ -89,9 +89,6 @@ void RunnerCore::decide(RunnerJob& job) {
     if (job.run) {
         const auto summary = job.run->end();
         end = end_of(summary);
-        for (const auto& input : summary.inputs) {
-            if (!input.ok) job.unfinished.push_back(input.name);
-        }
         for (std::size_t i = 0; i < job.run->inputs(); ++i) {
             const auto cost = job.run->cost(i);
             const auto& measured = job.measured[i];
@@ -198,16 +195,11 @@ void RunnerCore::on_end_written(const std::string& id, std::int64_t token, const
 }
 
 void RunnerCore::remove_leftovers(const RunnerJob& job) {
+    const auto& end = *job.end;
     std::vector<std::filesystem::path> folders;
-    const auto own = own_output_folder(options_.data, job.job.id);
-    // Halves of what was shown early; inputs that went well stay.
-    if (job.end->state != JobState::kSucceeded && job.document.output == own.string()) {
-        if (job.end->outputs_bytes == 0) {
-            folders.push_back(own);
-        } else {
-            for (const auto& name : job.unfinished) folders.push_back(own / name);
-        }
-    }
+    if (job.document.output == own_output_folder(options_.data, job.job.id).string())
+        folders =
+            unfinished_outputs(options_.data, job.job.id, end.state, end.outputs_bytes, end.result);
     // Last: by it the next start finds what a kill left of the others.
     folders.push_back(work_folder(options_.data, job.job.id));
     removing_.insert(job.job.id);

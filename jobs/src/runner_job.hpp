@@ -55,10 +55,9 @@ struct RunnerJob final : engine::EventSink {
     std::vector<Measured> measured;
     std::vector<Millis> publish_began;
     std::size_t publish_unconfirmed = 0;
-    std::optional<Error> refused;         ///< why the whole of it cannot be, whatever its inputs do
-    std::optional<AttemptEnd> end;        ///< decided
-    std::optional<JobState> ended_as;     ///< told by an event of its end
-    std::vector<std::string> unfinished;  ///< names of inputs that did not end well
+    std::optional<Error> refused;      ///< why the whole of it cannot be, whatever its inputs do
+    std::optional<AttemptEnd> end;     ///< decided
+    std::optional<JobState> ended_as;  ///< told by an event of its end
     std::vector<SpeedSample> speeds;
     // Of the engine's guess, by the history of speeds: 1 without one.
     double slower = 1;

@@ -27,9 +27,13 @@ namespace sg::jobs {
                                                   std::size_t input);
 
 /// Folders below its own output folder with halves of what an ended job showed early; the folder
-/// itself when nothing of it went well.
+/// itself when nothing of it went well. `result`: as stored with the job.
 [[nodiscard]] std::vector<std::filesystem::path> unfinished_outputs(
-    const std::filesystem::path& data, const Job& job);
+    const std::filesystem::path& data,
+    std::string_view job,
+    JobState state,
+    std::int64_t outputs_bytes,
+    std::string_view result);
 
 /// Whether the presentation that a ledger of this plan lists is the job's: in a folder that
 /// documents name, another job's may stand.
