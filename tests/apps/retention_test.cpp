@@ -1,18 +1,11 @@
 #include "retention.hpp"
 
-#include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <system_error>
 
-#include <boost/asio/error.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/system/system_error.hpp>
 #include <jobs/job_folders.hpp>
 
 #include "../jobs/store_fixture.hpp"
-#include "service_threads.hpp"
 
 using namespace sg;
 using namespace sg::apps;
@@ -91,22 +84,4 @@ TEST_CASE("what is older than the configuration keeps is forgotten, and nothing 
         CHECK(store.has_outputs("job_old"));
         CHECK_FALSE(store.event_types("job_old").empty());
     }
-}
-
-TEST_CASE(
-    "a thread of the service goes on when one of its parts found the system out of something") {
-    ServiceThreads threads(2);
-    std::atomic<int> after = 0;
-    for (auto* context : threads.contexts()) {
-        boost::asio::post(*context, [] {
-            throw std::system_error(std::make_error_code(std::errc::too_many_files_open));
-        });
-        boost::asio::post(*context,
-                          [] { throw boost::system::system_error(boost::asio::error::no_memory); });
-        boost::asio::post(*context, [&] {
-            if (++after == 2) threads.stop();
-        });
-    }
-    threads.run();
-    CHECK(after == 2);
 }
